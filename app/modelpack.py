@@ -1,0 +1,201 @@
+"""Read and verify model packages: all that varies from model to model, as data.
+
+A package is a folder `resources/models/ID/` with two files that matter: `model.onnx`, the
+network, and `model.json`, what its outputs mean and how well it was measured to do. A new model
+needs no new program.
+
+The graph takes `frames`, float32 (n, channels, height, width), and gives for each frame `logits`
+(n, n_classes), `maps` (n, n_classes, h, w), the class activation maps before scaling (Grad-CAM on
+the last convolutional stage in closed form), and `unfamiliarity` (n,), higher for frames less
+like the training data.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked
+
+from app.errors import PackageError
+
+FORMAT = 1
+"""Version of the layout of `model.json`. A package of a later one is refused."""
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+_STRICT = ConfigDict(extra="forbid")
+
+
+@checked(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class InputSpec:
+    """How a frame becomes what the network sees; `app.preprocess` carries it out."""
+
+    height: Annotated[int, Field(gt=0)]
+    width: Annotated[int, Field(gt=0)]
+    mean: tuple[float, ...]  # per channel, of intensities in [0, 1]
+    std: tuple[float, ...]
+    # "retina": the band of rows that holds the retina; "whole": the frame as it is
+    crop: Literal["retina", "whole"] = "retina"
+
+    def __post_init__(self) -> None:
+        if len(self.mean) != len(self.std) or len(self.mean) not in (1, 3) or min(self.std) <= 0:
+            raise ValueError("mean and std must have one positive std for each of 1 or 3 channels")
+
+
+@checked(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class ClassInfo:
+    """One thing the model can say."""
+
+    name: str  # "NORMAL", as in the training labels
+    title: str  # "no sign of drusen, CNV or DME", as a clinician reads it
+    severity: Annotated[int, Field(ge=0)]  # 0 is healthy; calls are compared by it
+    referable: bool = False
+
+
+@checked(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class ClassRule:
+    """When an eye is called a class. Scores are explained in `app.aggregate`."""
+
+    threshold: Probability  # an eye scoring at least this is called
+    suspect: Probability  # from here up to the threshold the eye is "uncertain"
+    frame: Probability  # a B-scan counts as positive from here
+
+    def __post_init__(self) -> None:
+        if self.suspect > self.threshold:
+            raise ValueError("suspect must not exceed threshold")
+
+
+@checked(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class AggregationPolicy:
+    """B-scans to eye: the parameters of the rule in `app.aggregate`."""
+
+    top_k: Annotated[int, Field(ge=1)]  # B-scans whose mean is an eye's score
+    adjacent: Annotated[int, Field(ge=1)]  # neighbouring positive B-scans that a call needs
+    min_gradable: Probability  # share of an eye's B-scans below which it is ungradable
+    max_unfamiliar: Probability  # share of gradable B-scans above which it is out of scope
+    rules: dict[str, ClassRule]  # for every class but the healthy one
+
+
+@checked(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class ReferralRule:
+    level: str
+    advice: str
+
+
+@checked(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class Figure:
+    """One measured figure with its 95 % interval, by patient."""
+
+    name: str  # "sensitivity for CNV"
+    value: float
+    low: float
+    high: float
+    data: str  # "Kermany test, 363 B-scans of 222 patients"
+    unit: str = ""
+
+
+@checked(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class TrainingData:
+    name: str
+    licence: str
+    patients: int
+    bscans: int
+    device: str
+
+
+@checked(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class Card:
+    """The contents of `model.json`."""
+
+    format: int
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    version: str
+    title: str
+    created: str  # ISO date
+    trained: bool  # False: results are shown under a banner, never as findings
+    architecture: str  # "EfficientNet-B2"
+    classes: tuple[ClassInfo, ...]  # in the network's output order
+    input: InputSpec
+    temperature: Annotated[float, Field(gt=0)]  # logits are divided by it before the softmax
+    unfamiliarity_threshold: float  # a frame above it is unlike the training data
+    aggregation: AggregationPolicy
+    referral: dict[str, ReferralRule]  # by class name, "uncertain", "out of scope", "ungradable"
+    training: tuple[TrainingData, ...]
+    figures: tuple[Figure, ...]
+    limits: tuple[str, ...]  # sentences
+    graph_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+    def __post_init__(self) -> None:
+        names = [each.name for each in self.classes]
+        if len(set(names)) != len(names) or len(names) < 2:
+            raise ValueError("classes must be at least two, each named once")
+        if sorted(each.severity for each in self.classes) != list(range(len(names))):
+            raise ValueError("severities must be 0, 1, 2, …, each given once")
+        diseases = {each.name for each in self.classes if each.severity > 0}
+        if set(self.aggregation.rules) != diseases:
+            raise ValueError("aggregation.rules must name every class but the healthy one")
+        missing = {*names, "uncertain", "out of scope", "ungradable"} - set(self.referral)
+        if missing:
+            raise ValueError(f"referral has no rule for {', '.join(sorted(missing))}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(each.name for each in self.classes)
+
+    def class_named(self, name: str) -> ClassInfo:
+        return next(each for each in self.classes if each.name == name)
+
+
+CARD: TypeAdapter[Card] = TypeAdapter(Card)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPackage:
+    """A verified package: the card, and the very bytes of the graph that its hash covers."""
+
+    folder: Path
+    card: Card
+    graph: bytes
+
+
+def load_package(folder: Path) -> ModelPackage:
+    """Read a package and verify it.
+
+    Raises:
+        PackageError: If a file is missing, the card is not as it must be, or the graph is not
+            the one the card was written for.
+    """
+    try:
+        card_bytes = (folder / "model.json").read_bytes()
+        graph = (folder / "model.onnx").read_bytes()
+    except OSError as error:
+        raise PackageError(
+            f"The model package “{folder.name}” is incomplete: {Path(error.filename).name} cannot "
+            "be read. Install the package again."
+        ) from error
+    try:
+        card = CARD.validate_json(card_bytes)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "model.json"
+        raise PackageError(
+            f"The model package “{folder.name}” does not fit this program: {place}: "
+            f"{first['msg']}. Install a package made for this version."
+        ) from error
+    if card.format > FORMAT:
+        raise PackageError(
+            f"The model package “{folder.name}” was made for a later version of this program. "
+            "Update the program, or install an older package."
+        )
+    if hashlib.sha256(graph).hexdigest() != card.graph_sha256:
+        raise PackageError(
+            f"The network in the model package “{folder.name}” has been changed or damaged: its "
+            "SHA-256 is not the one in model.json. Install the package again."
+        )
+    return ModelPackage(folder=folder, card=card, graph=graph)
+
+
+def list_packages(models: Path) -> tuple[Path, ...]:
+    """Return the folders under `models` that look like packages, by name; none is verified."""
+    return tuple(sorted(path.parent for path in models.glob("*/model.json")))
