@@ -11,7 +11,7 @@ Progress = Callable[[int, int], None]
 """`progress(done, total)`, both counts of the same unit; `total` is 0 while it is unknown."""
 
 
-class Cancelled(Exception):  # noqa: N818 - not a fault: the user asked for it
+class Cancelled(Exception):
     """Raised out of a progress call when the user cancels."""
 
 

@@ -112,7 +112,7 @@ class Study:
     uid: str
     patient: Patient
     volumes: tuple[Volume, ...]  # never empty
-    date: date | None = None
+    visited: date | None = None
     description: str | None = None
 
     @property
