@@ -1,0 +1,1 @@
+"""The laboratory: trains, distils, evaluates and exports the models that the program runs."""
