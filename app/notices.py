@@ -1,0 +1,22 @@
+"""What must be told wherever a result is shown: on screen, on paper and in files."""
+
+from app.modelpack import Card
+from app.study import Study
+
+RESEARCH_USE = "Research use only. Not for diagnosis without a qualified reader."
+
+UNTRAINED = (
+    "UNTRAINED MODEL: what is shown here tests the program; the calls and probabilities mean "
+    "nothing."
+)
+
+SYNTHETIC = "SYNTHETIC IMAGES: made by a program; they show no patient."
+
+HEAT_MAP = (
+    "A heat map shows where the network found support for a class; it does not outline a lesion."
+)
+
+
+def banners(study: Study, card: Card) -> tuple[str, ...]:
+    """Return the sentences that must stand over every result of this study and model."""
+    return ((UNTRAINED,) if not card.trained else ()) + ((SYNTHETIC,) if study.synthetic else ())

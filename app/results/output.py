@@ -1,0 +1,38 @@
+"""Write a result file whole, or say in a sentence why not."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from app.errors import ReportError
+from app.files import whole_file
+
+_FULL = "The disk is full. Free some space, or save to another disk."
+
+_ADVICE = {
+    errno.ENOSPC: _FULL,
+    getattr(errno, "EDQUOT", errno.ENOSPC): _FULL,  # a user's quota; Windows has none
+    errno.EACCES: "You may not write there. Save to another folder.",
+    errno.EPERM: "You may not write there, or another program has the file open.",
+    errno.EROFS: "The disk is write-protected. Save to another folder.",
+    errno.ENAMETOOLONG: "The file name is too long. Choose a shorter one.",
+}
+
+
+@contextmanager
+def output_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that appears at `path` only once it is whole.
+
+    Raises:
+        ReportError: If it cannot be written; what stood there before stays as it was.
+    """
+    try:
+        with whole_file(path) as file:
+            yield file
+    except OSError as error:
+        advice = _ADVICE.get(
+            error.errno or 0, f"{error.strerror or error}. Save to another folder."
+        )
+        raise ReportError(f"“{path.name}” could not be written. {advice}") from error
