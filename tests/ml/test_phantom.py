@@ -1,0 +1,111 @@
+"""Phantoms: lesions lie where their masks say, and nowhere else."""
+
+import csv
+import hashlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.study import Laterality
+from ml.phantom import LESIONS_OF, Grid, make_phantom, write_dataset
+from ml.phantom.anatomy import Layer
+from ml.phantom.dataset import COLUMNS
+
+SMALL = Grid(frames=9, rows=248, columns=192, axial_mm=0.00774, lateral_mm=0.03, between_mm=0.25)
+DISEASES = [label for label in LESIONS_OF if LESIONS_OF[label]]
+
+
+def without_and_with(label, seed):
+    return make_phantom("NORMAL", seed, SMALL), make_phantom(label, seed, SMALL)
+
+
+@pytest.mark.parametrize("label", LESIONS_OF)
+def test_that_the_same_seed_gives_the_same_bytes(label):
+    first, second = make_phantom(label, 5, SMALL), make_phantom(label, 5, SMALL)
+    assert first.pixels.tobytes() == second.pixels.tobytes()
+    assert not np.array_equal(first.pixels, make_phantom(label, 6, SMALL).pixels)
+
+
+@pytest.mark.parametrize("label", LESIONS_OF)
+@pytest.mark.parametrize("seed", range(4))
+def test_that_layers_never_cross(label, seed):
+    borders = make_phantom(label, seed, SMALL).borders
+    assert np.diff(borders, axis=0).min() >= -1e-4
+
+
+@pytest.mark.parametrize("label", DISEASES)
+@pytest.mark.parametrize("seed", range(4))
+def test_that_a_scans_without_lesion_are_those_of_the_healthy_eye(label, seed):
+    healthy, diseased = without_and_with(label, seed)
+    changed = (healthy.pixels != diseased.pixels).any(axis=1)
+    moved = (np.abs(healthy.borders - diseased.borders) > 1e-3).any(axis=0)
+    lesion = diseased.mask.any(axis=1)
+    # Around a mask lies a rim of lesion too thin to be marked, and the shade of an exudate.
+    near = lesion.copy()
+    for shift in range(-25, 26):
+        near |= np.roll(lesion, shift, axis=1)
+    assert not (changed & ~near & ~moved).any()
+    assert not changed.all()
+
+
+@pytest.mark.parametrize("label", DISEASES)
+@pytest.mark.parametrize("seed", range(4))
+def test_that_the_picture_changes_most_inside_the_masks(label, seed):
+    healthy, diseased = without_and_with(label, seed)
+    change = np.abs(healthy.pixels.astype(float) - diseased.pixels)
+    assert diseased.mask.any()
+    assert change[diseased.mask].mean() > 4 * change[~diseased.mask].mean()
+
+
+def test_that_the_nerve_fibres_are_thicker_towards_the_disc():
+    for laterality, nasal_half in (
+        (Laterality.RIGHT, slice(96, None)),
+        (Laterality.LEFT, slice(96)),
+    ):
+        grid = Grid(
+            frames=3,
+            rows=248,
+            columns=192,
+            axial_mm=0.00774,
+            lateral_mm=0.03,
+            laterality=laterality,
+        )
+        borders = make_phantom("NORMAL", 1, grid).borders
+        fibres = (borders[Layer.GCL] - borders[Layer.NFL]).mean(axis=0)
+        assert fibres[nasal_half].mean() > 1.2 * fibres.mean()
+
+
+def test_that_an_unknown_label_is_refused():
+    with pytest.raises(KeyError):
+        make_phantom("ERM", 0, SMALL)
+
+
+def test_that_the_manifest_of_a_data_set_is_true(tmp_path):
+    manifest = write_dataset(tmp_path / "set", patients=5, frames=2, seed=3)
+    with manifest.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == COLUMNS
+    written = {
+        path.relative_to(manifest.parent).as_posix() for path in manifest.parent.rglob("*.png")
+    }
+    assert written == {row["path"] for row in rows}
+    for row in rows:
+        path = manifest.parent / row["path"]
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == row["sha256"]
+        with Image.open(path) as image:
+            assert image.size == (int(row["width"]), int(row["height"]))
+            assert image.mode == "L"
+    splits = {}
+    for row in rows:
+        splits.setdefault(row["patient"], set()).add((row["split"], row["label4"]))
+    assert all(len(found) == 1 for found in splits.values())
+    assert {pair for found in splits.values() for pair in found} == {
+        (split, label) for split in ("train", "val", "test") for label in LESIONS_OF
+    }
+
+
+def test_that_a_data_set_is_the_same_each_time(tmp_path):
+    first = write_dataset(tmp_path / "a", patients=1, frames=1, seed=1).read_bytes()
+    second = write_dataset(tmp_path / "b", patients=1, frames=1, seed=1).read_bytes()
+    assert first == second
