@@ -95,7 +95,7 @@ def _neh_sample(row: Mapping[str, str], named: Mapping[str, Path]) -> Sample:
     image = named.get(directory.lower())
     if image is None:
         raise DamagedFile(
-            f"The image {directory} of data_information.csv is not there. Unpack the data set again."
+            f"The image {directory} of data_information.csv is missing. Unpack the data set again."
         )
     group, number = row["Class"].upper(), row["Patient ID"].strip()
     return Sample(

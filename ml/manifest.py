@@ -31,7 +31,16 @@ COLUMNS = (
     "sha256",
     "split",
 )
-COLLECTED_COLUMNS = ("path", "dataset", "label", "label4", "sub_label", "patient", "split", "sha256")
+COLLECTED_COLUMNS = (
+    "path",
+    "dataset",
+    "label",
+    "label4",
+    "sub_label",
+    "patient",
+    "split",
+    "sha256",
+)
 LICENCES = {
     "kermany": "CC BY 4.0 (Kermany, Zhang, Goldbaum 2018, Mendeley Data rscbjbr9sj)",
     "octdl": "CC BY 4.0 (Kulyabin et al. 2024, Mendeley Data sncdhf53xc)",

@@ -1,0 +1,271 @@
+"""Look for what spoils an experiment before it starts.
+
+Errors stop a training: an image that cannot be read, a label that the model does not have, one
+image under two labels, a patient or image in two parts of a split. Warnings are for a person to
+judge: near-duplicates across patients, images that were left without a label because the data set
+contradicts itself. Notes are facts to know, as patients with several classes.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from app.errors import DamagedFile, UsageError
+from app.progress import Progress, ignore_progress
+from app.study import Pixels
+from ml.manifest import Sample
+
+_THUMBNAIL = 64  # pixels, both ways
+_FREQUENCIES = 16  # lowest ones kept, both ways: 256 bits
+NEAR_BITS = 40
+"""Hashes that differ in at most this many of 256 bits are compared pixel by pixel."""
+NEAR_CORRELATION = 0.97
+"""Thumbnails that correlate at least so well show the same place of the same eye."""
+_SHOWN = 8  # examples in a message
+_BLOCK = 1024  # hashes compared at once
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    severity: Severity
+    kind: str  # "unreadable image", "unknown label", …
+    message: str  # one sentence, with the first few examples
+    count: int
+
+
+def check(
+    samples: Sequence[Sample],
+    classes: Sequence[str] | None = None,
+    *,
+    progress: Progress = ignore_progress,
+) -> tuple[Finding, ...]:
+    """Decode every image once and look for everything that is wrong with the data.
+
+    Args:
+        samples: The manifest.
+        classes: Labels that the model knows; None takes whatever labels there are.
+    """
+    thumbnails, unreadable = _decode_all(samples, progress)
+    findings: list[Finding | None] = [
+        unreadable,
+        *check_rows(samples, classes),
+        _near_duplicates(samples, thumbnails),
+    ]
+    return tuple(finding for finding in findings if finding)
+
+
+def check_rows(
+    samples: Sequence[Sample], classes: Sequence[str] | None = None
+) -> tuple[Finding, ...]:
+    """All checks that need no pixels: a moment, whatever the number of images."""
+    findings = [
+        _unknown_labels(samples, classes),
+        _contradictions(samples),
+        _in_two_splits(samples, lambda sample: sample.patient, "patient in two splits"),
+        _in_two_splits(samples, lambda sample: sample.sha256, "image in two splits"),
+        _repeated(samples),
+        _several_classes(samples),
+    ]
+    return tuple(finding for finding in findings if finding)
+
+
+def require_sound(findings: Iterable[Finding]) -> None:
+    """Refuse to go on if a finding is an error.
+
+    Raises:
+        UsageError: With the first error's message and how many more there are.
+    """
+    errors = [each for each in findings if each.severity is Severity.ERROR]
+    if errors:
+        more = f" There are {len(errors) - 1} more kinds of error." if len(errors) > 1 else ""
+        raise UsageError(
+            f"The data cannot be trained on: {errors[0].message}{more} "
+            "`python -m ml.datasets check` lists everything."
+        )
+
+
+def _examples(names: Iterable[str], count: int) -> str:
+    shown = ", ".join(islice(names, _SHOWN))
+    return shown + (f" and {count - _SHOWN} more" if count > _SHOWN else "")
+
+
+def _finding(severity: Severity, kind: str, text: str, names: Sequence[str]) -> Finding | None:
+    """Return a finding about `names`, or None if there are none. `text` ends before the names."""
+    if not names:
+        return None
+    return Finding(
+        severity=severity,
+        kind=kind,
+        message=f"{text}: {_examples(names, len(names))}.",
+        count=len(names),
+    )
+
+
+def _grouped(
+    samples: Iterable[Sample], key: Callable[[Sample], Hashable]
+) -> Iterator[list[Sample]]:
+    groups: dict[Hashable, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        groups[key(sample)].append(sample)
+    yield from groups.values()
+
+
+def _unknown_labels(samples: Sequence[Sample], classes: Sequence[str] | None) -> Finding | None:
+    if classes is None:
+        return None
+    unknown = sorted({sample.label for sample in samples if sample.label} - set(classes))
+    text = f"labels that are none of {', '.join(classes)}"
+    return _finding(Severity.ERROR, "unknown label", text, unknown)
+
+
+def _contradictions(samples: Sequence[Sample]) -> Finding | None:
+    open_: list[str] = []
+    settled: list[str] = []
+    for group in _grouped(samples, lambda sample: sample.sha256):
+        if len({sample.finding.upper() for sample in group}) > 1:
+            name = " = ".join(f"{sample.image.name} ({sample.finding})" for sample in group)
+            (open_ if len({sample.label for sample in group}) > 1 else settled).append(name)
+    if open_:
+        return _finding(Severity.ERROR, "two labels", "the same image under two labels", open_)
+    text = "the same image under two labels, left without a label"
+    return _finding(Severity.WARNING, "two labels", text, settled)
+
+
+def _in_two_splits(
+    samples: Sequence[Sample], key: Callable[[Sample], str], kind: str
+) -> Finding | None:
+    found = [
+        key(group[0])
+        for group in _grouped(samples, key)
+        if len({sample.split for sample in group}) > 1
+    ]
+    return _finding(Severity.ERROR, kind, kind, found)
+
+
+def _repeated(samples: Sequence[Sample]) -> Finding | None:
+    found = [
+        " = ".join(sorted({sample.patient for sample in group}))
+        for group in _grouped(samples, lambda sample: sample.sha256)
+        if len({sample.patient for sample in group}) > 1
+    ]
+    text = "patients who share an image, kept in one part of every split"
+    return _finding(Severity.WARNING, "shared image", text, sorted(set(found)))
+
+
+def _several_classes(samples: Sequence[Sample]) -> Finding | None:
+    found = [
+        f"{group[0].patient} ({', '.join(labels)})"
+        for group in _grouped(samples, lambda sample: sample.patient)
+        if len(labels := sorted({sample.label for sample in group if sample.label})) > 1
+    ]
+    text = "patients with B-scans of several classes, kept in one part of every split"
+    return _finding(Severity.NOTE, "several classes", text, found)
+
+
+def _decode_all(
+    samples: Sequence[Sample], progress: Progress
+) -> tuple[NDArray[np.float32], Finding | None]:
+    """Return thumbnails, shape (n, 64, 64), zero mean and unit norm; NaN where unreadable."""
+    thumbnails = np.full((len(samples), _THUMBNAIL, _THUMBNAIL), np.nan, dtype=np.float32)
+    unreadable = []
+    with ThreadPoolExecutor() as pool:
+        for index, found in enumerate(pool.map(_thumbnail_of, samples)):
+            if found is None:
+                unreadable.append(samples[index].image.name)
+            else:
+                thumbnails[index] = found
+            progress(index + 1, len(samples))
+    text = "images that cannot be read"
+    return thumbnails, _finding(Severity.ERROR, "unreadable image", text, unreadable)
+
+
+def _thumbnail_of(sample: Sample) -> NDArray[np.float32] | None:
+    try:
+        return thumbnail(sample.pixels())
+    except DamagedFile:
+        return None
+
+
+def thumbnail(pixels: Pixels) -> NDArray[np.float32]:
+    """Shrink a B-scan to shape (64, 64), zero mean and unit norm."""
+    small = Image.fromarray(pixels).resize((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BOX)
+    grey = np.asarray(small, dtype=np.float32)
+    grey = grey - grey.mean()
+    return np.asarray(grey / max(float(np.linalg.norm(grey)), 1e-6), dtype=np.float32)
+
+
+def perceptual_hashes(thumbnails: NDArray[np.float32]) -> NDArray[np.uint64]:
+    """Hash thumbnails by the signs of their 16 x 16 lowest frequencies, shape (n, 4).
+
+    The discrete cosine transform (type II) of each, against its median: speckle, compression and
+    brightness move few bits, another place of the retina moves half of them.
+    """
+    place = (np.arange(_THUMBNAIL) + 0.5) / _THUMBNAIL
+    basis = np.cos(np.pi * np.outer(np.arange(_FREQUENCIES), place)).astype(np.float32)
+    spectrum = (basis @ thumbnails @ basis.T).reshape(len(thumbnails), -1)
+    bits = spectrum > np.median(spectrum, axis=1, keepdims=True)
+    return np.packbits(bits, axis=1).view(np.uint64)
+
+
+def near_pairs(thumbnails: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Find the pairs of thumbnails that show the same place, shape (n_pairs, 2)."""
+    hashes = perceptual_hashes(thumbnails)
+    pairs = []
+    for start in range(0, len(hashes), _BLOCK):
+        block = hashes[start : start + _BLOCK]
+        differing = np.bitwise_count(block[:, None] ^ hashes[None, start:]).sum(axis=2)
+        first, second = np.nonzero(differing <= NEAR_BITS)
+        later = second > first
+        pairs.append(np.stack([first[later], second[later]], axis=1) + start)
+    candidates = np.concatenate(pairs) if pairs else np.empty((0, 2), dtype=np.intp)
+    correlation = np.einsum(
+        "nij,nij->n", thumbnails[candidates[:, 0]], thumbnails[candidates[:, 1]]
+    )
+    near: NDArray[np.intp] = candidates[correlation >= NEAR_CORRELATION]
+    return near
+
+
+def near_duplicates(
+    samples: Sequence[Sample], *, progress: Progress = ignore_progress
+) -> tuple[tuple[Sample, Sample], ...]:
+    """Find the pairs of B-scans of different patients that show the same place.
+
+    Decodes every image; those that cannot be read are left out.
+    """
+    thumbnails, _ = _decode_all(samples, progress)
+    return _pairs_across_patients(samples, thumbnails)
+
+
+def _pairs_across_patients(
+    samples: Sequence[Sample], thumbnails: NDArray[np.float32]
+) -> tuple[tuple[Sample, Sample], ...]:
+    readable = np.flatnonzero(~np.isnan(thumbnails[:, 0, 0]))
+    if len(readable) == 0:
+        return ()
+    pairs = readable[near_pairs(thumbnails[readable])]
+    found = ((samples[first], samples[second]) for first, second in pairs)
+    return tuple((one, other) for one, other in found if one.patient != other.patient)
+
+
+def _near_duplicates(samples: Sequence[Sample], thumbnails: NDArray[np.float32]) -> Finding | None:
+    found = [
+        f"{one.image.name} ~ {other.image.name}"
+        + (f" ({one.split} and {other.split})" if one.split != other.split else "")
+        for one, other in _pairs_across_patients(samples, thumbnails)
+        if one.sha256 != other.sha256
+    ]
+    text = "near-duplicates of different patients, who may be one person"
+    return _finding(Severity.WARNING, "near-duplicate", text, found)

@@ -1,0 +1,204 @@
+"""Import data sets and look at them before training.
+
+python -m ml.datasets import --kind neh|ucsd|folders|labelled DIR --out manifest.csv
+python -m ml.datasets check DIR_OR_MANIFEST [--classes NORMAL,DRUSEN,CNV] [--pictures out.png]
+"""
+
+import argparse
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from app.errors import AppError, DamagedFile, StorageError, UsageError
+from app.files import whole_file
+from app.progress import Progress
+from ml.checks import Finding, Severity, check, check_rows, require_sound
+from ml.importers import KINDS, import_folders, import_neh
+from ml.manifest import Sample, read_manifest, write_manifest
+
+__all__ = [
+    "Finding",
+    "Sample",
+    "check",
+    "check_rows",
+    "counts_table",
+    "data_card",
+    "read_manifest",
+    "require_sound",
+    "write_manifest",
+]
+
+NO_LABEL = "(no label)"
+_PICTURES = 6  # B-scans of each class and source on the contact sheet
+
+
+def counts_table(samples: Sequence[Sample]) -> str:
+    """B-scans and patients by source, finding, label and split, as text."""
+    rows: dict[tuple[str, str, str, str], list[Sample]] = defaultdict(list)
+    for sample in samples:
+        split = sample.split or "-"
+        rows[sample.source, sample.label or NO_LABEL, sample.finding, split].append(sample)
+    lines = [("source", "label", "as published", "split", "B-scans", "patients")]
+    lines += [
+        (*key, str(len(group)), str(len({sample.patient for sample in group})))
+        for key, group in sorted(rows.items())
+    ]
+    patients = len({sample.patient for sample in samples})
+    lines.append(("all", "", "", "", str(len(samples)), str(patients)))
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if column > 3 else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def data_card(samples: Sequence[Sample], findings: Sequence[Finding] = ()) -> str:
+    """What the data are, for a model card: counts, licences, eyes, exclusions (Markdown)."""
+    parts = []
+    for source in sorted({sample.source for sample in samples}):
+        own = [sample for sample in samples if sample.source == source]
+        patients = {sample.patient for sample in own}
+        parts.append(
+            f"**{source}**: {len(own)} B-scans of {len(patients)} patients. "
+            f"Licence: {', '.join(sorted({sample.licence for sample in own}))}."
+        )
+        labels = Counter(sample.label or NO_LABEL for sample in own)
+        for label, count in sorted(labels.items()):
+            people = {sample.patient for sample in own if (sample.label or NO_LABEL) == label}
+            parts.append(f"- {label}: {count} B-scans, {len(people)} patients")
+        known = sum(sample.eye is not None for sample in own)
+        if known < len(own):
+            parts.append(f"- Eye unknown for {len(own) - known} of {len(own)} B-scans.")
+        unlabelled = Counter(sample.finding for sample in own if sample.label is None)
+        if unlabelled:
+            listed = ", ".join(f"{name} {count}" for name, count in sorted(unlabelled.items()))
+            parts.append(f"- Outside the classes, never trained as one of them: {listed}.")
+    parts += [f"- {each.severity.value.capitalize()}: {each.message}" for each in findings]
+    return "\n".join(parts)
+
+
+def contact_sheet(samples: Sequence[Sample], path: Path) -> None:
+    """Draw a few B-scans of every class and source, each from another patient, as a PNG.
+
+    Raises:
+        StorageError: If the picture cannot be written.
+    """
+    from matplotlib.figure import Figure
+
+    rows: dict[str, dict[str, Sample]] = defaultdict(dict)
+    for sample in samples:
+        rows[f"{sample.source}\n{sample.label or sample.finding}"].setdefault(
+            sample.patient, sample
+        )
+    figure = Figure(figsize=(2.4 * _PICTURES, 1.5 * len(rows)), layout="constrained")
+    axes = figure.subplots(len(rows), _PICTURES, squeeze=False)
+    for line, (title, patients) in zip(axes, sorted(rows.items()), strict=True):
+        for axis in line:
+            axis.set_axis_off()
+        line[0].set_axis_on()
+        line[0].set(xticks=[], yticks=[])
+        line[0].set_ylabel(title, rotation=0, ha="right", va="center", fontsize=9)
+        for axis, sample in zip(line, patients.values(), strict=False):
+            try:
+                axis.imshow(sample.pixels(), cmap="gray", vmin=0, vmax=255, aspect="auto")
+            except DamagedFile:
+                axis.text(0.5, 0.5, "unreadable", ha="center", transform=axis.transAxes)
+    try:
+        with whole_file(path) as file:
+            figure.savefig(file, format="png", dpi=80)
+    except OSError as error:
+        raise StorageError(f"The picture {path} cannot be written: {error.strerror}.") from error
+
+
+def _bar(title: str) -> Progress:
+    bar = tqdm(desc=title, unit="image", disable=None, leave=False)
+
+    def report(done: int, total: int) -> None:
+        bar.total = total
+        bar.update(done - bar.n)
+        if done == total:
+            bar.close()
+
+    return report
+
+
+def _import(options: argparse.Namespace) -> int:
+    progress = _bar("reading")
+    if options.kind == "neh":
+        samples = import_neh(options.data, worst_case=options.worst_case, progress=progress)
+    elif options.kind == "folders":
+        samples = import_folders(options.data, licence=options.licence, progress=progress)
+    else:
+        samples = KINDS[options.kind](options.data, progress=progress)
+    write_manifest(samples, options.out)
+    print(counts_table(samples))
+    print(f"Wrote {options.out}.")
+    return _print_findings(check_rows(samples))
+
+
+def _check(options: argparse.Namespace) -> int:
+    manifest = options.data / "manifest.csv"
+    if options.data.is_dir() and not manifest.is_file():
+        samples = import_folders(options.data, progress=_bar("reading"))
+    else:
+        samples = read_manifest(options.data)
+    print(counts_table(samples))
+    classes = options.classes.split(",") if options.classes else None
+    status = _print_findings(check(samples, classes, progress=_bar("decoding")))
+    if options.pictures:
+        contact_sheet(samples, options.pictures)
+        print(f"Wrote {options.pictures}.")
+    return status
+
+
+def _print_findings(findings: Sequence[Finding]) -> int:
+    for each in findings:
+        print(f"{each.severity.value}: {each.count} {each.message}")
+    return int(any(each.severity is Severity.ERROR for each in findings))
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m ml.datasets", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    commands = parser.add_subparsers(required=True)
+    importing = commands.add_parser("import", help="turn a data set into a manifest")
+    importing.add_argument("data", type=Path, metavar="DIR")
+    importing.add_argument("--kind", choices=sorted(KINDS), required=True)
+    importing.add_argument("--out", type=Path, required=True, metavar="CSV")
+    importing.add_argument(
+        "--worst-case",
+        action="store_true",
+        help="neh: only B-scans that show their patient's worst class",
+    )
+    importing.add_argument("--licence", default="unknown", help="folders: the data's licence")
+    importing.set_defaults(run=_import)
+    checking = commands.add_parser("check", help="count, and look for what is wrong")
+    checking.add_argument("data", type=Path, metavar="DIR_OR_MANIFEST")
+    checking.add_argument("--classes", metavar="A,B,…", help="labels that are allowed")
+    checking.add_argument("--pictures", type=Path, metavar="PNG", help="draw a contact sheet")
+    checking.set_defaults(run=_check)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return 0 if the data are sound, 1 if not, 2 if the call is wrong."""
+    options = _arguments().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except AppError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

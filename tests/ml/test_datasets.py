@@ -1,0 +1,246 @@
+"""Published layouts to one manifest; what is wrong with the data is said before training."""
+
+import csv
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.errors import DamagedFile, UsageError
+from ml.checks import Severity, check, check_rows, near_pairs, require_sound, thumbnail
+from ml.datasets import counts_table, data_card, main
+from ml.importers import import_folders, import_labelled, import_neh, import_ucsd
+from ml.manifest import decode, read_manifest, write_manifest
+from tests.labelled_sets import bscan, sample, write_image
+from tests.shared_data import SHARED, needs_shared
+
+
+def write_neh(folder, rows):
+    """Rows of (class, patient, eye, label, seed) become images and data_information.csv."""
+    images = folder / "NEH_UT_2021RetinalOCTDataset"
+    table = [("Directory", "Class", "Patient ID", "Eye", "B-scan", "Label")]
+    for number, (group, patient, eye, label, seed) in enumerate(rows):
+        name = f"{group}/{patient}/{eye}/{number:03d}_{label}.png"
+        write_image(images / name, seed)
+        table.append((name, group, patient, eye, number, label))
+    with (folder / "data_information.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(table)
+    return images
+
+
+def kinds(findings, severity=None):
+    return {each.kind for each in findings if severity in (None, each.severity)}
+
+
+def test_that_neh_patients_of_the_same_number_in_two_classes_are_two_people(tmp_path):
+    write_neh(tmp_path, [("CNV", 1, "OD", "CNV", 1), ("NORMAL", 1, "OS", "Normal", 2)])
+
+    samples = import_neh(tmp_path)
+
+    assert {each.patient for each in samples} == {"neh-CNV-1", "neh-NORMAL-1"}
+    assert [(each.label, each.eye, each.frame) for each in samples] == [
+        ("CNV", "OD", "00000"),
+        ("NORMAL", "OS", "00001"),
+    ]
+
+
+def test_that_the_worst_case_filter_keeps_only_scans_that_show_the_patients_class(tmp_path):
+    rows = [("CNV", 1, "OD", label, seed) for seed, label in enumerate(("CNV", "Normal", "Drusen"))]
+    write_neh(tmp_path, rows)
+
+    assert [each.label for each in import_neh(tmp_path)] == ["CNV", "NORMAL", "DRUSEN"]
+    assert [each.label for each in import_neh(tmp_path, worst_case=True)] == ["CNV"]
+
+
+def test_that_an_image_under_two_labels_is_taken_out_of_both_and_reported(tmp_path):
+    write_neh(tmp_path, [("CNV", 22, "OD", "CNV", 7), ("DRUSEN", 69, "OD", "Drusen", 7)])
+
+    samples = import_neh(tmp_path)
+
+    assert [each.label for each in samples] == [None, None]
+    assert {"two labels", "shared image"} <= kinds(check_rows(samples), Severity.WARNING)
+
+
+def test_that_a_name_of_the_table_finds_its_file_whatever_the_case(tmp_path):
+    images = write_neh(tmp_path, [("NORMAL", 3, "OD", "NOrmal", 1)])
+    written = next(images.rglob("*.png"))
+    written.rename(written.with_name(written.name.replace("NOrmal", "Normal")))
+
+    assert import_neh(tmp_path)[0].label == "NORMAL"
+
+
+def test_that_a_missing_image_of_the_table_stops_the_import(tmp_path):
+    images = write_neh(tmp_path, [("CNV", 1, "OD", "CNV", 1), ("CNV", 2, "OD", "CNV", 2)])
+    shutil.rmtree(images / "CNV" / "2")
+
+    with pytest.raises(DamagedFile, match=r"CNV/2/.* is missing"):
+        import_neh(tmp_path)
+
+
+def test_that_ucsd_patients_are_known_by_the_bare_number(tmp_path):
+    write_image(tmp_path / "train/CNV/CNV-11-1.jpeg", 1)
+    write_image(tmp_path / "train/DRUSEN/DRUSEN-11-4.jpeg", 2)
+
+    samples = import_ucsd(tmp_path)
+
+    assert {each.patient for each in samples} == {"kermany-11"}
+    assert {each.split for each in samples} == {"train"}
+    assert kinds(check_rows(samples)) == {"several classes"}
+
+
+def test_that_a_published_split_with_a_patient_on_both_sides_is_not_taken_over(tmp_path):
+    write_image(tmp_path / "train/CNV/CNV-11-1.jpeg", 1)
+    write_image(tmp_path / "test/CNV/CNV-11-2.jpeg", 2)
+
+    assert {each.split for each in import_ucsd(tmp_path)} == {None}
+
+
+def test_that_a_ucsd_image_without_a_patient_is_refused(tmp_path):
+    write_image(tmp_path / "CNV/scan.jpeg", 1)
+
+    with pytest.raises(UsageError, match="CLASS-PATIENT-INDEX"):
+        import_ucsd(tmp_path)
+
+
+def test_that_folders_give_patients_eyes_and_frames(tmp_path):
+    write_image(tmp_path / "val/drusen/p9/OS/scan12.png", 1)
+
+    (only,) = import_folders(tmp_path, licence="CC0")
+
+    assert (only.label, only.patient, only.eye) == ("DRUSEN", f"{tmp_path.name}-p9", "OS")
+    assert (only.frame, only.split, only.licence) == ("00012", "val", "CC0")
+
+
+def test_that_a_manifest_reads_back_as_it_was_written(tmp_path):
+    write_image(tmp_path / "data/CNV/p1/1.png", 1)
+    write_image(tmp_path / "data/NORMAL/p2/1.png", 2)
+    samples = import_folders(tmp_path / "data")
+    write_manifest(samples, tmp_path / "lists" / "manifest.csv")
+
+    again = read_manifest(tmp_path / "lists" / "manifest.csv")
+
+    assert [each.sha256 for each in again] == [each.sha256 for each in samples]
+    assert all(
+        (each.pixels() == other.pixels()).all() for each, other in zip(again, samples, strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("image,label\na.png,CNV\n", "lacks the columns"),
+        ("image,label,finding,patient,eye,frame,source,licence,sha256,split\n", "no image"),
+        (
+            "image,label,finding,patient,eye,frame,source,licence,sha256,split\n"
+            "a.png,CNV,CNV,,OD,1,x,y,z,\n",
+            "line 2: patient must not be empty",
+        ),
+        (
+            "image,label,finding,patient,eye,frame,source,licence,sha256,split\n"
+            "a.png,CNV,CNV,p,OD,1,x,y,z,held-out\n",
+            "“held-out” is not train, val or test",
+        ),
+    ],
+)
+def test_that_a_manifest_that_is_not_whole_is_refused(tmp_path, text, message):
+    (tmp_path / "manifest.csv").write_text(text)
+
+    with pytest.raises(UsageError, match=message):
+        read_manifest(tmp_path)
+
+
+def test_that_a_damaged_image_is_an_error_and_never_a_black_image(tmp_path):
+    whole = write_image(tmp_path / "CNV/p1/1.png", 1)
+    (tmp_path / "CNV/p2").mkdir()
+    (tmp_path / "CNV/p2/2.png").write_bytes(whole.read_bytes()[:300])
+    samples = import_folders(tmp_path)
+
+    findings = check(samples)
+
+    assert kinds(findings, Severity.ERROR) == {"unreadable image"}
+    with pytest.raises(UsageError, match=r"2\.png"):
+        require_sound(findings)
+    with pytest.raises(DamagedFile, match=r"2\.png"):
+        samples[1].pixels()
+
+
+def test_that_an_unknown_label_is_an_error_and_never_the_first_class():
+    findings = check_rows([sample("a", label="NOMRAL")], ["NORMAL", "CNV"])
+
+    assert kinds(findings, Severity.ERROR) == {"unknown label"}
+
+
+def test_that_a_patient_or_an_image_in_two_splits_is_an_error():
+    samples = [
+        sample("a", patient="p1", split="train"),
+        sample("b", patient="p1", split="test"),
+        sample("c", patient="p2", split="train", sha256="same"),
+        sample("d", patient="p3", split="val", sha256="same"),
+    ]
+
+    found = kinds(check_rows(samples), Severity.ERROR)
+
+    assert found == {"patient in two splits", "image in two splits"}
+
+
+def test_that_one_image_labelled_twice_is_an_error():
+    samples = [sample("a", sha256="same"), sample("b", label="CNV", sha256="same")]
+
+    assert kinds(check_rows(samples), Severity.ERROR) == {"two labels"}
+
+
+def test_that_a_near_duplicate_under_another_patients_name_is_found(tmp_path):
+    first = write_image(tmp_path / "CNV/p1/1.png", 5)
+    brighter = np.clip(decode(first) * 1.2 + 3, 0, 255).astype(np.uint8)
+    (tmp_path / "CNV/p2").mkdir()
+    Image.fromarray(brighter).resize((110, 70)).save(tmp_path / "CNV/p2/1.jpg", quality=80)
+    write_image(tmp_path / "CNV/p3/1.png", 6)
+
+    (found,) = check(import_folders(tmp_path))
+
+    assert (found.kind, found.severity, found.count) == ("near-duplicate", Severity.WARNING, 1)
+
+
+def test_that_hundreds_of_different_scans_are_no_near_duplicates():
+    assert len(near_pairs(np.stack([thumbnail(bscan(seed)) for seed in range(300)]))) == 0
+
+
+def test_that_deep_images_keep_their_greys(tmp_path):
+    deep = np.array([[0, 257, 65535]], dtype=np.uint16)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+
+    assert decode(tmp_path / "deep.png").tolist() == [[0, 1, 255]]
+
+
+def test_the_commands_from_a_folder_to_counts_and_pictures(tmp_path, capsys):
+    for patient, label in enumerate(("CNV", "CNV", "NORMAL")):
+        write_image(tmp_path / f"data/{label}/p{patient}/1.png", patient)
+    manifest, pictures = str(tmp_path / "manifest.csv"), tmp_path / "sheet.png"
+
+    imported = main(["import", "--kind", "folders", str(tmp_path / "data"), "--out", manifest])
+    checked = main(["check", manifest, "--classes", "NORMAL,CNV", "--pictures", str(pictures)])
+
+    assert (imported, checked) == (0, 0)
+    assert "data    CNV" in capsys.readouterr().out
+    with Image.open(pictures) as sheet:
+        assert min(sheet.size) > 100
+    assert main(["check", manifest, "--classes", "NORMAL"]) == 1
+    assert main(["check", str(tmp_path / "nowhere.csv")]) == 2
+
+
+@needs_shared
+def test_that_the_collected_data_import_whole_with_what_fits_no_class_left_unlabelled():
+    samples = import_labelled(SHARED / "data")
+
+    assert len(samples) == 3395
+    assert {each.finding for each in samples if each.label is None} == {
+        "AMD/MNV_suspected",
+        "ERM",
+        "RAO",
+        "RVO",
+        "VID",
+    }
+    assert not kinds(check_rows(samples, ["NORMAL", "DRUSEN", "DME", "CNV"]), Severity.ERROR)
+    assert "octdl" in counts_table(samples)
+    assert "never trained as one of them: AMD/MNV_suspected 158, ERM 126" in data_card(samples)
