@@ -1,0 +1,128 @@
+"""Put a run together: its data, its network, its folder, its processes."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from app.errors import UsageError
+from app.modelpack import InputSpec
+from ml.config import Run
+from ml.data import Views, read_bands
+from ml.depthwise import use_fast_depthwise
+from ml.loop import Task, Trainer, Validation
+from ml.manifest import Sample, read_manifest
+from ml.models import build
+from ml.splits import Split, division, select
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Division:
+    """The labelled B-scans of one fold, and the split they come from."""
+
+    train: tuple[Sample, ...]
+    val: tuple[Sample, ...]
+    test: tuple[Sample, ...]
+    split: Split
+
+
+def samples_of(run: Run) -> tuple[Sample, ...]:
+    """Every B-scan of the manifest in the chosen sources, labelled or not."""
+    samples = read_manifest(run.data.manifest, run.data.root)
+    wanted = run.data.sources
+    return tuple(s for s in samples if not wanted or s.source in wanted)
+
+
+def divide(run: Run) -> Division:
+    """Divide the labelled B-scans as the run says.
+
+    Raises:
+        UsageError: If a patient stands on two sides, or a part is empty.
+    """
+    samples = samples_of(run)
+    split = division(samples, run.data.split, run.data.fold)
+    limit = run.data.limit or None
+    parts = {
+        part: _spread(_known(select(samples, hashes), run.data.classes), limit)
+        for part, hashes in (("train", split.train), ("val", split.val), ("test", split.test))
+    }
+    for part, members in parts.items():
+        if not members:
+            raise UsageError(f"The {part} part of the split holds no B-scan of the run's classes.")
+    return Division(**parts, split=split)
+
+
+def _known(samples: Sequence[Sample], classes: Sequence[str]) -> tuple[Sample, ...]:
+    return tuple(sample for sample in samples if sample.label in classes)
+
+
+def _spread(samples: tuple[Sample, ...], limit: int | None) -> tuple[Sample, ...]:
+    """At most `limit` samples, taken evenly over the list so that every class is met."""
+    if limit is None or len(samples) <= limit:
+        return samples
+    return tuple(samples[i] for i in np.linspace(0, len(samples) - 1, limit).astype(int))
+
+
+def labels_of(samples: Sequence[Sample], classes: Sequence[str]) -> list[int]:
+    """Class indices. An unknown label is an error, never class 0."""
+    return [classes.index(sample.label or "") for sample in samples]
+
+
+def trainer(
+    run: Run, task: Task, division: Division, out: Path, view_spec: InputSpec | None = None
+) -> Trainer:
+    """Build the network and read the images. `view_spec` is the size views are drawn at."""
+    labels = labels_of(division.train, run.data.classes)
+    views = Views(division.train, labels, run, view_spec or run.input)
+    torch.manual_seed(run.train.seed)
+    network = build(
+        run.model.architecture,
+        len(run.data.classes),
+        start=run.model.start,
+        channels=len(run.input.mean),
+        dropout=run.model.dropout,
+        drop_path=run.model.drop_path,
+    )
+    if run.train.precision == "bfloat16":
+        use_fast_depthwise(network)
+    return Trainer(
+        run=run,
+        network=network,
+        task=task,
+        views=views,
+        labels=labels,
+        validation=Validation(
+            bands=read_bands(division.val, run.input),
+            labels=np.asarray(labels_of(division.val, run.data.classes)),
+        ),
+        out=out,
+        split_sha256=division.split.sha256,
+        device=device(),
+    )
+
+
+def device() -> torch.device:
+    """This process's GPU, or the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    return torch.device("cpu")
+
+
+def join_processes() -> None:
+    """Join the other processes of `torchrun`, if it started this one."""
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not torch.distributed.is_initialized():
+        torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+
+
+def run_folder(config: Path, run: Run) -> Path:
+    """Where a run of this file and fold is kept unless --out says otherwise."""
+    fold = f"-fold{run.data.fold}" if run.data.split else ""
+    return Path("runs") / f"{config.stem}{fold}"
+
+
+def on_same_data(run: Run, other: Run) -> Run:
+    """`run` on the data, classes, split and fold of `other`: teacher and student never differ."""
+    return replace(run, data=replace(other.data, balance=run.data.balance))

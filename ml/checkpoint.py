@@ -1,0 +1,130 @@
+"""Checkpoints: tensors as safetensors, the rest as JSON, each one whole or not there at all."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from app.errors import UsageError
+from app.files import whole_file
+
+
+@dataclass(slots=True, kw_only=True)
+class State:
+    """Where a run stands. All randomness follows from the seed and these numbers."""
+
+    epoch: int = 0
+    batch: int = 0  # batches of this epoch that are done
+    steps: int = 0  # optimiser steps
+    best: float | None = None
+    best_epoch: int = -1
+    averaged: int = 0  # updates taken by the SWA
+    smoothed: int = 0  # by the EMA
+    split_sha256: str = ""
+    run: str = ""  # the run's configuration, as ml.config.dump_run writes it
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], **metadata: str) -> None:
+    """Write tensors whole.
+
+    Raises:
+        UsageError: If the disk is full or the folder cannot be written.
+    """
+    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    _write(path, save(whole, metadata))
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """Read tensors.
+
+    Raises:
+        UsageError: If the file is missing or damaged.
+    """
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise UsageError(f"The weights {path} cannot be read ({error}).") from error
+
+
+def load_weights(network: torch.nn.Module, path: Path, architecture: str) -> None:
+    """Fill a network from a checkpoint.
+
+    Raises:
+        UsageError: If the checkpoint was made for another architecture or other classes.
+    """
+    tensors = load_tensors(path)
+    own = network.state_dict()
+    wrong = [n for n in own if n not in tensors or tensors[n].shape != own[n].shape]
+    if wrong or len(tensors) != len(own):
+        example = wrong[0] if wrong else next(name for name in tensors if name not in own)
+        raise UsageError(
+            f"The weights {path} are not of “{architecture}” with these classes: {len(wrong)} of "
+            f"{len(own)} tensors differ, {example} among them. Correct model.architecture or "
+            "data.classes, or name another run."
+        )
+    network.load_state_dict(tensors)
+
+
+def save_state(folder: Path, groups: Mapping[str, Mapping[str, Tensor]], state: State) -> None:
+    """Write a checkpoint beside the last one, then remove the last one.
+
+    `state.json` is written last: a folder without it is a checkpoint that was never finished.
+    """
+    new = folder / f"checkpoint-{state.epoch:04d}-{state.batch:06d}"
+    shutil.rmtree(new, ignore_errors=True)
+    for name, tensors in groups.items():
+        save_tensors(new / f"{name}.safetensors", tensors)
+    _write(new / "state.json", json.dumps(asdict(state), indent=1).encode())
+    for old in folder.glob("checkpoint-*"):
+        if old != new:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def load_state(folder: Path) -> tuple[dict[str, dict[str, Tensor]], State] | None:
+    """Read the newest finished checkpoint of a run, or None if there is none."""
+    finished = sorted(path.parent for path in folder.glob("checkpoint-*/state.json"))
+    if not finished:
+        return None
+    newest = finished[-1]
+    groups = {path.stem: load_tensors(path) for path in newest.glob("*.safetensors")}
+    return groups, State(**json.loads((newest / "state.json").read_text()))
+
+
+def flatten_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimiser's tensors under flat names: `index.name`."""
+    return {
+        f"{index}.{name}": value if isinstance(value, Tensor) else torch.tensor(value)
+        for index, values in optimizer.state_dict()["state"].items()
+        for name, value in values.items()
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    state: dict[int, dict[str, Any]] = {}
+    for key, tensor in tensors.items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = tensor
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        with whole_file(path) as file:
+            file.write(content)
+    except OSError as error:
+        raise UsageError(
+            f"{path.name} cannot be written: {error.strerror}. Free space in {path.parent}, then "
+            "go on with --resume."
+        ) from error
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write JSON whole."""
+    _write(path, json.dumps(content, indent=1).encode())

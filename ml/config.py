@@ -1,0 +1,188 @@
+"""A run is a TOML file: every choice of a training run, checked before anything starts.
+
+Unknown keys are refused with the nearest known name, wrong types with the key. Any key can be
+set on the command line: `--set train.epochs=3 --set model.start=noise`.
+"""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked
+
+from app.errors import UsageError
+from app.modelpack import InputSpec
+from ml.models import Start
+
+_STRICT = ConfigDict(extra="forbid")
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+@checked(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class Data:
+    manifest: Path  # written by python -m ml.datasets import, or the layout of the shared data
+    root: Path | None = None  # what its paths are relative to; by default the manifest's folder
+    classes: tuple[str, ...]  # in the network's output order
+    split: Path | None = None  # written by python -m ml.splits; None: the manifest's own column
+    fold: Annotated[int, Field(ge=0)] = 0
+    sources: tuple[str, ...] = ()  # only these data sets; empty: all
+    # how often a class is drawn in an epoch: as it comes, by the root of its share, or equally
+    balance: Literal["none", "root", "equal"] = "none"
+    limit: Annotated[int, Field(ge=0)] = 0  # images per split, 0 for all: for quick trials
+
+
+@checked(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class Model:
+    architecture: str  # any of timm's
+    start: Start = Start.HUB
+    dropout: Share = 0.3
+    drop_path: Share = 0.0
+
+
+@checked(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class Augment:
+    recipe: Literal["none", "oct", "paper-teacher", "paper-student"]
+    strength: Annotated[float, Field(ge=0)] = 1.0  # scales the ranges of "oct"
+    views: Annotated[int, Field(ge=0)] = 0  # per image, replayed in turn; 0: new ones every epoch
+
+
+@checked(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class Loss:
+    kind: Literal["focal", "cross-entropy"] = "cross-entropy"
+    gamma: Annotated[float, Field(ge=0)] = 2.0
+    balanced: bool = False  # class weights n / (classes * n_class)
+    smoothing: Share = 0.0
+
+
+@checked(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class Train:
+    epochs: Count
+    batch: Count
+    accumulate: Count = 1  # batches per optimiser step
+    lr: float
+    head_lr: float | None = None  # None: as the backbone's
+    frozen_epochs: Annotated[int, Field(ge=0)] = 0  # in which only the head learns
+    warmup_epochs: Annotated[float, Field(ge=0)] = 0
+    floor: Share = 0.001  # the cosine's last factor
+    per_step: bool = True  # the schedule moves each step; False: each epoch, as the paper's code
+    weight_decay: float = 0.01
+    decay_norms: bool = False  # True: also norms and biases, as the paper's code
+    clip: Annotated[float, Field(ge=0)] = 0.0  # gradient norm, 0 for none
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    channels_last: bool = True
+    compile: bool = False
+    # (first epoch, share of the input's height and width): small views first are quick ones
+    sizes: tuple[tuple[int, Share], ...] = ()
+    ema: Share = 0.0  # decay per step, 0 for none
+    swa_start: Annotated[int, Field(ge=-1)] = -1  # epoch (from 0), -1 for none
+    swa_lr: float = 1e-5
+    select: Literal["loss", "accuracy", "balanced accuracy"] = "loss"
+    patience: Annotated[int, Field(ge=0)] = 0  # epochs without a better one; 0: to the end
+    seed: int = 43
+    workers: Annotated[int, Field(ge=0)] = 0
+    checkpoint_minutes: Annotated[float, Field(ge=0)] = 5.0
+
+
+@checked(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class Distill:
+    teachers: tuple[Path, ...]  # runs of ml.teach or ml.distill; their probabilities are averaged
+    temperature: Annotated[float, Field(gt=0)] = 4.0
+    alpha: Share = 0.7  # of T^2 KL(teacher || student)
+    beta: Share = 0.3  # of the cross-entropy with the label
+    replay: bool = False  # read the teachers' logits of a view back once they are known
+
+
+@checked(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class Run:
+    """One training run, whole."""
+
+    data: Data
+    model: Model
+    input: InputSpec
+    augment: Augment
+    train: Train
+    loss: Loss = Field(default_factory=Loss)
+    distill: Distill | None = None
+
+    def __post_init__(self) -> None:
+        if self.distill and self.distill.replay and not self.augment.views:
+            raise ValueError("distill.replay needs augment.views, the number of views to replay")
+
+
+_RUN: TypeAdapter[Run] = TypeAdapter(Run)
+
+
+def load_run(path: Path, overrides: Iterable[str] = ()) -> Run:
+    """Read a run's file and apply overrides of the form `section.key=value`.
+
+    Paths in the file are relative to the working directory.
+
+    Raises:
+        UsageError: If the file cannot be read, or a key or value is wrong.
+    """
+    try:
+        with path.open("rb") as file:
+            content: dict[str, Any] = tomllib.load(file)
+    except OSError as error:
+        raise UsageError(f"The run's file {path} cannot be read: {error.strerror}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is no valid TOML: {error}.") from error
+    for override in overrides:
+        _override(content, override)
+    return check_run(content, str(path))
+
+
+def check_run(content: Mapping[str, Any], origin: str) -> Run:
+    """Turn the contents of a run's file into a `Run`, or say which key is wrong."""
+    _refuse_unknown(content, Run, origin)
+    try:
+        return _RUN.validate_python(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "the run"
+        raise UsageError(f"{origin}: {key}: {first['msg']}.") from error
+
+
+def dump_run(run: Run) -> str:
+    """The run as JSON: kept beside every checkpoint, read back by `check_run`."""
+    return _RUN.dump_json(run, indent=2).decode()
+
+
+def read_dumped(path: Path) -> Run:
+    return check_run(json.loads(path.read_text()), str(path))
+
+
+def _override(content: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or "." not in key:
+        raise UsageError(f"“{override}” is no override. Write --set section.key=value.")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text  # a bare word, as the shell leaves it
+    section, name = key.split(".", 1)
+    content.setdefault(section, {})[name] = value
+
+
+def _refuse_unknown(content: Mapping[str, Any], kind: type, origin: str, prefix: str = "") -> None:
+    hints = get_type_hints(kind)
+    known = {field.name: hints[field.name] for field in fields(kind)}
+    for key, value in content.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
+            meant = f" Did you mean “{prefix}{near[0]}”?" if near else ""
+            raise UsageError(f"{origin}: there is no key “{prefix}{key}”.{meant}")
+        section = _section(known[key])
+        if section and isinstance(value, Mapping):
+            _refuse_unknown(value, section, origin, f"{prefix}{key}.")
+
+
+def _section(hint: object) -> type | None:
+    choices = [hint, *(get_args(hint) if get_origin(hint) is not None or get_args(hint) else ())]
+    return next((each for each in choices if isinstance(each, type) and is_dataclass(each)), None)

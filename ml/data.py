@@ -1,0 +1,141 @@
+"""From samples to batches: bands kept in memory, views drawn by seed alone."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset
+
+from app.modelpack import InputSpec
+from app.preprocess import retina_band
+from app.progress import Progress, ignore_progress
+from ml.augment import Augmentation, Grey, augmentation, oversized
+from ml.config import Run
+from ml.manifest import Sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    frames: Tensor  # float32 (n, 1, height, width), grey in [0, 1]
+    labels: Tensor  # int64 (n,)
+    samples: Tensor  # int64 (n,), indices into the data set
+    views: Tensor  # int64 (n,), which view of each sample this is
+
+
+def band_of(sample: Sample, spec: InputSpec) -> Grey:
+    """The retinal band of a B-scan, uint8 (height, width)."""
+    grey = retina_band(sample.pixels(), spec).grey
+    return np.asarray(np.rint(grey * 255), dtype=np.uint8)
+
+
+def read_bands(
+    samples: Sequence[Sample], spec: InputSpec, progress: Progress = ignore_progress
+) -> NDArray[np.uint8]:
+    """The bands of many B-scans, (n, height, width), read on two threads.
+
+    Raises:
+        DamagedFile: If one cannot be read.
+    """
+    bands = np.empty((len(samples), spec.height, spec.width), dtype=np.uint8)
+    with ThreadPoolExecutor(2) as pool:
+        for index, band in enumerate(pool.map(lambda sample: band_of(sample, spec), samples)):
+            bands[index] = band
+            progress(index + 1, len(samples))
+    return bands
+
+
+class Views(Dataset[tuple[NDArray[np.float32], int, int, int]]):
+    """Random views of labelled B-scans; item (sample, view) is always the same."""
+
+    def __init__(
+        self, samples: Sequence[Sample], labels: Sequence[int], run: Run, spec: InputSpec
+    ) -> None:
+        """Read all bands of `samples`; views have the size of `spec`."""
+        height, width = oversized(spec, run.augment.recipe)
+        self._bands = read_bands(samples, replace(spec, height=height, width=width))
+        self._labels = list(labels)
+        self._keys = [int(sample.sha256[:12], 16) for sample in samples]
+        self._seed = run.train.seed
+        self._augment: Augmentation = augmentation(run.augment.recipe, spec, run.augment.strength)
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[NDArray[np.float32], int, int, int]:
+        sample, view = key
+        words = np.random.SeedSequence([self._seed, self._keys[sample], view]).generate_state(1)
+        return self._augment(self._bands[sample], int(words[0])), self._labels[sample], sample, view
+
+
+def draw_epoch(labels: Sequence[int], run: Run, epoch: int) -> list[tuple[int, int]]:
+    """The (sample, view) pairs of an epoch, in random order decided by seed and epoch.
+
+    Balancing repeats the B-scans of rare classes and leaves out some of the frequent ones, a
+    different choice each epoch; the epoch's length stays that of the data.
+    """
+    rng = np.random.default_rng([run.train.seed, epoch])
+    targets = np.asarray(labels)
+    present, counts = np.unique(targets, return_counts=True)
+    power = {"none": 1.0, "root": 0.5, "equal": 0.0}[run.data.balance]
+    weights = counts**power / (counts**power).sum()
+    wanted = np.floor(weights * len(targets)).astype(int)
+    drawn: list[int] = []
+    for label, count in zip(present, wanted, strict=True):
+        own = np.flatnonzero(targets == label)
+        rounds = [rng.permutation(own) for _ in range(-(-count // len(own)))]
+        drawn += np.concatenate(rounds)[:count].tolist() if rounds else []
+    occurrences: dict[int, int] = {}
+    pairs = []
+    for sample in drawn:
+        again = occurrences.get(sample, 0)
+        occurrences[sample] = again + 1
+        # Without replay a view is never used again: epochs get numbers far from each other.
+        view = (epoch + again) % run.augment.views if run.augment.views else epoch * 1000 + again
+        pairs.append((sample, view))
+    return [pairs[index] for index in rng.permutation(len(pairs))]
+
+
+def batches(views: Views, groups: list[list[tuple[int, int]]], workers: int) -> Iterator[Batch]:
+    """Make batches of the given (sample, view) pairs, ahead of their use if there are workers."""
+    loader = (
+        DataLoader(
+            views, batch_sampler=groups, num_workers=workers, collate_fn=_collate, prefetch_factor=4
+        )
+        if workers
+        else DataLoader(views, batch_sampler=groups, collate_fn=_collate)
+    )
+    yield from loader
+
+
+def _collate(items: list[tuple[NDArray[np.float32], int, int, int]]) -> Batch:
+    frames, labels, samples, views = zip(*items, strict=True)
+    return Batch(
+        frames=torch.from_numpy(np.stack(frames))[:, None],
+        labels=torch.tensor(labels),
+        samples=torch.tensor(samples),
+        views=torch.tensor(views),
+    )
+
+
+def network_input(frames: Tensor, spec: InputSpec, share: float = 1.0) -> Tensor:
+    """Turn grey in [0, 1], (n, 1, h, w), into what a network of this spec takes.
+
+    Views are drawn once for student and teachers of several sizes; each gets them at its own.
+    `share` shrinks the size further, to multiples of 32, for early epochs.
+    """
+    size = (spec.height, spec.width)
+    if share < 1:
+        size = (round(size[0] * share / 32) * 32, round(size[1] * share / 32) * 32)
+    if tuple(frames.shape[2:]) != size:
+        frames = functional.interpolate(
+            frames, size, mode="bilinear", align_corners=False, antialias=True
+        )
+    mean = torch.tensor(spec.mean).view(1, -1, 1, 1)
+    std = torch.tensor(spec.std).view(1, -1, 1, 1)
+    normal = (frames - mean.to(frames.device)) / std.to(frames.device)
+    return normal.contiguous(memory_format=torch.channels_last)
