@@ -254,7 +254,7 @@ def _where(finding: _Finding) -> str:
         return f", {frames}" if first == last else f", all in {frames}"
     if 2 * len(finding.run) > len(finding.positive):
         return f", most in {frames}"
-    return f", the longest row of them in {frames}"
+    return f", {'the longest row of them in ' + frames if last > first else 'no two neighbours'}"
 
 
 def _disease_reason(worst: _Finding, findings: Sequence[_Finding], among: str) -> str:

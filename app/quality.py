@@ -103,12 +103,16 @@ def _strips(
     width = pixels.shape[1] // _STRIPS
     starts = np.arange(0, _STRIPS * width, width)
     ends = _STRIPS * width
+    sums: NDArray[np.float32]
     if not absent.any():
         sums = np.add.reduceat(pixels[:, :ends], starts, axis=1, dtype=np.float32)
-        return sums / np.float32(width), np.ones(sums.shape, np.bool_)
+        return sums / np.float32(width), np.ones_like(sums, dtype=np.bool_)
     sums = np.add.reduceat(np.where(absent, 0, pixels)[:, :ends], starts, axis=1, dtype=np.float32)
-    counts = np.add.reduceat(~absent[:, :ends], starts, axis=1, dtype=np.float32)
-    return sums / np.maximum(counts, 1), counts >= 0.75 * width
+    counts: NDArray[np.float32] = np.add.reduceat(
+        ~absent[:, :ends], starts, axis=1, dtype=np.float32
+    )
+    means = (sums / np.maximum(counts, 1)).astype(np.float32, copy=False)
+    return means, counts >= 0.75 * width
 
 
 def _ends(
