@@ -38,10 +38,6 @@ class Layer(IntEnum):
     CHORIOCAPILLARIS = 15
 
 
-GREY = (95, 88, 99, 74, 84, 53, 66, 62, 152, 118, 30, 128, 178, 100, 140, 104)
-"""Display level of each layer; the nerve fibres brighten as they thicken."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vessel:
     """A retinal vessel en face: places (nasal, inferior) in mm, shape (n, 2), and calibre."""
@@ -71,8 +67,8 @@ def draw_anatomy(rng: np.random.Generator) -> Anatomy:
         pit_radius=float(rng.uniform(0.40, 0.62)),
         thickness=float(rng.uniform(0.92, 1.08)),
         fibres=float(rng.uniform(0.75, 1.2)),
-        slope=(float(rng.normal(0, 0.035)), float(rng.normal(0, 0.02))),
-        bulge=float(rng.uniform(-0.004, 0.020)),
+        slope=(float(rng.normal(0, 0.05)), float(rng.normal(0, 0.03))),
+        bulge=float(rng.uniform(-0.006, 0.028)),
         undulation=(float(rng.uniform(0, 2 * np.pi)), float(rng.uniform(0, 2 * np.pi))),
         choroid=float(rng.uniform(0.18, 0.34)),
         vessels=tuple(_draw_vessels(rng)),
@@ -165,7 +161,7 @@ def bruch_depth(anatomy: Anatomy, grid: Grid) -> Field:
     plane = anatomy.slope[0] * nasal + anatomy.slope[1] * inferior
     shape = plane + bend + slow
     middle = 0.54 * grid.rows * grid.axial_mm
-    return (shape - shape.mean() + middle).astype(np.float32)
+    return np.asarray(shape - shape.mean() + middle, np.float32)
 
 
 def vessel_map(anatomy: Anatomy, grid: Grid) -> tuple[Field, Field]:

@@ -85,7 +85,7 @@ def write_dataset(
     if patients < 1 or not 1 <= frames <= 7:
         raise ValueError(f"needs at least 1 patient and 1 to 7 frames, not {patients}, {frames}")
     size = size or Size()
-    listed = []
+    listed: list[dict[str, str | int]] = []
     for kind, label in enumerate(LESIONS_OF):
         for number in range(patients):
             index = kind * patients + number
@@ -128,7 +128,7 @@ def _halved(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Mean of each 2 x 2 block, as if the exporter had made the picture smaller."""
     rows, columns = pixels.shape
     blocks = pixels.reshape(rows // 2, 2, columns // 2, 2).astype(np.uint16)
-    return ((blocks.sum(axis=(1, 3)) + 2) // 4).astype(np.uint8)
+    return np.asarray((blocks.sum(axis=(1, 3)) + 2) // 4, np.uint8)
 
 
 def _write_png(path: Path, pixels: NDArray[np.uint8]) -> str:

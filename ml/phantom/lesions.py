@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.phantom.grid import Field, Grid
+from ml.phantom.texture import correlated_normal
 
 
 class Lesion(StrEnum):
@@ -21,7 +22,7 @@ class Lesion(StrEnum):
     NEOVASCULAR = "subretinal hyperreflective material"
     SUBRETINAL_FLUID = "subretinal fluid"
     INTRARETINAL_FLUID = "intraretinal fluid"
-    EXUDATE = "hard exudate"
+    FOCI = "hyperreflective foci and hard exudates"
     THICKENING = "thickened retina"
 
 
@@ -33,15 +34,16 @@ LESIONS_OF: dict[str, tuple[Lesion, ...]] = {
         Lesion.NEOVASCULAR,
         Lesion.SUBRETINAL_FLUID,
         Lesion.INTRARETINAL_FLUID,
+        Lesion.FOCI,
     ),
-    "DME": (Lesion.INTRARETINAL_FLUID, Lesion.EXUDATE, Lesion.THICKENING),
+    "DME": (Lesion.INTRARETINAL_FLUID, Lesion.FOCI, Lesion.THICKENING),
 }
 """The lesions whose presence makes a frame one of a class."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ellipsoid:
-    """A cyst or an exudate. Depth is measured in mm from the INL/OPL border, deeper positive."""
+    """A cyst or a bright focus. Depth is in mm below the border of INL and OPL."""
 
     nasal: float
     inferior: float
@@ -67,7 +69,7 @@ class Disease:
     def footprint(self) -> NDArray[np.bool_]:
         """A-scans that differ from the healthy eye's, ellipsoids not counted."""
         parts = (self.drusen, self.ped, self.material, self.fluid, self.swelling)
-        return np.any(np.stack([*parts, self.lost_receptors]) > 0, axis=0)
+        return np.asarray(np.any(np.stack([*parts, self.lost_receptors]) > 0, axis=0))
 
 
 def draw_disease(label: str, fovea: tuple[float, float], grid: Grid, seed: int) -> Disease:
@@ -80,12 +82,12 @@ def draw_disease(label: str, fovea: tuple[float, float], grid: Grid, seed: int) 
             drusen=zero, ped=zero, material=zero, fluid=zero, swelling=zero, lost_receptors=zero
         )
     draw = {"DRUSEN": _draw_drusen, "CNV": _draw_cnv, "DME": _draw_dme}[label]
-    return draw(rng, nasal, inferior)
+    return draw(rng, nasal, inferior, grid)
 
 
 def _dome(distance: NDArray[np.floating], steepness: float = 1.5) -> Field:
     """A hill of height 1 over the unit disc, exactly zero outside it."""
-    return (np.clip(1 - distance**2, 0, 1) ** steepness).astype(np.float32)
+    return np.asarray(np.clip(1 - distance**2, 0, 1) ** steepness, np.float32)
 
 
 def _ragged(
@@ -96,24 +98,28 @@ def _ragged(
     edge = np.ones_like(angle)
     for lobes in (2, 3, 5, 7):
         edge += rng.uniform(0, 0.35) / lobes * np.cos(lobes * angle + rng.uniform(0, 6.3))
-    return (np.hypot(nasal / stretch, inferior) / (radius * edge)).astype(np.float32)
+    return np.asarray(np.hypot(nasal / stretch, inferior) / (radius * edge), np.float32)
 
 
-def _draw_drusen(rng: np.random.Generator, nasal: Field, inferior: Field) -> Disease:
+def _draw_drusen(rng: np.random.Generator, nasal: Field, inferior: Field, grid: Grid) -> Disease:
     """Soft and hard drusen, most of them within 2 mm of the fovea, many touching."""
     height = np.zeros_like(nasal)
     centre = rng.normal(0, 0.35, 2)
-    for _ in range(rng.integers(35, 70)):
-        large = rng.random() < 0.35
-        radius = rng.uniform(0.14, 0.30) if large else rng.uniform(0.06, 0.13)
-        peak = radius * (rng.uniform(0.30, 0.55) if large else rng.uniform(0.35, 0.6))
+    for _ in range(rng.integers(40, 90)):
+        soft = rng.random() < 0.4
+        radius = rng.uniform(0.14, 0.32) if soft else rng.uniform(0.05, 0.12)
+        peak = radius * (rng.uniform(0.20, 0.40) if soft else rng.uniform(0.30, 0.52))
         away, turn = abs(rng.normal(0, 1.0)), rng.uniform(0, 2 * np.pi)
         x, y = centre[0] + away * np.cos(turn), centre[1] + away * np.sin(turn)
-        hill = _dome(np.hypot((nasal - x) / rng.uniform(0.85, 1.3), inferior - y) / radius)
+        hill = _dome(
+            np.hypot((nasal - x) / rng.uniform(0.85, 1.3), inferior - y) / radius,
+            rng.uniform(0.8, 1.5),
+        )
         height = np.maximum(height, np.float32(peak) * hill)
+    height = height * np.clip(1 + 0.12 * _rough(rng, grid), 0.5, 1.5)
     zero = np.zeros_like(height)
     return Disease(
-        drusen=height,
+        drusen=np.asarray(height, np.float32),
         ped=zero,
         material=zero,
         fluid=zero,
@@ -122,86 +128,126 @@ def _draw_drusen(rng: np.random.Generator, nasal: Field, inferior: Field) -> Dis
     )
 
 
-def _draw_cnv(rng: np.random.Generator, nasal: Field, inferior: Field) -> Disease:
-    """A fibrovascular detachment with material above it, fluid around, cysts over it."""
-    x, y = nasal - rng.normal(0, 0.45), inferior - rng.normal(0, 0.3)
-    reach = rng.uniform(0.75, 1.25)
+def _rough(rng: np.random.Generator, grid: Grid) -> Field:
+    """Unevenness of a surface, of unit variance."""
+    sigma = (0.1 / grid.between_mm, 0.04 / grid.lateral_mm)
+    return correlated_normal((grid.frames, grid.columns), sigma, rng)
+
+
+def _draw_cnv(rng: np.random.Generator, nasal: Field, inferior: Field, grid: Grid) -> Disease:
+    """A fibrovascular detachment with material above it, fluid around, cysts and foci over it."""
+    middle = (float(rng.normal(0, 0.45)), float(rng.normal(0, 0.3)))
+    x, y = nasal - middle[0], inferior - middle[1]
+    reach = rng.uniform(0.75, 1.3)
+    rough = 1 + 0.20 * _rough(rng, grid)
+    waves = 1 + 0.25 * np.sin(6 * x / reach + rng.uniform(0, 6)) * np.cos(5 * y / reach)
+    uneven = np.clip(rough * waves, 0.25, 2)
     edge = _ragged(rng, x, y, reach, rng.uniform(1.0, 1.4))
-    waves = 1 + 0.22 * np.sin(5 * x / reach + rng.uniform(0, 6)) * np.cos(4 * y / reach)
-    ped = rng.uniform(0.07, 0.24) * _dome(edge, rng.uniform(0.9, 1.6)) * waves
+    ped = rng.uniform(0.03, 0.22) * _dome(edge, rng.uniform(0.9, 1.6)) * uneven
     shift = rng.uniform(-0.3, 0.3, 2) * reach
     core = _ragged(rng, x - shift[0], y - shift[1], reach * rng.uniform(0.6, 0.95), 1.3)
-    material = rng.uniform(0.05, 0.13) * _dome(core, 1.1) * waves
+    material = rng.uniform(0.05, 0.14) * _dome(core, 1.1)
+    material = material * np.clip(1 + 0.3 * _rough(rng, grid), 0.3, 2)
     fluid = np.zeros_like(ped)
-    if rng.random() < 0.75:
-        pool = _ragged(rng, x + shift[0], y + shift[1], reach * rng.uniform(1.3, 1.7), 1.25)
+    if rng.random() < 0.7:
+        pool = _ragged(rng, x + shift[0], y + shift[1], reach * rng.uniform(1.2, 1.6), 1.25)
         fluid = rng.uniform(0.05, 0.16) * _dome(pool, 1.3) * (1 - 0.75 * _dome(core, 1.0))
-    ellipsoids: list[Ellipsoid] = []
+    cysts: list[Ellipsoid] = []
     if rng.random() < 0.65:
-        middle = (float((nasal - x).flat[0]), float((inferior - y).flat[0]))
-        ellipsoids = _draw_cysts(rng, middle, reach * 0.8, int(rng.integers(6, 22)), 0.6)
-    swelling = 0.05 * rng.random() * _dome(_ragged(rng, x, y, reach * 1.5), 1.5)
+        cysts = _draw_cysts(rng, middle, reach * 0.8, int(rng.integers(15, 50)), 0.7)
+    foci = _draw_foci(rng, middle, (0.0, reach), int(rng.integers(6, 18)), (0.02, 0.03))
+    swelling = 0.06 * rng.random() * _dome(_ragged(rng, x, y, reach * 1.5), 1.5)
     return Disease(
         drusen=np.zeros_like(ped),
-        ped=ped.astype(np.float32),
-        material=material.astype(np.float32),
-        fluid=fluid.astype(np.float32),
-        swelling=swelling.astype(np.float32),
-        lost_receptors=np.clip(2.5 * _dome(core, 1.0), 0, 1).astype(np.float32),
-        ellipsoids=tuple(ellipsoids),
+        ped=np.asarray(ped, np.float32),
+        material=np.asarray(material, np.float32),
+        fluid=np.asarray(fluid, np.float32),
+        swelling=np.asarray(swelling, np.float32),
+        lost_receptors=np.clip(2.5 * _dome(core, 1.0), 0, 1),
+        ellipsoids=(*cysts, *foci),
     )
 
 
-def _draw_dme(rng: np.random.Generator, nasal: Field, inferior: Field) -> Disease:
+def _draw_dme(rng: np.random.Generator, nasal: Field, inferior: Field, grid: Grid) -> Disease:
     """Swelling with cysts like petals around the fovea, exudates in the plexiform layer."""
-    off = rng.normal(0, 0.35, 2)
-    x, y = nasal - off[0], inferior - off[1]
+    middle = (float(rng.normal(0, 0.35)), float(rng.normal(0, 0.35)))
+    x, y = nasal - middle[0], inferior - middle[1]
     reach = rng.uniform(1.0, 1.9)
-    swelling = rng.uniform(0.06, 0.20) * _dome(_ragged(rng, x, y, reach, 1.15), 1.6)
-    middle = (float(off[0]), float(off[1]))
-    cysts = _draw_cysts(rng, middle, reach * 0.55, int(rng.integers(18, 45)), 1.0)
-    exudates = []
-    for _ in range(rng.integers(8, 35)):
-        away, turn = reach * rng.uniform(0.25, 0.95), rng.uniform(0, 2 * np.pi)
-        size = rng.uniform(0.012, 0.035)
-        exudates.append(
-            Ellipsoid(
-                nasal=middle[0] + away * np.cos(turn),
-                inferior=middle[1] + away * np.sin(turn),
-                depth=rng.uniform(-0.02, 0.05),
-                radii=(size * rng.uniform(1, 2.2), max(size * 1.5, 0.07), size * 0.8),
-                lesion=Lesion.EXUDATE,
-            )
-        )
+    amount = rng.uniform(0.07, 0.26)
+    swelling = amount * _dome(_ragged(rng, x, y, reach, 1.15), rng.uniform(1.3, 2.2))
+    swelling = swelling * np.clip(1 + 0.04 * _rough(rng, grid), 0.5, 1.5)
+    size = 1.0 + 2.6 * amount
+    cysts = _draw_cysts(rng, middle, reach * 0.55, int(rng.integers(80, 240)), size)
+    groups = int(rng.integers(3, 12))
+    exudates = _draw_foci(rng, middle, (0.2 * reach, reach), groups, (0.015, 0.03))
     zero = np.zeros_like(nasal)
     return Disease(
         drusen=zero,
         ped=zero,
         material=zero,
         fluid=zero,
-        swelling=swelling.astype(np.float32),
+        swelling=np.asarray(swelling, np.float32),
         lost_receptors=zero,
         ellipsoids=(*cysts, *exudates),
     )
 
 
 def _draw_cysts(
-    rng: np.random.Generator, middle: tuple[float, float], reach: float, count: int, size: float
+    rng: np.random.Generator,
+    middle: tuple[float, float],
+    reach: float,
+    count: int,
+    size: float,
 ) -> list[Ellipsoid]:
     """Large cysts near the centre in Henle's layer, smaller ones around it in the inner nuclear."""
-    cysts = []
+    cysts: list[Ellipsoid] = []
     for _ in range(count):
         away, turn = reach * np.sqrt(rng.random()), rng.uniform(0, 2 * np.pi)
-        near = np.exp(-((away / (0.55 * reach)) ** 2))
-        wide = size * (rng.uniform(0.03, 0.07) + rng.uniform(0.02, 0.09) * near)
-        tall = size * (rng.uniform(0.012, 0.028) + rng.uniform(0.01, 0.055) * near)
-        cysts.append(
-            Ellipsoid(
-                nasal=middle[0] + away * np.cos(turn),
-                inferior=middle[1] + away * np.sin(turn),
-                depth=float(rng.normal(0.02 if rng.random() < 0.6 * near + 0.2 else -0.02, 0.010)),
-                radii=(wide, max(wide * rng.uniform(0.9, 1.8), 0.10), tall),
-                lesion=Lesion.INTRARETINAL_FLUID,
-            )
+        near = float(np.exp(-((away / (0.5 * reach)) ** 2)))
+        wide = size * (rng.uniform(0.025, 0.06) + rng.uniform(0.01, 0.09) * near)
+        tall = size * (rng.uniform(0.012, 0.026) + rng.uniform(0.015, 0.085) * near)
+        outer = rng.random() < 0.25 + 0.5 * near
+        cyst = Ellipsoid(
+            nasal=middle[0] + away * np.cos(turn),
+            inferior=middle[1] + away * np.sin(turn),
+            depth=float(rng.normal(0.025 if outer else -0.020, 0.012)),
+            radii=(wide, max(wide * rng.uniform(0.9, 1.8), 0.08), tall),
+            lesion=Lesion.INTRARETINAL_FLUID,
         )
+        # Thin walls of tissue stand between neighbouring cysts.
+        if all(_apart(cyst, other) for other in cysts):
+            cysts.append(cyst)
     return cysts
+
+
+def _apart(one: Ellipsoid, other: Ellipsoid) -> bool:
+    offset = (one.nasal - other.nasal, one.inferior - other.inferior, one.depth - other.depth)
+    reach = (a + b for a, b in zip(one.radii, other.radii, strict=True))
+    return sum((d / r) ** 2 for d, r in zip(offset, reach, strict=True)) > 1.1
+
+
+def _draw_foci(
+    rng: np.random.Generator,
+    middle: tuple[float, float],
+    ring: tuple[float, float],
+    groups: int,
+    depth: tuple[float, float],
+) -> list[Ellipsoid]:
+    """Bright specks in groups. `ring` and `depth` (mean, spread) are in mm."""
+    foci = []
+    for _ in range(groups):
+        away, turn = rng.uniform(*ring), rng.uniform(0, 2 * np.pi)
+        at = (middle[0] + away * np.cos(turn), middle[1] + away * np.sin(turn))
+        level = rng.normal(*depth)
+        for _ in range(rng.integers(2, 8)):
+            size = rng.uniform(0.006, 0.022)
+            foci.append(
+                Ellipsoid(
+                    nasal=at[0] + rng.normal(0, 0.07),
+                    inferior=at[1] + rng.normal(0, 0.10),
+                    depth=level + rng.normal(0, 0.012),
+                    radii=(size * rng.uniform(1, 2.4), max(1.5 * size, 0.07), size),
+                    lesion=Lesion.FOCI,
+                )
+            )
+    return foci

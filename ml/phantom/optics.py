@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+
+from ml.phantom.texture import correlated_normal
 
 Image = NDArray[np.float32]
 """One frame, shape (rows, columns)."""
@@ -21,6 +22,7 @@ class Optics:
 
     looks: float  # frames averaged, as far as their speckle is independent
     floor: float  # display level of the noise of the detector
+    subtracted: float  # share of the mean noise that the machine takes off
     gain: float  # factor on the display level of tissue
     axial_px: float  # standard deviation of the point spread
     lateral_px: float
@@ -28,11 +30,12 @@ class Optics:
 
 def draw_optics(rng: np.random.Generator) -> Optics:
     return Optics(
-        looks=float(rng.uniform(3.5, 8)),
-        floor=float(rng.uniform(36, 46)),
+        looks=float(rng.uniform(4, 9)),
+        floor=float(rng.uniform(26, 36)),
+        subtracted=float(rng.uniform(0.35, 0.7)),
         gain=float(rng.uniform(0.9, 1.12)),
-        axial_px=0.75,
-        lateral_px=float(rng.uniform(0.45, 0.65)),
+        axial_px=0.85,
+        lateral_px=float(rng.uniform(0.5, 0.7)),
     )
 
 
@@ -40,24 +43,16 @@ def expose(tissue: Image, optics: Optics, rng: np.random.Generator) -> NDArray[n
     """Take a picture of `tissue`, given as ideal display levels in [0, 255]."""
     signal = (np.clip(tissue * optics.gain, 0, 255) / 255) ** 4
     speckle = _gamma_field(tissue.shape, optics, rng)
-    # What the machine subtracts as the floor is most of the noise's mean, so that parts of the
-    # vitreous fall below it: the black pepper that every real frame shows.
-    noise = (optics.floor / 255) ** 4 * (_gamma_field(tissue.shape, optics, rng) - 0.8)
+    # Where the noise falls below what is subtracted, the frame is black: the pepper in the
+    # vitreous of every real one.
+    noise = _gamma_field(tissue.shape, optics, rng) - optics.subtracted
+    noise *= (optics.floor / 255) ** 4
     display = 255 * np.clip(signal * speckle + noise, 0, 1) ** 0.25
-    return np.rint(display).astype(np.uint8)
+    return np.asarray(np.rint(display), np.uint8)
 
 
 def _gamma_field(shape: tuple[int, ...], optics: Optics, rng: np.random.Generator) -> Image:
     """Gamma variates with mean 1 and shape `looks`, correlated like the point spread."""
     normal = correlated_normal(shape, (optics.axial_px, optics.lateral_px), rng)
     ninth = 1 / (9 * optics.looks)
-    return np.maximum(1 - ninth + normal * np.float32(np.sqrt(ninth)), 0) ** 3
-
-
-def correlated_normal(
-    shape: tuple[int, ...], sigma: tuple[float, ...], rng: np.random.Generator
-) -> Image:
-    """Standard normal noise smoothed by a Gaussian, its variance restored."""
-    white = rng.standard_normal(shape, dtype=np.float32)
-    smooth = gaussian_filter(white, sigma, mode="wrap", truncate=3.0)
-    return (smooth / max(float(smooth.std()), 1e-6)).astype(np.float32)
+    return np.asarray(np.maximum(1 - ninth + normal * np.sqrt(ninth), 0) ** 3, np.float32)
