@@ -1,0 +1,139 @@
+"""What stands on every sheet: whose report it is, the banners, the notice and the page number."""
+
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from app import __version__
+from app.notices import RESEARCH_USE, banners
+from app.report.context import (
+    ACCENT,
+    INK,
+    LABEL,
+    LINE,
+    MARGIN,
+    MUTED,
+    ON_WARNING,
+    WARNING,
+    Context,
+)
+from app.report.fonts import Line, Style
+from app.report.page import MM, Block, Pen, beside, space, stack, text_block
+
+_TOP = 11 * MM
+_BANNER = 6.4 * MM
+_FOOT = 15 * MM
+
+_CLINIC = Style(12, bold=True, leading=1.25)
+_NAME = Style(15, bold=True, colour=ACCENT, leading=1.2)
+_RUNNING = Style(8, colour=MUTED)
+_NOTICE = Style(8, bold=True, colour=INK)
+_BANNER_TEXT = Style(8.5, bold=True, colour=ON_WARNING)
+_LOGO = (42 * MM, 16 * MM)
+
+
+def first_room(context: Context) -> float:
+    """Height for blocks on the first sheet."""
+    return context.sheet[1] - _start(context, first=True) - _FOOT
+
+
+def room(context: Context) -> float:
+    """Height for blocks on every other sheet."""
+    return context.sheet[1] - _start(context, first=False) - _FOOT
+
+
+def _start(context: Context, *, first: bool) -> float:
+    count = len(banners(context.result.study, context.card))
+    return _TOP + count * (_BANNER + 1.2 * MM) + (0 if first else 9 * MM)
+
+
+def draw_chrome(pen: Pen, context: Context, page: int, pages: int) -> float:
+    """Draw it on the current sheet; return where the blocks begin."""
+    top = _TOP
+    for sentence in banners(context.result.study, context.card):
+        pen.box(MARGIN, top, context.width, _BANNER, WARNING, radius=2)
+        pen.text(MARGIN + 3 * MM, top + 0.9 * MM, sentence, _BANNER_TEXT)
+        top += _BANNER + 1.2 * MM
+    if page > 1:
+        right = f"Retinal OCT report, {context.when:%Y-%m-%d %H:%M}"
+        used = pen.text(MARGIN + context.width, top, right, _RUNNING, "right")
+        line = fitted(context, whose(context), _RUNNING, context.width - used - 4 * MM)
+        pen.text(MARGIN, top, line, _RUNNING)
+        pen.rule(MARGIN, top + 5 * MM, context.width, LINE)
+    foot = pen.height - _FOOT + 4 * MM
+    pen.rule(MARGIN, foot, context.width, LINE)
+    pen.text(MARGIN, foot + 1.2 * MM, RESEARCH_USE, _NOTICE)
+    made = f"KD-OCT {__version__}, model {context.result.model_id} {context.result.model_version}"
+    pen.text(MARGIN, foot + 4.8 * MM, made, LABEL)
+    edge = MARGIN + context.width
+    pen.text(edge, foot + 1.2 * MM, f"Page {page} of {pages}", _RUNNING, "right")
+    return _start(context, first=page == 1)
+
+
+def whose(context: Context) -> str:
+    """One line that tells to whom a loose sheet belongs."""
+    study, patient = context.result.study, context.result.study.patient
+    parts = [patient.name or "Name unknown"]
+    if patient.identifier:
+        parts.append(f"No. {patient.identifier}")
+    if study.visited:
+        parts.append(f"visit {study.visited.isoformat()}")
+    return "  ·  ".join(parts)
+
+
+def fitted(context: Context, text: str, style: Style, width: float) -> Line:
+    """Set one line; what is too long ends in an ellipsis."""
+    lines = context.fonts.wrap(text, style, width)
+    if len(lines) == 1:
+        return lines[0]
+    head = context.fonts.wrap(text, style, width - context.fonts.width("…", style))[0]
+    return context.fonts.line(head.spoken + "…", style)
+
+
+def letterhead(context: Context) -> list[Block]:
+    """The head of the first page: clinic, logo and what this is."""
+    settings, fonts = context.settings, context.fonts
+    logo = _logo(settings.logo)
+    title_width = fonts.width("Retinal OCT report", _NAME)
+    left = 0.0
+    columns: list[tuple[float, Block]] = []
+    if logo is not None:
+        scale = min(_LOGO[0] / logo.width, _LOGO[1] / logo.height)
+        size = (logo.width * scale, logo.height * scale)
+
+        def draw(pen: Pen, x: float, top: float) -> None:
+            pen.picture(x, top, *size, logo)
+
+        columns.append((0.0, Block(size[1], draw)))
+        left = size[0] + 4 * MM
+    names = context.width - left - title_width - 6 * MM
+    clinic = [text_block(fonts, settings.clinic_name, _CLINIC, names)]
+    if settings.clinic_address:
+        clinic.append(text_block(fonts, settings.clinic_address, LABEL, names))
+    if settings.clinic_name or settings.clinic_address:
+        columns.append((left, stack(clinic)))
+
+    def title(pen: Pen, x: float, top: float) -> None:
+        pen.text(x, top, "Retinal OCT report", _NAME, "right")
+        made = f"Made {context.when:%Y-%m-%d %H:%M %Z}".rstrip()
+        pen.text(x, top + _NAME.line, made, LABEL, "right")
+
+    columns.append((context.width, Block(_NAME.line + LABEL.line, title)))
+
+    def rule(pen: Pen, x: float, top: float) -> None:
+        pen.rule(x, top, context.width, ACCENT, 1.2)
+
+    return [beside(columns), space(2.2 * MM), Block(3.2 * MM, rule)]
+
+
+def _logo(path: Path | None) -> Image.Image | None:
+    """Read the clinic's logo on white; one that cannot be read is left out."""
+    if path is None:
+        return None
+    try:
+        with Image.open(path) as image:
+            rgba = image.convert("RGBA")
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
+        return None
+    ground = Image.new("RGBA", rgba.size, "white")
+    return Image.alpha_composite(ground, rgba).convert("RGB")

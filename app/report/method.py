@@ -1,0 +1,117 @@
+"""How the call is made: the rule with its thresholds, and the model with its measured figures."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from app.report.context import BODY, GUTTER, HEADING, INK, LABEL, LINE, NOTE, SMALL, Context
+from app.report.page import MM, Block, Pen, beside, stack, text_block
+from app.report.words import count, measured, percent
+
+
+def method(context: Context) -> list[Block]:
+    """Return rule and model side by side, then the measured performance."""
+    rule, model = _rule(context), _model(context)
+    both = beside([(0, rule), (context.column + GUTTER, model)], before=5 * MM, opens=True)
+    return [both, *_figures(context)]
+
+
+def _rule(context: Context) -> Block:
+    policy, fonts, width = context.card.aggregation, context.fonts, context.column
+    sentences = (
+        "The probabilities of a B-scan are calibrated. Its tail for a disease is the probability "
+        "of that disease or a more severe one.",
+        f"An eye's score for a disease is the mean of its {policy.top_k} highest tails. It is "
+        "called if the score reaches the threshold and at least "
+        f"{count(policy.adjacent, 'neighbouring B-scan')} reach the limit for one B-scan, and "
+        "suspected if the score reaches only the lower threshold. The most severe disease counts; "
+        "the more severe eye stands for the patient. Scores rank evidence; they are not risks.",
+        f"Ungradable: fewer than {percent(policy.min_gradable)} of the B-scans can be judged. "
+        f"Out of scope: more than {percent(policy.max_unfamiliar)} of those are unlike the "
+        "training data.",
+    )
+    blocks = [text_block(fonts, "How the call is made", HEADING, width)]
+    blocks += [text_block(fonts, each, SMALL, width, before=1.2 * MM) for each in sentences]
+    rows: list[tuple[str, ...]] = [("Disease", "Called from", "Suspected from", "One B-scan")]
+    for each in sorted(context.card.classes, key=lambda each: each.severity):
+        limits = policy.rules.get(each.name)
+        if limits is not None:
+            shares = (limits.threshold, limits.suspect, limits.frame)
+            rows.append((each.name, *map(percent, shares)))
+    blocks.append(table(context, rows, (0.28, 0.24, 0.26, 0.22), width))
+    return stack(blocks)
+
+
+def _model(context: Context) -> Block:
+    card, result, fonts, width = context.card, context.result, context.fonts, context.column
+    digest = result.model_sha256
+    facts = [
+        ("Model", f"{card.title} ({result.model_id}), version {result.model_version}"),
+        ("Made", f"{card.created}, {card.architecture}"),
+        ("SHA-256", f"{digest[:32]} {digest[32:]}"),
+    ]
+    for data in card.training:
+        words = (
+            f"{data.name}: {count(data.bscans, 'B-scan')} of {count(data.patients, 'patient')}, "
+            f"{data.device}, {data.licence}"
+        )
+        facts.append(("Trained on", words))
+    if not card.trained:
+        facts.append(("State", "not trained: its answers mean nothing"))
+    label = 19 * MM
+    rows = [
+        beside(
+            [
+                (0, text_block(fonts, name, NOTE, label)),
+                (label, text_block(fonts, value, SMALL, width - label)),
+            ],
+            before=1.2 * MM,
+        )
+        for name, value in facts
+    ]
+    return stack([text_block(fonts, "Model", HEADING, width), *rows])
+
+
+def _figures(context: Context) -> list[Block]:
+    """Return the measured figures by the data they were measured on."""
+    fonts, width = context.fonts, context.width
+    title = text_block(fonts, "Measured performance", HEADING, width, before=5 * MM, keep=True)
+    if not context.card.figures:
+        words = "Nothing was measured: how often this model is right is not known."
+        return [title, text_block(fonts, words, BODY, width)]
+    blocks = [title]
+    for data, figures in groupby(context.card.figures, key=lambda each: each.data):
+        rows: list[tuple[str, ...]] = [("Figure", "Value", "95 % interval")]
+        rows += [(each.name[:1].upper() + each.name[1:], *measured(each)) for each in figures]
+        blocks.append(text_block(fonts, f"On {data}:", NOTE, width, before=1.2 * MM, keep=True))
+        half = (len(rows) + 2) // 2
+        if len(rows) <= 4:
+            blocks.append(table(context, rows, (0.5, 0.2, 0.3), context.column))
+            continue
+        pair = [rows[:half], [rows[0], *rows[half:]]]
+        columns = [table(context, each, (0.5, 0.2, 0.3), context.column) for each in pair]
+        blocks.append(beside([(0, columns[0]), (context.column + GUTTER, columns[1])]))
+    return blocks
+
+
+def table(
+    context: Context, rows: Sequence[tuple[str, ...]], shares: tuple[float, ...], width: float
+) -> Block:
+    """Return a table whose first row is its head."""
+    placed = []
+    for number, row in enumerate(rows):
+        left, cells = 0.0, []
+        for text, share in zip(row, shares, strict=True):
+            style = LABEL if number == 0 else SMALL
+            cells.append((left, text_block(context.fonts, text, style, share * width - 1 * MM)))
+            left += share * width
+        placed.append(beside(cells, before=1 * MM))
+    body = stack(placed)
+
+    def draw(pen: Pen, x: float, top: float) -> None:
+        body.draw(pen, x, top)
+        at = top
+        for number, row in enumerate(placed):
+            at += row.height + (row.before if number else 0)
+            pen.rule(x, at + 0.5 * MM, width, INK if number == 0 else LINE, 0.4)
+
+    return Block(body.height + 0.5 * MM, draw, before=1.5 * MM)

@@ -1,0 +1,30 @@
+"""Where the qualified reader's own assessment goes: without it the report is not one."""
+
+from app.report.context import HEADING, LABEL, LINE, MUTED, SMALL, Context
+from app.report.page import MM, Block, Pen, stack, text_block
+
+_HEIGHT = 40 * MM
+
+
+def signature(context: Context) -> list[Block]:
+    """Return the form for call, comment, name, date and signature."""
+    title = text_block(context.fonts, "Assessment by the qualified reader", HEADING, context.width)
+
+    def draw(pen: Pen, x: float, top: float) -> None:
+        pen.frame(x, top, context.width, _HEIGHT, LINE)
+        left, right = x + 4 * MM, x + context.width - 4 * MM
+        at, row = left, top + 3.5 * MM
+        choices = ("I agree with the result", "I do not agree", "The images cannot be judged")
+        for choice in choices:
+            pen.frame(at, row + 0.6 * MM, 3 * MM, 3 * MM, MUTED, 0.6)
+            at += 4.5 * MM + pen.text(at + 4.5 * MM, row, choice, SMALL) + 8 * MM
+        pen.text(left, row + 7 * MM, "Comment", LABEL)
+        pen.rule(left + 16 * MM, row + 10 * MM, right - left - 16 * MM, LINE)
+        pen.rule(left, row + 17 * MM, right - left, LINE)
+        line, third = top + _HEIGHT - 6.5 * MM, (right - left - 12 * MM) / 3
+        for number, label in enumerate(("Name", "Date and time", "Signature")):
+            start = left + number * (third + 6 * MM)
+            pen.rule(start, line, third, MUTED, 0.6)
+            pen.text(start, line + 0.6 * MM, label, LABEL)
+
+    return [stack([title, Block(_HEIGHT, draw, before=1.5 * MM)], before=6 * MM)]

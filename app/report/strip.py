@@ -1,0 +1,192 @@
+"""Where the deciding B-scans lie: on the view from above, and in the row of all B-scans."""
+
+from dataclasses import replace
+
+from PIL import Image
+
+from app.enface import mean_projection, to_grey
+from app.errors import ReadError
+from app.report.context import INK, LABEL, LINE, MUTED, NOTE, Context
+from app.report.page import MM, Block, Pen, stack, text_block
+from app.report.words import listed
+from app.study import BScanResult, Pixels, Volume, VolumeResult
+
+_ENFACE = 50 * MM  # the most an en-face picture may be high
+_STRIP = 9 * MM
+_WIDEST = 5 * MM  # of one B-scan's bar
+_MARK = "ffd166"
+_CITED = 12  # deciding B-scans named under the strip
+
+
+def overview(context: Context, result: VolumeResult, width: float) -> Block:
+    """Return the en-face picture and the strip of all B-scans of a volume."""
+    blocks = [_strip(context, result, width)]
+    if result.call.evidence:
+        shown = sorted(each + 1 for each in result.call.evidence[:_CITED])
+        more = len(result.call.evidence) - len(shown)
+        cited = f"Deciding B-scans: {listed(shown)}"
+        blocks.append(
+            text_block(
+                context.fonts, f"{cited}{f', and {more} more' if more else ''}.", NOTE, width
+            )
+        )
+    # One to three B-scans have no view from above worth the name.
+    if len(result.bscans) > 3 or _located(result.volume):
+        blocks.insert(0, _enface(context, result, width))
+    return stack(blocks, before=2.5 * MM)
+
+
+def _located(volume: Volume) -> bool:
+    return volume.localizer is not None and any(each.location for each in volume.bscans)
+
+
+def _enface(context: Context, result: VolumeResult, width: float) -> Block:
+    volume = result.volume
+    if _located(volume) and volume.localizer is not None:
+        try:
+            pixels = volume.localizer.load()
+        except ReadError:
+            return _projected(context, result, width)
+        return _on_localizer(context, result, pixels, width)
+    return _projected(context, result, width)
+
+
+def _on_localizer(context: Context, result: VolumeResult, pixels: Pixels, width: float) -> Block:
+    """The localizer with the place of every B-scan, the deciding ones strong."""
+    rows, columns = pixels.shape
+    scale = min(width / columns, _ENFACE / rows)
+    size = (columns * scale, rows * scale)
+    deciding = set(result.call.evidence)
+
+    def draw(pen: Pen, x: float, top: float) -> None:
+        pen.picture(x, top, *size, Image.fromarray(pixels))
+        for strong in (False, True):
+            for index, bscan in enumerate(result.volume.bscans):
+                if bscan.location and (index in deciding) == strong:
+                    points = [
+                        (x + column * scale, top + row * scale) for row, column in bscan.location
+                    ]
+                    pen.path(points, _MARK if strong else "b8c4cf", 0.9 if strong else 0.25)
+
+    caption = "Localizer; yellow: places of the deciding B-scans."
+    return stack([Block(size[1], draw), text_block(context.fonts, caption, NOTE, width)])
+
+
+def _projected(context: Context, result: VolumeResult, width: float) -> Block:
+    """The mean projection, first B-scan on top, with marks beside the deciding ones."""
+    volume = result.volume
+    grey = to_grey(mean_projection(volume))
+    n, columns = grey.shape
+    lateral, between = volume.spacing.lateral_mm, volume.spacing.between_mm
+    known = lateral is not None and between is not None
+    aspect = (columns * lateral) / (n * between) if lateral and between else 1.6
+    room = width - 9 * MM
+    high = min(_ENFACE, room / aspect)
+    wide = high * aspect
+    if wide > room:
+        wide, high = room, max(room / aspect, 4 * MM)
+    deciding = sorted(result.call.evidence)
+
+    def draw(pen: Pen, x: float, top: float) -> None:
+        # Enlarged so that a row of few B-scans is not blurred into the next by the printer.
+        smooth = Image.fromarray(grey).resize(
+            (max(columns, 512), max(n, 384)), Image.Resampling.BILINEAR
+        )
+        pen.picture(x, top, wide, high, smooth)
+        for index in deciding:
+            at = top + high * (index + 0.5) / n
+            pen.path([(x + wide + 0.6 * MM, at), (x + wide + 3 * MM, at)], INK, 0.9)
+        pen.text(x + wide + 4 * MM, top - 0.6 * MM, "1", LABEL)
+        pen.text(x + wide + 4 * MM, top + high - LABEL.line + 0.6 * MM, str(n), LABEL)
+
+    caption = "En face: mean projection of the B-scans; marks at the deciding ones."
+    if not known:
+        caption += " Not to scale: spacing unknown."
+    return stack([Block(high, draw), text_block(context.fonts, caption, NOTE, width)])
+
+
+def _strip(context: Context, result: VolumeResult, width: float) -> Block:
+    """One bar for each B-scan, parted by its calibrated probabilities, most severe class below."""
+    n = len(result.bscans)
+    step = min(width / n, _WIDEST)
+    order = sorted(
+        range(len(context.card.classes)), key=lambda each: -context.card.classes[each].severity
+    )
+    deciding = set(result.call.evidence)
+
+    def draw(pen: Pen, x: float, top: float) -> None:
+        for index, bscan in enumerate(result.bscans):
+            left = x + index * step
+            bar = step if step < 1.2 else step - 0.4
+            _bar(pen, context, bscan, order, (left, top, bar))
+            if index in deciding:
+                middle, below = left + bar / 2, top + _STRIP + 0.5 * MM
+                half = min(0.8 * MM, max(step / 2, 0.4 * MM))
+                pen.polygon(
+                    [
+                        (middle, below),
+                        (middle - half, below + 1.5 * MM),
+                        (middle + half, below + 1.5 * MM),
+                    ],
+                    INK,
+                )
+        pen.text(x, top + _STRIP + 2 * MM, "1", LABEL)
+        if n > 1:
+            pen.text(x + n * step, top + _STRIP + 2 * MM, str(n), LABEL, "right")
+        if n * step > 40 * MM:
+            middle = x + n * step / 2
+            pen.text(middle, top + _STRIP + 2 * MM, "B-scan", LABEL, "centre")
+
+    return Block(_STRIP + 2 * MM + LABEL.line, draw, before=2 * MM)
+
+
+def _bar(
+    pen: Pen,
+    context: Context,
+    bscan: BScanResult,
+    order: list[int],
+    place: tuple[float, float, float],
+) -> None:
+    left, top, width = place
+    if bscan.probabilities is None:
+        pen.box(left, top, width, _STRIP, "eceff2")
+        pen.path([(left, top + _STRIP), (left + width, top)], MUTED, 0.4)
+        return
+    below = top + _STRIP
+    for index in order:
+        height = _STRIP * bscan.probabilities[index]
+        pen.box(left, below - height, width, height, context.fill(index))
+        below -= height
+    if not bscan.familiar:
+        pen.box(left, top - 1.2 * MM, width, 0.8 * MM, INK)
+
+
+def legend(context: Context) -> Block:
+    """Explain colours and marks once for both eyes."""
+    width = context.width
+
+    def draw(pen: Pen, x: float, top: float) -> None:
+        pen.rule(x, top, width, LINE)
+        at, row = x, top + 1.5 * MM
+        for index in sorted(
+            range(len(context.card.classes)), key=lambda each: context.card.classes[each].severity
+        ):
+            pen.box(at, row + 0.9 * MM, 2.6 * MM, 1.8 * MM, context.fill(index))
+            name = context.card.classes[index].name
+            at += 3.6 * MM + pen.text(at + 3.6 * MM, row, name, NOTE) + 4 * MM
+        pen.box(at, row + 0.9 * MM, 2.6 * MM, 1.8 * MM, "eceff2")
+        pen.path([(at, row + 2.7 * MM), (at + 2.6 * MM, row + 0.9 * MM)], MUTED, 0.4)
+        at += 3.6 * MM + pen.text(at + 3.6 * MM, row, "ungradable", NOTE) + 4 * MM
+        pen.box(at, row + 1.4 * MM, 2.6 * MM, 0.8 * MM, INK)
+        at += 3.6 * MM + pen.text(at + 3.6 * MM, row, "unlike the training data", NOTE) + 4 * MM
+        pen.polygon(
+            [
+                (at + 1 * MM, row + 1 * MM),
+                (at + 0.2 * MM, row + 2.5 * MM),
+                (at + 1.8 * MM, row + 2.5 * MM),
+            ],
+            INK,
+        )
+        pen.text(at + 3 * MM, row, "deciding", replace(NOTE, colour=INK))
+
+    return Block(NOTE.line + 2 * MM, draw, before=3 * MM)

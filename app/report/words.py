@@ -1,0 +1,91 @@
+"""How values are put into words: one wording for the whole report."""
+
+from datetime import date
+
+from app.modelpack import Card, Figure
+from app.study import Call, Laterality, Outcome
+
+EYES = {
+    Laterality.RIGHT: "Right eye (OD)",
+    Laterality.LEFT: "Left eye (OS)",
+    Laterality.UNKNOWN: "Eye unknown",
+}
+
+_LIKELIHOOD = (
+    (0.95, "very likely"),
+    (0.75, "likely"),
+    (0.40, "possible"),
+    (0.10, "unlikely"),
+    (0.0, "very unlikely"),
+)
+
+
+def likelihood(probability: float) -> str:
+    """Put a calibrated probability into words."""
+    return next(word for least, word in _LIKELIHOOD if probability >= least)
+
+
+def percent(value: float) -> str:
+    """A share in whole percent; what is not certain is never rounded to certainty."""
+    if 0 < value < 0.01:
+        return "< 1 %"
+    if 0.99 < value < 1:
+        return "> 99 %"
+    return f"{100 * value:.0f} %"
+
+
+def headline(call: Call, card: Card) -> str:
+    """An answer in a few words."""
+    match call.outcome:
+        case Outcome.UNGRADABLE:
+            return "Ungradable"
+        case Outcome.OUT_OF_SCOPE:
+            return "Outside what the model knows"
+    title = card.class_named(call.label or "").title
+    if call.outcome is Outcome.UNCERTAIN:
+        return f"Uncertain: {lower_first(title)} suspected"
+    return title
+
+
+def lower_first(title: str) -> str:
+    """The title within a sentence: an abbreviation at its head stays as it is."""
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]
+
+
+def age(born: date, on: date) -> int:
+    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+
+
+def count(n: int, thing: str) -> str:
+    return f"{n} {thing}{'' if n == 1 else 's'}"
+
+
+def listed(numbers: list[int]) -> str:
+    """Put rising numbers into words: "8 to 12, 15 and 17"."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][-1] + 1:
+            spans[-1].append(number)
+        else:
+            spans.append([number])
+    parts = [
+        f"{each[0]} to {each[-1]}" if len(each) > 2 else ", ".join(map(str, each)) for each in spans
+    ]
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def measured(figure: Figure) -> tuple[str, str]:
+    """Return a measured figure and its interval; shares are given in percent."""
+    shares = figure.name.lower().startswith(("sensitivity", "specificity", "accuracy"))
+    if shares and not figure.unit and max(figure.value, figure.high) <= 1:
+        low, high = 100 * figure.low, 100 * figure.high
+        return f"{100 * figure.value:.1f} %", f"{low:.1f} to {high:.1f} %"
+    unit = f" {figure.unit}" if figure.unit else ""
+    return f"{figure.value:.3g}{unit}", f"{figure.low:.3g} to {figure.high:.3g}{unit}"
+
+
+def scale_length_um(width_um: float) -> int:
+    """A round length between a tenth and a third of the picture's width, in µm."""
+    steps = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+    fitting = [each for each in steps if each <= width_um / 4]
+    return fitting[-1] if fitting else steps[0]
