@@ -54,4 +54,5 @@ def _column_means(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
     counts = known.sum(axis=0)
     sums = np.where(known, pixels, 0).sum(axis=0, dtype=np.float64)
     means: NDArray[np.float64] = np.full(len(counts), np.nan)
-    return np.divide(sums, counts, out=means, where=counts > 0)
+    np.divide(sums, counts, out=means, where=counts > 0)
+    return means
