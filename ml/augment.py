@@ -43,7 +43,7 @@ def augmentation(recipe: str, spec: InputSpec, strength: float = 1.0) -> Augment
 
 
 def _as_it_is(grey: Grey, seed: int) -> View:
-    return grey.astype(np.float32) / 255
+    return np.asarray(grey, dtype=np.float32) / np.float32(255)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +59,13 @@ class OctViews:
         image = self._place(Image.fromarray(grey), rng)
         if rng.random() < 0.15 * self.strength:
             image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.2)))
-        view = np.asarray(image, dtype=np.float32) / 255
-        view = view ** np.float32(np.exp(rng.uniform(-0.4, 0.4) * self.strength))
+        gamma = np.exp(rng.uniform(-0.4, 0.4) * self.strength)
+        view: View = np.power(
+            np.asarray(image, dtype=np.float32) / np.float32(255), np.float32(gamma)
+        )
         self._add_shadows(view, rng)
         view = self._add_speckle(view, rng)
-        view = view * np.float32(1 + rng.uniform(-0.2, 0.2) * self.strength)
+        view *= np.float32(1 + rng.uniform(-0.2, 0.2) * self.strength)
         self._erase(view, rng)
         return np.clip(view, 0, 1, out=view)
 
@@ -175,7 +177,7 @@ def _two_of(
     return _SomeOf(operations, 2)
 
 
-class _SomeOf(v2.Transform):
+class _SomeOf(v2.Transform):  # type: ignore[misc]
     """Apply some of the operations, chosen without replacement, in the order of choice."""
 
     def __init__(self, operations: list[v2.Transform], count: int) -> None:

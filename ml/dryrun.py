@@ -37,7 +37,7 @@ def rehearse(run: Run) -> str:
         begun = time.perf_counter()
         with autocast(train, device()):
             logits = network.train()(network_input(frames.to(device()), run.input)).float()
-        functional.cross_entropy(logits, labels.to(device())).backward()
+        functional.cross_entropy(logits, labels.to(device())).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad()
         times.append(time.perf_counter() - begun)

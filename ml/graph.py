@@ -1,0 +1,83 @@
+"""The network as one ONNX graph: logits, activation maps of all classes, unfamiliarity.
+
+Where a network ends in global average pooling and one linear layer, the gradient that Grad-CAM
+averages is the classifier's weight over h * w, so that the map of class c is
+sum_k w_ck A_k / (h * w) before its relu: one 1 x 1 convolution more in the forward pass, and no
+backward pass.
+"""
+
+import warnings
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from app.errors import UsageError
+from ml.models import penultimate
+
+OPSET = 18
+
+
+class Explained(nn.Module):
+    """A network with everything that the program asks of it."""
+
+    def __init__(self, network: nn.Module, gate: nn.Module) -> None:
+        """Take a network in evaluation mode, and a gate of (features, logits) to (n,)."""
+        super().__init__()
+        head = network.get_classifier()  # type: ignore[operator]
+        if not isinstance(head, nn.Linear):
+            raise UsageError(
+                "Only networks that end in pooling and one linear layer can be exported."
+            )
+        self.network = network
+        self.gate = gate
+
+    def forward(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        features, pooled, logits = penultimate(self.network, frames)
+        weight = self.network.get_classifier().weight  # type: ignore[operator]
+        cells = features.shape[2] * features.shape[3]
+        maps = functional.conv2d(features, weight[:, :, None, None] / cells)
+        return logits, maps, self.gate(pooled, logits)
+
+
+def export_graph(explained: Explained, shape: tuple[int, int, int]) -> bytes:
+    """Write the network as ONNX. `shape` is that of one frame: (channels, height, width)."""
+    explained = explained.float().cpu().eval().to(memory_format=torch.contiguous_format)
+    with warnings.catch_warnings(), torch.inference_mode():
+        warnings.simplefilter("ignore")  # the exporter's own, about torch
+        program = torch.onnx.export(
+            explained,
+            (torch.zeros(2, *shape),),
+            input_names=["frames"],
+            output_names=["logits", "maps", "unfamiliarity"],
+            dynamic_shapes=({0: torch.export.Dim("n", min=1, max=4096)},),
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    return cast("torch.onnx.ONNXProgram", program).model_proto.SerializeToString()
+
+
+def difference(
+    explained: Explained, outputs: Sequence[NDArray[np.float32]], frames: NDArray[np.float32]
+) -> tuple[float, float]:
+    """Largest difference of probabilities, and of maps as a share of their range.
+
+    Args:
+        explained: The network that was exported.
+        outputs: What the graph gave for `frames`: logits and maps, before the relu of the maps.
+        frames: (n, channels, height, width).
+    """
+    with torch.inference_mode():
+        logits, maps, _ = explained(torch.from_numpy(frames))
+    own = torch.softmax(logits, 1).numpy()
+    theirs = torch.softmax(torch.from_numpy(outputs[0]), 1).numpy()
+    span = float(maps.max() - maps.min()) or 1.0
+    positive = np.maximum(maps.numpy(), 0)
+    return float(np.abs(own - theirs).max()), float(
+        np.abs(positive - np.maximum(outputs[1], 0)).max() / span
+    )
