@@ -1,0 +1,181 @@
+"""Plain pictures of B-scans: PNG, JPEG, BMP and TIFF, also of several pages.
+
+They say nothing of patient, eye or scale. A folder of them is taken for one volume of one eye, in
+the natural order of the file names, and the volume says that this was assumed.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from app.errors import DamagedFile, ReadError
+from app.reading.entries import Entry, natural, unreadable
+from app.reading.found import Found
+from app.reading.grey import AS_STORED, Stored, Tone, luminance, to_grey
+from app.study import BScan, FrameSource, Laterality, Patient, Pixels, Skipped, Volume
+
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
+_LARGEST_FRAME = 1 << 26  # pixels
+_SMALLEST_SIDE = 8
+_MOST_PAGES = 20_000
+_LARGEST_FILE = 4 << 30  # bytes
+PICTURE_ERRORS = (
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+    UnidentifiedImageError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
+"""What Pillow raises on bytes that are not what they claim to be."""
+
+
+def read_pictures(entries: Sequence[Entry]) -> tuple[list[Found], list[Skipped]]:
+    """Make a volume of the pictures of each folder, and one of each file of several pages."""
+    folders: dict[Path, list[tuple[Entry, BScan]]] = defaultdict(list)
+    found: list[Found] = []
+    skipped: list[Skipped] = []
+    for entry in entries:
+        try:
+            pages = read_pages(entry)
+        except ReadError as error:
+            skipped.append(Skipped(path=entry.path, reason=str(error), failed=True))
+            continue
+        if len(pages) > 1:
+            found.append(_volume([entry], pages, "page"))
+        else:
+            folders[entry.path.parent].append((entry, pages[0]))
+    for inside in folders.values():
+        inside.sort(key=lambda each: natural(each[0].path.name))
+        found.append(
+            _volume([entry for entry, _ in inside], [bscan for _, bscan in inside], "file name")
+        )
+    return found, skipped
+
+
+def read_pages(entry: Entry) -> list[BScan]:
+    """Read the header of each page of a picture.
+
+    Raises:
+        DamagedFile: If it is no picture, or too small or large to be a B-scan.
+    """
+    if entry.size > _LARGEST_FILE:
+        raise DamagedFile("This picture is larger than any scanner makes; it is not opened.")
+    try:
+        with entry.open() as file, Image.open(file, formats=FORMATS) as image:
+            count = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+            if count > _MOST_PAGES:
+                raise DamagedFile(f"This picture has {count} pages, more than any scanner makes.")
+            pages, modes = [], set()
+            for index in range(count):
+                if count > 1:
+                    image.seek(index)
+                _check_size(*image.size)
+                pages.append(image.size)
+                modes.add(image.mode)
+    except PICTURE_ERRORS as error:
+        raise DamagedFile("This picture is damaged, or not what its name says.") from error
+    tone = _tone(entry, count) if modes & {"I", "F", "I;16", "I;16B", "I;16L"} else AS_STORED
+    return [
+        BScan(
+            source=FrameSource(path=entry.path, frame_number=index + 1),
+            rows=rows,
+            columns=columns,
+            load=partial(load_page, entry, index, (rows, columns), tone),
+        )
+        for index, (columns, rows) in enumerate(pages)
+    ]
+
+
+def load_page(entry: Entry, index: int, size: tuple[int, int], tone: Tone) -> Pixels:
+    """Decode one page, counted from 0, of the size (rows, columns) that was found before.
+
+    Raises:
+        DamagedFile: If it cannot be decoded, or has changed.
+    """
+    stored = _stored(entry, index)
+    if stored.shape != size:
+        raise DamagedFile("A picture has changed since it was opened.")
+    return to_grey(stored, tone)
+
+
+def _stored(entry: Entry, index: int) -> Stored:
+    try:
+        # Pillow reads on demand; a file that vanishes meanwhile must not be half read.
+        with entry.open() as file:
+            content = BytesIO(file.read()) if entry.size < (64 << 20) else file
+            with Image.open(content, formats=FORMATS) as image:
+                if index:
+                    image.seek(index)
+                if image.mode in ("L", "I", "F") or image.mode.startswith("I;16"):
+                    return np.array(image)
+                if image.mode in ("1", "LA"):
+                    return np.array(image.convert("L"))
+                colour = luminance(np.asarray(image.convert("RGB")))
+                return np.rint(colour).astype(np.uint8)
+    except PICTURE_ERRORS as error:
+        why = unreadable(error) if isinstance(error, OSError) and error.errno else ""
+        raise DamagedFile(f"A picture cannot be decoded: it is damaged. {why}".strip()) from error
+
+
+def _check_size(columns: int, rows: int) -> None:
+    if min(rows, columns) < _SMALLEST_SIDE:
+        raise DamagedFile(f"This picture of {rows} x {columns} pixels shows nothing.")
+    if rows * columns > _LARGEST_FRAME:
+        raise DamagedFile(
+            f"This picture says that it has {rows} x {columns} pixels, more than any scanner "
+            "makes; it is not opened."
+        )
+
+
+def _tone(entry: Entry, count: int) -> Tone:
+    """Show 16 bits whole, or by the range that they fill where that is dim; so floats."""
+    sampled = [_stored(entry, index) for index in sorted({0, count // 2, count - 1})]
+    low = float(min(each.min() for each in sampled))
+    high = float(max(each.max() for each in sampled))
+    if sampled[0].dtype.kind in "iu" and low >= 0 and 0xFFFF / 8 <= high <= 0xFFFF:
+        return Tone(span=(0.0, 65535.0))
+    return Tone(span=(min(low, 0.0), high if high > min(low, 0.0) else min(low, 0.0) + 1))
+
+
+def _volume(entries: Sequence[Entry], bscans: Iterable[BScan], order: str) -> Found:
+    uid = _digest(entries)
+    notes = [
+        "These are plain pictures: they do not say whose eye they show, which eye, or at what "
+        "scale. They are taken for one volume, in the order of "
+        + ("the pages." if order == "page" else "the file names.")
+    ]
+    volume = Volume(
+        uid=uid,
+        laterality=Laterality.UNKNOWN,
+        bscans=tuple(bscans),
+        order=order,
+        notes=tuple(notes),
+    )
+    return Found(volume=volume, patient=Patient(), study_uid=uid)
+
+
+def _digest(entries: Iterable[Entry]) -> str:
+    """An identifier of the content: the sizes and beginnings of the files."""
+    digest = hashlib.sha256()
+    for entry in entries:
+        try:
+            head = entry.head(1 << 14)
+        except OSError:
+            head = b""
+        digest.update(entry.size.to_bytes(8) + head)
+    return f"2.25.{int.from_bytes(digest.digest()[:15])}"
