@@ -1,0 +1,101 @@
+"""What a model package costs: parameters, multiply-adds, and seconds per B-scan on this CPU."""
+
+import os
+import platform
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.engine import BATCH, Engine, physical_cores
+from app.modelpack import ModelPackage
+
+_REPEATS = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    parameters: int  # of the network and everything else in the graph
+    macs: int  # multiply-adds for one B-scan: convolutions and matrix products
+    megabytes: float  # of the file
+    median_seconds: float  # for one B-scan, in batches, network only
+    p95_seconds: float
+    threads: int
+    processor: str
+
+
+def cost_of(package: ModelPackage) -> Cost:
+    """Count a package's graph and time it."""
+    parameters, macs = count(package.graph)
+    threads = physical_cores() or os.cpu_count() or 1
+    seconds = np.array(_time(package, threads)) / BATCH
+    return Cost(
+        parameters=parameters,
+        macs=macs,
+        megabytes=len(package.graph) / 1e6,
+        median_seconds=float(np.median(seconds)),
+        p95_seconds=float(np.percentile(seconds, 95)),
+        threads=threads,
+        processor=processor(),
+    )
+
+
+def processor() -> str:
+    """The name of this CPU."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _time(package: ModelPackage, threads: int) -> list[float]:
+    engine, spec = Engine(package, threads), package.card.input
+    shape = (BATCH, len(spec.mean), spec.height, spec.width)
+    frames = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    engine.infer(frames)
+    seconds = []
+    for _ in range(_REPEATS):
+        start = time.perf_counter()
+        engine.infer(frames)
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def count(graph: bytes) -> tuple[int, int]:
+    """Count the parameters of an ONNX graph and its multiply-adds for one frame."""
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.load_from_string(graph)
+    for dimension in [model.graph.input[0].type.tensor_type.shape.dim[0]]:
+        dimension.dim_value = 1  # shapes are inferred for one frame
+    for output in model.graph.output:
+        output.ClearField("type")
+    model = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    weights = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
+    shapes = {name: array.shape for name, array in weights.items()}
+    for value in [*model.graph.value_info, *model.graph.input, *model.graph.output]:
+        dims = value.type.tensor_type.shape.dim
+        shapes[value.name] = tuple(each.dim_value or 1 for each in dims)
+    parameters = sum(w.size for w in weights.values() if np.issubdtype(w.dtype, np.floating))
+    return parameters, sum(_macs(node, shapes) for node in model.graph.node)
+
+
+def _macs(node: Any, shapes: dict[str, tuple[int, ...]]) -> int:  # noqa: ANN401 - onnx.NodeProto
+    """Multiply-adds of one node; 0 for all but convolutions and matrix products."""
+    out = shapes.get(node.output[0]) if node.output else None
+    weight = shapes.get(node.input[1]) if len(node.input) > 1 else None
+    if out is None or weight is None:
+        return 0
+    elements = int(np.prod(out))
+    match node.op_type:
+        case "Conv" | "FusedConv":
+            return elements * int(np.prod(weight[1:]))
+        case "Gemm" | "MatMul":
+            inner = shapes.get(node.input[0], (1,))[-1]
+            return elements * int(inner)
+    return 0

@@ -1,0 +1,185 @@
+"""Measure a model on patients it has never seen, and write it down.
+
+    python -m ml.evaluate --package resources/models/ID --manifest M --split test --out DIR
+    python -m ml.evaluate --run runs/NAME --manifest M --out DIR [--tta]
+    python -m ml.evaluate --predictions a.npz [--compare b.npz …] --out DIR
+
+Writes `evaluation.json`, `figures.csv`, `report.html` and `predictions.npz`. A package is scored
+through the program's own preprocessing and engine, as it is shipped. Models are compared only if
+they were scored the same way: both with test-time augmentation, or both without.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from app.errors import AppError, StorageError, UsageError
+from app.files import whole_file
+from app.modelpack import Card, ModelPackage, load_package
+from ml.cost import cost_of
+from ml.evaluation import Evaluation, as_csv, as_plain, evaluate
+from ml.evaluation_report import report
+from ml.manifest import SPLITS, Sample, read_manifest
+from ml.metrics import REPLICATES
+from ml.predictions import Predictions, load_predictions, save_predictions
+from ml.scoring import score_package, score_run
+from ml.splits import division, select
+
+
+def write_evaluation(evaluation: Evaluation, samples: Sequence[Sample], folder: Path) -> None:
+    """Write the evaluation's files into a folder.
+
+    Raises:
+        StorageError: If one cannot be written.
+    """
+    by_hash = {sample.sha256: sample for sample in samples}
+    files = {
+        "evaluation.json": json.dumps(as_plain(evaluation), indent=1, allow_nan=False) + "\n",
+        "figures.csv": as_csv(evaluation),
+        "report.html": report(evaluation, by_hash),
+    }
+    try:
+        for name, text in files.items():
+            with whole_file(folder / name) as file:
+                file.write(text.encode())
+    except OSError as error:
+        raise StorageError(
+            f"The evaluation cannot be written to {folder}: {error.strerror}."
+        ) from error
+    save_predictions(evaluation.predictions, folder / "predictions.npz")
+
+
+def in_short(evaluation: Evaluation) -> str:
+    """The figures that matter most, a line for each data set and level."""
+    lines = []
+    for result in evaluation.results:
+        found = {each.name: each for each in result.estimates}
+        shown = [
+            f"{name} {found[name].value:.3f} ({found[name].low:.3f} to {found[name].high:.3f})"
+            for name in (
+                "accuracy",
+                "balanced accuracy",
+                "sensitivity for DRUSEN",
+                "AUROC for referable",
+                "AUROC for DME or worse",
+                "expected calibration error",
+            )
+            if name in found
+        ]
+        count = f"{len(result.cases.labels)} of {result.patients} patients"
+        lines.append(f"{result.subset}, by {result.cases.unit} ({count}): {', '.join(shown)}")
+    if evaluation.scope:
+        scope = evaluation.scope
+        lines.append(
+            f"out of scope: AUROC {scope.auroc.value:.3f}, {scope.caught.value:.1%} caught while "
+            f"{scope.sent.value:.1%} of in-scope B-scans are sent to a reader"
+        )
+    for each in evaluation.comparisons:
+        accuracy = each.differences[0]
+        lines.append(
+            f"against {each.other}, by {each.unit}: accuracy {accuracy.value:+.3f} "
+            f"({accuracy.low:+.3f} to {accuracy.high:+.3f}), McNemar p {each.p_value:.3g}"
+        )
+    return "\n".join(lines)
+
+
+def _part(options: argparse.Namespace, samples: Sequence[Sample]) -> tuple[list[Sample], str]:
+    """The samples of the wanted part, and the hash of the split they come from."""
+    if options.split == "all":
+        return list(samples), ""
+    split = division(samples, options.folds, options.fold)
+    hashes = {"train": split.train, "val": split.val, "test": split.test}[options.split]
+    chosen = [
+        sample
+        for sample in select(samples, hashes)
+        if not options.sources or sample.source in options.sources.split(",")
+    ]
+    return chosen, split.sha256
+
+
+def _score(
+    options: argparse.Namespace, package: ModelPackage | None, samples: Sequence[Sample]
+) -> Predictions:
+    if options.predictions:
+        return load_predictions(options.predictions)
+    if not samples:
+        raise UsageError("Say with --manifest which B-scans to score.")
+    part, split_sha256 = _part(options, samples)
+    if options.run:
+        return score_run(options.run, part, tta=options.tta, temperature=options.temperature)
+    if package is None:
+        raise UsageError("Say what to evaluate: --package, --run or --predictions.")
+    bar = tqdm(total=len(part), desc="scoring", unit="B-scan", disable=None, leave=False)
+    with bar:
+        return score_package(
+            package,
+            part,
+            tta=options.tta,
+            split_sha256=split_sha256,
+            progress=lambda done, _: bar.update(done - bar.n),
+        )
+
+
+def run(options: argparse.Namespace) -> Evaluation:
+    """Score, measure and write, as the command line says."""
+    package = load_package(options.package) if options.package else None
+    card: Card | None = package.card if package else None
+    if options.card:
+        card = load_package(options.card).card
+    samples = read_manifest(options.manifest) if options.manifest else ()
+    scored = package if package and not (options.predictions or options.run) else None
+    evaluation = evaluate(
+        _score(options, package, samples),
+        part=options.split,
+        card=card,
+        threshold=options.threshold,
+        others=[load_predictions(path) for path in options.compare],
+        cost=cost_of(scored) if scored else None,
+        replicates=options.replicates,
+    )
+    write_evaluation(evaluation, samples, options.out)
+    return evaluation
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m ml.evaluate", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    what = parser.add_argument_group("what to evaluate")
+    what.add_argument("--package", type=Path, help="a model package, as the program runs it")
+    what.add_argument("--run", type=Path, help="a finished training run")
+    what.add_argument("--predictions", type=Path, help="predictions made before")
+    what.add_argument("--compare", type=Path, nargs="*", default=[], help="other predictions")
+    what.add_argument("--tta", action="store_true", help="average several views of each B-scan")
+    what.add_argument("--temperature", type=float, default=1.0, help="of a run's logits")
+    what.add_argument("--card", type=Path, help="package whose rule calls eyes and patients")
+    where = parser.add_argument_group("on which B-scans")
+    where.add_argument("--manifest", type=Path)
+    where.add_argument("--folds", type=Path, help="split file; else the manifest's own division")
+    where.add_argument("--fold", type=int, default=0)
+    where.add_argument("--split", choices=[*SPLITS, "all"], default="test")
+    where.add_argument("--sources", help="only these data sets, with commas between")
+    parser.add_argument("--threshold", type=float, help="operating point for referable disease")
+    parser.add_argument("--replicates", type=int, default=REPLICATES)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return 0, or 2 with one sentence if it cannot be done."""
+    options = _arguments().parse_args(arguments)
+    try:
+        evaluation = run(options)
+    except AppError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(in_short(evaluation))
+    print(f"Wrote {options.out / 'report.html'}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,359 @@
+"""Everything that is measured of one model on one set of B-scans, ready to be written down."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import UsageError
+from app.modelpack import Card
+from ml.cost import Cost
+from ml.levels import bscan_cases, eye_cases, patient_cases
+from ml.metrics import (
+    REPLICATES,
+    Cases,
+    Estimate,
+    Ranking,
+    compare,
+    confusion,
+    mcnemar,
+    measure,
+)
+from ml.predictions import Predictions
+
+OUT_OF_SCOPE = ("ERM", "RVO", "RAO", "VID")
+"""Published findings that none of the four classes covers: what the gate has to catch."""
+
+REFERABLE = ("CNV", "DME")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Result:
+    """One data set, or all of them, at one level."""
+
+    subset: str  # "all" or a source
+    cases: Cases
+    estimates: tuple[Estimate, ...]
+
+    @property
+    def patients(self) -> int:
+        return len(np.unique(self.cases.patients))
+
+    def value(self, name: str) -> Estimate:
+        return next(each for each in self.estimates if each.name == name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scope:
+    """How well the gate tells what the classes do not cover."""
+
+    auroc: Estimate
+    caught: Estimate  # share of out-of-scope B-scans beyond the threshold
+    sent: Estimate  # share of in-scope B-scans beyond it
+    by_finding: dict[str, tuple[int, int]]  # caught, of how many
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Comparison:
+    """This model against another on the same B-scans; differences are this minus the other."""
+
+    other: str
+    unit: str
+    differences: tuple[Estimate, ...]
+    only_this_right: int
+    only_other_right: int
+    p_value: float  # McNemar's, exact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Evaluation:
+    predictions: Predictions
+    part: str  # "test"
+    threshold: float  # for the sum of the referable classes' probabilities
+    results: tuple[Result, ...]
+    scope: Scope | None = None
+    comparisons: tuple[Comparison, ...] = ()
+    cost: Cost | None = None
+    notes: tuple[str, ...] = ()
+
+    def result(self, subset: str, unit: str) -> Result:
+        return next(
+            each for each in self.results if (each.subset, each.cases.unit) == (subset, unit)
+        )
+
+
+def evaluate(
+    predictions: Predictions,
+    *,
+    part: str = "test",
+    card: Card | None = None,
+    threshold: float | None = None,
+    others: Sequence[Predictions] = (),
+    cost: Cost | None = None,
+    replicates: int = REPLICATES,
+) -> Evaluation:
+    """Judge predictions at every level, for each source and all together.
+
+    Args:
+        predictions: Of labelled B-scans, and of unlabelled ones for the gate.
+        part: What the B-scans are, in a word.
+        card: With the rule that calls eyes and patients; without it only B-scans are judged.
+        threshold: From which a B-scan is referred; by default the card's, else 0.5.
+        others: Models to compare with, scored on the same B-scans in the same way.
+        cost: Of the package.
+        replicates: Bootstrap draws.
+
+    Raises:
+        UsageError: If another model was scored on other B-scans or with other views.
+    """
+    operating = _operating(card, threshold)
+    referable = _referable(card)
+    known = predictions.labelled()
+    sources = np.unique(known.sources).tolist()
+    results = []
+    for subset in ["all", *sources] if len(sources) > 1 else ["all"]:
+        chosen = known if subset == "all" else known.take(known.sources == subset)
+        for cases in _levels(chosen, card, referable, operating):
+            estimates = measure(cases, replicates=replicates)
+            results.append(Result(subset=subset, cases=cases, estimates=estimates))
+    return Evaluation(
+        predictions=predictions,
+        part=part,
+        threshold=operating,
+        results=tuple(results),
+        scope=_scope(predictions, card, replicates),
+        comparisons=tuple(
+            comparison
+            for other in others
+            for comparison in _against(known, other, card, referable, operating, replicates)
+        ),
+        cost=cost,
+        notes=_notes(known),
+    )
+
+
+def _operating(card: Card | None, threshold: float | None) -> float:
+    if threshold is not None or card is None:
+        return 0.5 if threshold is None else threshold
+    mildest = min((each for each in card.classes if each.referable), key=lambda each: each.severity)
+    return card.aggregation.rules[mildest.name].frame
+
+
+def _referable(card: Card | None) -> tuple[str, ...]:
+    return tuple(each.name for each in card.classes if each.referable) if card else REFERABLE
+
+
+def _levels(
+    known: Predictions, card: Card | None, referable: Sequence[str], threshold: float
+) -> list[Cases]:
+    cases = [bscan_cases(known, referable, threshold)]
+    if card:
+        if (known.eyes != "").any():
+            cases.append(eye_cases(known, card))
+        cases.append(patient_cases(known, card))
+    return cases
+
+
+def _notes(known: Predictions) -> tuple[str, ...]:
+    unknown = int((known.eyes == "").sum())
+    if not unknown:
+        return ()
+    return (
+        f"The data do not say which eye {unknown} of {len(known)} B-scans show: there, all "
+        "B-scans of a patient are taken for one eye.",
+        "Where there are a few B-scans for each patient and no whole volumes, figures by patient "
+        "do not say how the rule does on volumes of dozens of B-scans.",
+    )
+
+
+def _scope(predictions: Predictions, card: Card | None, replicates: int) -> Scope | None:
+    outside = np.isin(predictions.findings, OUT_OF_SCOPE) & (predictions.labels < 0)
+    judged = outside | (predictions.labels >= 0)
+    if predictions.unfamiliarity is None or card is None or not outside.any():
+        return None
+    chosen = predictions.take(judged)
+    return scope_of(
+        np.asarray(predictions.unfamiliarity[judged], dtype=np.float64),
+        outside[judged],
+        chosen.patients,
+        chosen.findings,
+        threshold=card.unfamiliarity_threshold,
+        replicates=replicates,
+    )
+
+
+def scope_of(
+    scores: NDArray[np.float64],
+    outside: NDArray[np.bool_],
+    patients: NDArray[np.str_],
+    findings: NDArray[np.str_],
+    *,
+    threshold: float,
+    replicates: int = REPLICATES,
+) -> Scope:
+    """Judge unfamiliarity scores (n,): out-of-scope B-scans should lie beyond the threshold."""
+    beyond = scores > threshold
+    cases = Cases(
+        unit="B-scan",
+        classes=("in scope", "out of scope"),
+        labels=outside.astype(np.int64),
+        answers=beyond.astype(np.int64),
+        patients=patients,
+        rankings=(Ranking(name="out of scope", scores=scores, positive=outside),),
+    )
+    found = {each.name: each for each in measure(cases, replicates=replicates)}
+    spared = found["specificity for out of scope"]
+    sent = Estimate(
+        name="in-scope B-scans sent to a reader",
+        value=1 - spared.value,
+        low=1 - spared.high,
+        high=1 - spared.low,
+    )
+    kinds = sorted(set(findings[outside].tolist()))
+    return Scope(
+        auroc=found["AUROC for out of scope"],
+        caught=found["sensitivity for out of scope"],
+        sent=sent,
+        by_finding={
+            kind: (int(beyond[findings == kind].sum()), int((findings == kind).sum()))
+            for kind in kinds
+        },
+        threshold=threshold,
+    )
+
+
+def _against(
+    known: Predictions,
+    other: Predictions,
+    card: Card | None,
+    referable: Sequence[str],
+    threshold: float,
+    replicates: int,
+) -> list[Comparison]:
+    theirs = _aligned(known, other)
+    return [
+        _comparison(other.model, mine, his, replicates)
+        for mine, his in zip(
+            _levels(known, card, referable, threshold),
+            _levels(theirs, card, referable, threshold),
+            strict=True,
+        )
+        if mine.unit != "eye"
+    ]
+
+
+def _comparison(other: str, mine: Cases, theirs: Cases, replicates: int) -> Comparison:
+    only_this, only_other, p_value = mcnemar(mine.correct, theirs.correct)
+    return Comparison(
+        other=other,
+        unit=mine.unit,
+        differences=compare(mine, theirs, replicates=replicates),
+        only_this_right=only_this,
+        only_other_right=only_other,
+        p_value=p_value,
+    )
+
+
+def _aligned(known: Predictions, other: Predictions) -> Predictions:
+    """The other model's predictions of the same B-scans in the same order, without its gate."""
+    if other.views != known.views:
+        raise UsageError(
+            f"“{other.model}” was scored on {other.views}, “{known.model}” on {known.views}. "
+            "Score both the same way: with --tta, or both without."
+        )
+    if other.classes != known.classes:
+        raise UsageError(f"“{other.model}” has other classes or another order of them.")
+    place = {image: index for index, image in enumerate(other.images.tolist())}
+    lacking = sum(image not in place for image in known.images.tolist())
+    if lacking:
+        raise UsageError(
+            f"“{other.model}” was not scored on {lacking} of the {len(known)} B-scans. Score it "
+            "on the same manifest and split."
+        )
+    return other.take(np.array([place[image] for image in known.images.tolist()]))
+
+
+def as_plain(evaluation: Evaluation) -> dict[str, Any]:
+    """The evaluation for JSON: figures with intervals, confusion matrices, comparisons, cost."""
+    predictions, scope = evaluation.predictions, evaluation.scope
+    return {
+        "model": predictions.model,
+        "split_sha256": predictions.split_sha256,
+        "part": evaluation.part,
+        "views": predictions.views,
+        "temperature": predictions.temperature,
+        "classes": list(predictions.classes),
+        "referable_threshold": evaluation.threshold,
+        "intervals": "95 %, bootstrap by patient, percentile",
+        "results": [
+            {
+                "subset": each.subset,
+                "unit": each.cases.unit,
+                "n": len(each.cases.labels),
+                "patients": each.patients,
+                "figures": [_plain(estimate) for estimate in each.estimates],
+                "confusion": confusion(each.cases).tolist(),
+            }
+            for each in evaluation.results
+        ],
+        "out_of_scope": None
+        if scope is None
+        else {
+            "threshold": scope.threshold,
+            "figures": [_plain(each) for each in (scope.auroc, scope.caught, scope.sent)],
+            "by_finding": {k: {"caught": a, "of": b} for k, (a, b) in scope.by_finding.items()},
+        },
+        "comparisons": [
+            {
+                "other": each.other,
+                "unit": each.unit,
+                "differences": [_plain(estimate) for estimate in each.differences],
+                "mcnemar": {
+                    "only_this_right": each.only_this_right,
+                    "only_other_right": each.only_other_right,
+                    "p": each.p_value,
+                },
+            }
+            for each in evaluation.comparisons
+        ],
+        "cost": asdict(evaluation.cost) if evaluation.cost else None,
+        "notes": list(evaluation.notes),
+    }
+
+
+def _plain(estimate: Estimate) -> dict[str, Any]:
+    """JSON has no NaN: what the data do not determine is null."""
+    return {
+        key: None if isinstance(value, float) and not np.isfinite(value) else value
+        for key, value in asdict(estimate).items()
+    }
+
+
+def as_csv(evaluation: Evaluation) -> str:
+    """One row for each figure."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("model", "subset", "unit", "n", "patients", "figure", "value", "low", "high"))
+    for result in evaluation.results:
+        for each in result.estimates:
+            numbers = [
+                f"{value:.6f}" if np.isfinite(value) else ""
+                for value in (each.value, each.low, each.high)
+            ]
+            writer.writerow(
+                (
+                    evaluation.predictions.model,
+                    result.subset,
+                    result.cases.unit,
+                    len(result.cases.labels),
+                    result.patients,
+                    each.name,
+                    *numbers,
+                )
+            )
+    return text.getvalue()

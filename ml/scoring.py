@@ -1,0 +1,114 @@
+"""Let a model say something of every B-scan of a set: the shipped package, or a training run."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.engine import BATCH, Engine, Inference
+from app.errors import UsageError
+from app.modelpack import Card, ModelPackage
+from app.preprocess import prepare
+from app.progress import Progress, ignore_progress
+from ml.manifest import Sample
+from ml.predictions import ONE_VIEW, Predictions, predictions_of
+
+MIRRORED = "mean of the B-scan and its mirror image"
+FIVE_VIEWS = "mean of five views"
+
+
+def score_package(
+    package: ModelPackage,
+    samples: Sequence[Sample],
+    *,
+    tta: bool = False,
+    split_sha256: str = "",
+    progress: Progress = ignore_progress,
+) -> Predictions:
+    """Run a model package through the program's own preprocessing and engine.
+
+    Args:
+        package: What is shipped.
+        samples: B-scans whose labels are the package's classes, or none.
+        tta: Average the logits with those of the mirror image. The program does not.
+        split_sha256: Of the split that the samples come from.
+        progress: Told of every batch.
+
+    Raises:
+        DamagedFile: If an image cannot be read.
+        UsageError: If a label is not one of the package's classes.
+    """
+    engine = Engine(package)
+    logits, unfamiliarity = [], []
+    for frames in _batches(samples, package.card):
+        found = [engine.infer(view) for view in _views(frames, tta=tta)]
+        logits.append(np.mean([each.logits for each in found], axis=0))
+        unfamiliarity.append(_unfamiliarity(found))
+        progress(sum(map(len, logits)), len(samples))
+    return predictions_of(
+        samples,
+        package.card.names,
+        np.concatenate(logits),
+        unfamiliarity=np.concatenate(unfamiliarity),
+        model=f"{package.card.id} {package.card.version}",
+        split_sha256=split_sha256,
+        views=MIRRORED if tta else ONE_VIEW,
+        temperature=package.card.temperature,
+    )
+
+
+def score_run(
+    folder: Path,
+    samples: Sequence[Sample],
+    *,
+    tta: bool = False,
+    temperature: float = 1.0,
+) -> Predictions:
+    """Run the network that a training run kept; features come with it.
+
+    Raises:
+        DamagedFile: If an image cannot be read.
+        UsageError: If the run is not finished, or a label is not one of its classes.
+    """
+    from ml.predict import load_trained, outputs_of
+
+    trained = load_trained(folder)
+    outputs = outputs_of(trained, samples, tta=tta)
+    return predictions_of(
+        samples,
+        trained.run.data.classes,
+        outputs.logits,
+        features=outputs.features,
+        model=folder.name,
+        split_sha256=trained.split_sha256,
+        views=FIVE_VIEWS if tta else ONE_VIEW,
+        temperature=temperature,
+    )
+
+
+def _views(frames: NDArray[np.float32], *, tta: bool) -> list[NDArray[np.float32]]:
+    return [frames, np.ascontiguousarray(frames[..., ::-1])] if tta else [frames]
+
+
+def _unfamiliarity(found: Sequence[Inference]) -> NDArray[np.float32]:
+    mean: NDArray[np.float32] = np.mean(
+        [each.unfamiliarity for each in found], axis=0, dtype=np.float32
+    )
+    return mean
+
+
+def _batches(samples: Sequence[Sample], card: Card) -> Iterator[NDArray[np.float32]]:
+    if not samples:
+        raise UsageError("There is no B-scan to score in this part of the data.")
+    with ThreadPoolExecutor(2) as pool:
+        prepared = pool.map(lambda sample: prepare(sample.pixels(), card.input).tensor, samples)
+        batch: list[NDArray[np.float32]] = []
+        for tensor in prepared:
+            batch.append(tensor)
+            if len(batch) == BATCH:
+                yield np.stack(batch)
+                batch = []
+        if batch:
+            yield np.stack(batch)

@@ -1,0 +1,200 @@
+"""From a package or predictions to figures, and to a page that needs nothing beside it."""
+
+import csv
+import json
+import re
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from app.engine import Engine
+from app.errors import UsageError
+from app.preprocess import prepare
+from ml.cost import cost_of, count
+from ml.evaluate import main
+from ml.evaluation import evaluate, scope_of
+from ml.evaluation_report import worst_mistakes
+from ml.importers import import_folders
+from ml.manifest import read_manifest, write_manifest
+from ml.predictions import load_predictions, predictions_of, save_predictions
+from ml.scoring import MIRRORED, score_package
+from tests.labelled_sets import sample, write_image
+from tests.tiny_package import CLASSES, tiny_card, tiny_package
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    """Two B-scans of a patient of each class to test on, and one to train on."""
+    folder = tmp_path_factory.mktemp("data")
+    for seed, label in enumerate(CLASSES):
+        for frame in range(2):
+            write_image(folder / f"test/{label}/p{seed}/{frame}.png", 10 * seed + frame)
+        write_image(folder / f"train/{label}/q{seed}/0.png", 100 + seed)
+    write_manifest(import_folders(folder), folder / "manifest.csv")
+    return folder / "manifest.csv"
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    return tiny_package(tmp_path_factory.mktemp("models"), temperature=1.0)
+
+
+def answers(names, *, sureness=6.0, **described):
+    """Predictions of B-scans a, b, c … of as many patients, labelled and answered as named."""
+    samples = [
+        sample(chr(97 + i), label=label, patient=f"p{i}", source="here")
+        for i, (label, _) in enumerate(names)
+    ]
+    logits = sureness * np.eye(4)[[CLASSES.index(answer) for _, answer in names]]
+    return predictions_of(samples, CLASSES, logits, **({"model": "m"} | described))
+
+
+RIGHT = [(name, name) for name in CLASSES] * 3
+
+
+def test_that_a_package_is_scored_as_the_program_runs_it(manifest, package):
+    samples = read_manifest(manifest)[:11]
+
+    found = score_package(package, samples)
+
+    frames = np.stack([prepare(each.pixels(), package.card.input).tensor for each in samples])
+    expected = Engine(package).infer(frames)
+    assert np.allclose(found.logits, expected.logits, atol=1e-5)
+    assert np.allclose(found.probabilities, expected.probabilities, atol=1e-6)
+    assert np.allclose(found.unfamiliarity, expected.unfamiliarity, atol=1e-6)
+
+
+def test_that_the_mirrored_view_is_averaged_and_said(manifest, package):
+    samples = read_manifest(manifest)[:3]
+
+    one, two = score_package(package, samples), score_package(package, samples, tta=True)
+
+    assert two.views == MIRRORED
+    assert not np.allclose(one.logits, two.logits)
+
+
+def test_the_command_from_a_package_to_a_page(manifest, package, tmp_path, capsys):
+    out = tmp_path / "evaluation"
+    status = main(
+        f"--package {package.folder} --manifest {manifest} --replicates 50 --out {out}".split()
+    )
+    plain = json.loads((out / "evaluation.json").read_text())
+    page = (out / "report.html").read_text()
+
+    assert status == 0
+    assert "all, by B-scan (8 of 4 patients)" in capsys.readouterr().out
+    assert {each["unit"] for each in plain["results"]} == {"B-scan", "patient"}
+    assert plain["split_sha256"]
+    assert plain["cost"]["median_seconds"] > 0
+    assert "<svg" in page
+    assert "data:image/jpeg;base64," in page
+    assert not re.search(r"(src|href)='?\"?(https?|/|\.\.)", page)
+    assert len(load_predictions(out / "predictions.npz")) == 8
+    with (out / "figures.csv").open() as file:
+        figures = {(row["unit"], row["figure"]): row["value"] for row in csv.DictReader(file)}
+    stated = {each["name"]: each["value"] for each in plain["results"][0]["figures"]}
+    assert float(figures["B-scan", "accuracy"]) == pytest.approx(stated["accuracy"], abs=1e-6)
+
+
+def test_that_teacher_and_student_scored_in_different_ways_are_not_compared(tmp_path, capsys):
+    save_predictions(answers(RIGHT), tmp_path / "one.npz")
+    save_predictions(answers(RIGHT, views=MIRRORED), tmp_path / "two.npz")
+
+    status = main(
+        f"--predictions {tmp_path}/one.npz --compare {tmp_path}/two.npz --out {tmp_path}".split()
+    )
+
+    assert status == 2
+    assert "Score both the same way" in capsys.readouterr().err
+
+
+def test_that_a_comparison_aligns_the_bscans_and_refuses_other_ones():
+    mine = answers(RIGHT)
+    theirs = answers([("CNV", "DME") if label == "CNV" else (label, label) for label, _ in RIGHT])
+    turned = theirs.take(np.arange(len(theirs))[::-1])
+
+    (comparison,) = evaluate(mine, others=[turned], replicates=50).comparisons
+
+    assert comparison.differences[0].value == pytest.approx(3 / 12)
+    assert (comparison.only_this_right, comparison.only_other_right) == (3, 0)
+    with pytest.raises(UsageError, match="not scored on 1 of the 12"):
+        evaluate(mine, others=[theirs.take(np.arange(11))], replicates=50)
+
+
+def test_that_every_source_is_judged_by_itself_too():
+    mixed = answers(RIGHT)
+    mixed = predictions_of(
+        [
+            sample(str(i), label=c, patient=str(i), source="ab"[i % 2])
+            for i, c in enumerate(CLASSES)
+        ],
+        CLASSES,
+        mixed.logits[:4],
+    )
+
+    found = evaluate(mixed, replicates=10)
+
+    assert [each.subset for each in found.results] == ["all", "a", "b"]
+
+
+def test_that_eyes_are_judged_where_they_are_known():
+    samples = [
+        sample(f"{eye}{i}", label="CNV", patient="p", eye=eye, frame=str(i))
+        for eye in ("OD", "OS")
+        for i in range(3)
+    ]
+    predictions = predictions_of(samples, CLASSES, np.tile([0.0, 0, 0, 9], (6, 1)))
+
+    found = evaluate(predictions, card=tiny_card(temperature=1.0), replicates=10)
+
+    assert [(each.cases.unit, len(each.cases.labels)) for each in found.results] == [
+        ("B-scan", 6),
+        ("eye", 2),
+        ("patient", 1),
+    ]
+    assert found.notes == ()
+
+
+def test_the_gate_by_hand():
+    scores = np.array([0.1, 0.2, 0.9, 0.3, 0.8, 0.95])
+    outside = np.array([False, False, False, True, True, True])
+    findings = np.array(["CNV", "CNV", "DME", "ERM", "ERM", "RVO"])
+
+    found = scope_of(
+        scores, outside, np.arange(6).astype(str), findings, threshold=0.5, replicates=20
+    )
+
+    assert found.auroc.value == pytest.approx(7 / 9)
+    assert found.caught.value == pytest.approx(2 / 3)
+    assert found.sent.value == pytest.approx(1 / 3)
+    assert found.by_finding == {"ERM": (1, 2), "RVO": (1, 1)}
+
+
+def test_that_disease_called_healthy_is_the_worst_mistake():
+    predictions = answers([("CNV", "DME"), ("NORMAL", "CNV"), ("DRUSEN", "NORMAL"), ("DME", "DME")])
+
+    assert worst_mistakes(predictions)[0] == 2
+    assert sorted(worst_mistakes(predictions)) == [0, 1, 2]
+
+
+def test_that_the_cost_is_counted_from_the_graph(package):
+    cost = cost_of(package)
+    spec = package.card.input
+    area = (spec.height // 8) * (spec.width // 8)
+
+    assert cost.parameters == 8 * 64 + 4 * 8 + 4
+    assert cost.macs == area * (8 * 64 + 4 * 8)
+    assert 0 < cost.median_seconds <= cost.p95_seconds
+
+
+def test_that_matrix_products_count_too():
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["frames", "w"], ["logits"])],
+        "product",
+        [helper.make_tensor_value_info("frames", TensorProto.FLOAT, ["n", 5])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 3])],
+        [numpy_helper.from_array(np.ones((5, 3), np.float32), "w")],
+    )
+
+    assert count(helper.make_model(graph).SerializeToString()) == (15, 15)
