@@ -51,7 +51,7 @@ def _even_distance(places: list[float]) -> float | None:
     mean = sum(steps) / len(steps) if steps else 0
     if mean <= 0 or any(abs(step - mean) > _UNEVEN * mean for step in steps):
         return None
-    return mean
+    return round(mean, 6)
 
 
 def _by_position(frames: Sequence[FrameFacts]) -> list[Key] | None:
