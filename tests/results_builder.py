@@ -161,9 +161,9 @@ def volume_result(
         ill = not isinstance(row, Gradability) and row[0] < 0.5
         return load(index) if load else retina(index / max(1, n - 1), lesion=ill)
 
-    size = pixels(0).shape
     bscans, results, odds = [], [], np.full((n, 4), np.nan)
     for index, row in enumerate(rows):
+        size = pixels(index).shape
         source = FrameSource(path=path, frame_number=index + 1, sop_instance_uid=uid)
         bscans.append(
             BScan(

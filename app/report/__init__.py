@@ -1,7 +1,7 @@
 """The report: a PDF that a clinician can read, sign and file.
 
 First the call, then the evidence, then how it was come by. Each section is a function that turns
-the context into blocks; a new one is a module and a row in `_SECTIONS`.
+the context into blocks; a new one is a module and a place in a chapter below.
 """
 
 import threading
@@ -53,11 +53,17 @@ def render(result: StudyResult, card: Card, settings: Settings, when: datetime) 
     from app.report.signature import signature
     from app.report.verdict import verdict
 
-    sections = (letterhead, identity, verdict, eyes, notes, evidence, method, limits, signature)
+    chapters = (
+        (letterhead, identity, verdict, eyes, notes),
+        (evidence,),
+        (method, limits, signature),
+    )
     with _ONE_AT_A_TIME:
         fonts = Fonts()
         context = Context(result=result, card=card, settings=settings, when=when, fonts=fonts)
-        blocks = [block for section in sections for block in section(context)]
+        blocks = [
+            [block for section in chapter for block in section(context)] for chapter in chapters
+        ]
         pages = into_pages(blocks, first_room(context), room(context))
         pen = Pen(context.sheet, fonts)
         pen.describe(

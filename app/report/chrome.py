@@ -17,7 +17,7 @@ from app.report.context import (
     WARNING,
     Context,
 )
-from app.report.fonts import Line, Style
+from app.report.fonts import Style
 from app.report.page import MM, Block, Pen, beside, space, stack, text_block
 
 _TOP = 11 * MM
@@ -57,7 +57,9 @@ def draw_chrome(pen: Pen, context: Context, page: int, pages: int) -> float:
     if page > 1:
         right = f"Retinal OCT report, {context.when:%Y-%m-%d %H:%M}"
         used = pen.text(MARGIN + context.width, top, right, _RUNNING, "right")
-        line = fitted(context, whose(context), _RUNNING, context.width - used - 4 * MM)
+        line = context.fonts.wrap(whose(context), _RUNNING, context.width - used - 4 * MM, most=1)[
+            0
+        ]
         pen.text(MARGIN, top, line, _RUNNING)
         pen.rule(MARGIN, top + 5 * MM, context.width, LINE)
     foot = pen.height - _FOOT + 4 * MM
@@ -81,15 +83,6 @@ def whose(context: Context) -> str:
     return "  ·  ".join(parts)
 
 
-def fitted(context: Context, text: str, style: Style, width: float) -> Line:
-    """Set one line; what is too long ends in an ellipsis."""
-    lines = context.fonts.wrap(text, style, width)
-    if len(lines) == 1:
-        return lines[0]
-    head = context.fonts.wrap(text, style, width - context.fonts.width("…", style))[0]
-    return context.fonts.line(head.spoken + "…", style)
-
-
 def letterhead(context: Context) -> list[Block]:
     """The head of the first page: clinic, logo and what this is."""
     settings, fonts = context.settings, context.fonts
@@ -107,9 +100,9 @@ def letterhead(context: Context) -> list[Block]:
         columns.append((0.0, Block(size[1], draw)))
         left = size[0] + 4 * MM
     names = context.width - left - title_width - 6 * MM
-    clinic = [text_block(fonts, settings.clinic_name, _CLINIC, names)]
+    clinic = [text_block(fonts, settings.clinic_name, _CLINIC, names, most=3)]
     if settings.clinic_address:
-        clinic.append(text_block(fonts, settings.clinic_address, LABEL, names))
+        clinic.append(text_block(fonts, settings.clinic_address, LABEL, names, most=2))
     if settings.clinic_name or settings.clinic_address:
         columns.append((left, stack(clinic)))
 

@@ -9,10 +9,10 @@ from app.modelpack import Card
 from app.notices import HEAT_MAP
 from app.overlay import colours, heat_overlay, heat_scale
 from app.report.chrome import room
-from app.report.context import HEADING, INK, LABEL, NOTE, PANEL, SMALL, STRONG, Context
+from app.report.context import HEADING, LABEL, LINE, NOTE, PANEL, SMALL, STRONG, Context
 from app.report.page import MM, Block, Pen, beside, stack, text_block
 from app.report.words import EYES, likelihood, lower_first, percent, scale_length_um
-from app.study import BScanResult, EyeResult, Gradability, Outcome, Pixels, VolumeResult
+from app.study import BScanResult, EyeResult, Outcome, Pixels, Volume, VolumeResult
 
 _TEXT = (43 * MM, 62 * MM)  # least and greatest width of the words beside the pictures
 _GAP = 2 * MM
@@ -31,6 +31,11 @@ class _Arrangement:
     height: float
     stacked: bool
 
+    @property
+    def across(self) -> float:
+        """Width of both."""
+        return self.width if self.stacked else 2 * self.width + _GAP
+
 
 def evidence(context: Context) -> list[Block]:
     """Return the key B-scans of every eye, as large as lets them share one page."""
@@ -42,7 +47,6 @@ def evidence(context: Context) -> list[Block]:
     blocks: list[Block] = []
     for eye, indices in zip(eyes, shown, strict=True):
         blocks += _eye(context, eye, indices, high)
-    blocks[0] = replace(blocks[0], opens=True)
     return [*blocks, _heat_legend(context)]
 
 
@@ -73,39 +77,52 @@ def _eye(context: Context, eye: EyeResult, shown: list[int], high: float) -> lis
     which = "Key B-scan" if len(shown) == 1 else "Key B-scans"
     title = f"{which}: {lower_first(EYES[eye.laterality])}"
     blocks = [text_block(context.fonts, title, HEADING, context.width, before=5 * MM, keep=True)]
-    for number, index in enumerate(shown):
-        row = _row(context, result, index, high)
+    across = context.width - _TEXT[0] - 2 * _GAP
+    places = [arrange(aspect(result.volume, index), across, high) for index in shown]
+    left = max(each.across for each in places) + 2.5 * _GAP
+    for number, (index, place) in enumerate(zip(shown, places, strict=True)):
+        row = _row(context, result, index, place, left)
         blocks.append(replace(row, before=_BETWEEN if number else 1 * MM))
     return blocks
 
 
-def _row(context: Context, result: VolumeResult, index: int, high: float) -> Block:
-    """One B-scan: plain, coloured, and what is said of it."""
-    bscan, said = result.volume.bscans[index], result.bscans[index]
-    spacing = result.volume.spacing
-    lateral, axial = spacing.lateral_mm, spacing.axial_mm
-    aspect = bscan.columns / bscan.rows
-    if lateral and axial:
-        aspect *= lateral / axial
-    place = arrange(aspect, context.width - _TEXT[0] - 2 * _GAP, high)
-    wide = place.width if place.stacked else 2 * place.width + _GAP
-    left = wide + 2.5 * _GAP
+def aspect(volume: Volume, index: int) -> float:
+    """Width over height of a B-scan: of the tissue, or of the samples if spacing is unknown."""
+    bscan, spacing = volume.bscans[index], volume.spacing
+    if spacing.lateral_mm and spacing.axial_mm:
+        return bscan.columns * spacing.lateral_mm / (bscan.rows * spacing.axial_mm)
+    return bscan.columns / bscan.rows
+
+
+def _row(
+    context: Context, result: VolumeResult, index: int, place: _Arrangement, left: float
+) -> Block:
+    """One B-scan: plain, coloured, and, from `left` on, what is said of it."""
+    bscan, said, spacing = (
+        result.volume.bscans[index],
+        result.bscans[index],
+        result.volume.spacing,
+    )
     words = _words(context, result, index, min(context.width - left, _TEXT[1]))
     try:
         pixels = bscan.pixels()
     except ReadError:
         note = "The picture cannot be read from its file any more."
-        return beside([(0, text_block(context.fonts, note, NOTE, wide)), (left, words)])
-    um_per_point = 1000 * lateral * bscan.columns / place.width if lateral and axial else None
+        return beside([(0, text_block(context.fonts, note, NOTE, place.across)), (left, words)])
+    um_per_point = None
+    if spacing.lateral_mm and spacing.axial_mm:
+        um_per_point = 1000 * spacing.lateral_mm * bscan.columns / place.width
     coloured = _coloured(context, result, index, pixels)
 
     def draw(pen: Pen, x: float, top: float) -> None:
         pen.picture(x, top, place.width, place.height, Image.fromarray(pixels))
+        pen.frame(x, top, place.width, place.height, LINE, 0.3)
         _scale_bar(pen, (x, top, place), um_per_point)
         right = x if place.stacked else x + place.width + _GAP
         below = top + place.height + _GAP if place.stacked else top
         if coloured is not None:
             pen.picture(right, below, place.width, place.height, coloured)
+            pen.frame(right, below, place.width, place.height, LINE, 0.3)
             return
         pen.box(right, below, place.width, place.height, PANEL)
         middle = below + place.height / 2 - NOTE.line / 2
@@ -115,19 +132,19 @@ def _row(context: Context, result: VolumeResult, index: int, high: float) -> Blo
     return beside([(0, Block(height, draw)), (left, words)])
 
 
-def arrange(aspect: float, across: float, high: float) -> _Arrangement:
-    """Put two pictures of one aspect beside or below each other, whichever shows them larger.
+def arrange(ratio: float, across: float, high: float) -> _Arrangement:
+    """Put two pictures of one shape beside or below each other, whichever shows them larger.
 
     Args:
-        aspect: Width of a picture over its height.
+        ratio: Width of a picture over its height.
         across: Points available for both.
         high: Points available for both.
     """
-    beside_width = min((across - _GAP) / 2, high * aspect)
-    below_width = min(across, (high - _GAP) / 2 * aspect)
+    beside_width = min((across - _GAP) / 2, high * ratio)
+    below_width = min(across, (high - _GAP) / 2 * ratio)
     stacked = below_width > beside_width
     width = below_width if stacked else beside_width
-    return _Arrangement(width, width / aspect, stacked)
+    return _Arrangement(width, width / ratio, stacked)
 
 
 def _class_of_interest(context: Context, result: VolumeResult, said: BScanResult) -> int:
@@ -142,7 +159,7 @@ def _coloured(
     context: Context, result: VolumeResult, index: int, pixels: Pixels
 ) -> Image.Image | None:
     said = result.bscans[index]
-    if said.maps is None or said.region is None:
+    if said.maps is None or said.region is None or not said.familiar:
         return None
     which = _class_of_interest(context, result, said)
     scale = heat_scale(result.bscans, which)
@@ -152,8 +169,8 @@ def _coloured(
 
 
 def _no_heat(said: BScanResult) -> str:
-    if said.gradability is Gradability.GRADABLE:
-        return "No heat map"
+    if not said.familiar:
+        return "No heat map: unlike the training data"
     return f"No heat map: {said.gradability}"
 
 
@@ -188,13 +205,13 @@ def _words(context: Context, result: VolumeResult, index: int, width: float) -> 
     if odds is None:
         blocks.append(text_block(fonts, f"Ungradable: {said.gradability}.", SMALL, width))
         return stack(blocks)
+    if not said.familiar:
+        strange = "Unlike the training data: no probabilities are given."
+        return stack([*blocks, text_block(fonts, strange, SMALL, width)])
     order = sorted(range(len(odds)), key=lambda each: -odds[each])
     blocks += [_probability(context, each, odds[each], width) for each in order]
     heat = context.card.names[_class_of_interest(context, result, said)]
     blocks.append(text_block(fonts, f"Heat map for {heat}", NOTE, width, before=0.5 * MM))
-    if not said.familiar:
-        strange = "Unlike the training data: does not count as evidence."
-        blocks.append(text_block(fonts, strange, replace(NOTE, colour=INK), width))
     return stack(blocks)
 
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from app.aggregate import spoken
 from app.modelpack import Card
-from app.report.chrome import fitted
 from app.report.context import (
     BODY,
     GUTTER,
@@ -30,17 +29,25 @@ _BAR = 1.9 * MM
 def eyes(context: Context) -> list[Block]:
     """Return the eyes, right one left as they face the reader, and the legend to their pictures."""
     blocks: list[Block] = []
-    columns = [_column(context, each) for each in context.result.eyes]
-    if len(columns) == 1:
-        columns.append(_absent(context))
+    examined = context.result.eyes
+    if len(examined) == 1:
+        # Alone, an eye has its words in one column and its pictures in the other.
+        columns = [_said(context, examined[0]), _shown(context, examined[0], _absent(context))]
+    else:
+        columns = [stack([_said(context, each), _shown(context, each)]) for each in examined]
     for index in range(0, len(columns), 2):
         pair = columns[index : index + 2]
         places = (0.0, context.column + GUTTER)
-        blocks.append(beside(list(zip(places, pair, strict=False)), before=5 * MM))
+        last = index + 2 >= len(columns)
+        blocks.append(beside(list(zip(places, pair, strict=False)), before=5 * MM, keep=last))
     return [*blocks, legend(context)]
 
 
-def _column(context: Context, eye: EyeResult) -> Block:
+def _shown(context: Context, eye: EyeResult, *above: Block) -> Block:
+    return stack([*above, overview(context, eye.volumes[eye.deciding], context.column)])
+
+
+def _said(context: Context, eye: EyeResult) -> Block:
     fonts, width, call = context.fonts, context.column, eye.call
     deciding = eye.volumes[eye.deciding]
 
@@ -63,7 +70,6 @@ def _column(context: Context, eye: EyeResult) -> Block:
             text_block(fonts, call.reason, BODY, width, before=0.5 * MM),
             _scores(context, deciding),
             text_block(fonts, coverage(eye), SMALL, width, before=2 * MM),
-            overview(context, deciding, width),
         ]
     )
 
@@ -109,7 +115,8 @@ def _against_thresholds(call: Call, card: Card) -> str:
 def _probability(context: Context, index: int, value: float) -> Block:
     each, width = context.card.classes[index], context.column
     words = f"{percent(value)}, {likelihood(value)}"
-    label = fitted(context, each.title, SMALL, width - context.fonts.width(words, NOTE) - 2 * MM)
+    room = width - context.fonts.width(words, NOTE) - 2 * MM
+    label = context.fonts.wrap(each.title, SMALL, room, most=1)[0]
 
     def draw(pen: Pen, x: float, top: float) -> None:
         pen.text(x, top, label, SMALL)

@@ -5,13 +5,17 @@ reportlab draws characters one by one from left to right. So a line is first put
 (Arabic, Hebrew, Indic and Thai scripts) goes through HarfBuzz.
 """
 
+import re
 import unicodedata
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import lru_cache
 
 import uharfbuzz  # noqa: F401 - reportlab shapes only if it is there; better to fail here
+from reportlab.lib.abag import ABag
 from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import ShapedStr, TTFont, shapeStr
+from reportlab.pdfbase.pdfdoc import PDFDocument
+from reportlab.pdfbase.ttfonts import ShapedStr, TTFont, shapeFragWord
 
 from app.paths import resources
 from app.report.bidi import is_rtl, visual_runs
@@ -27,6 +31,8 @@ _FACES = {
     "Georgian": ("NotoSansGeorgian-Regular", "NotoSansGeorgian-Bold", False),
     "Han": ("DroidSansFallback", None, False),
 }
+
+_RTL = ("Arabic", "Hebrew")
 
 _SCRIPTS = (
     # first and last code point of what a face other than Sans is for
@@ -84,9 +90,32 @@ class Line:
         return sum(each.width for each in self.pieces)
 
     @property
-    def reordered(self) -> bool:
-        """Whether what is drawn is not, character for character, what was given."""
-        return "".join(each.text for each in self.pieces) != self.spoken
+    def restated(self) -> bool:
+        """Whether the text must be stated beside its glyphs, for copying and searching.
+
+        Not for text that runs from right to left: its glyphs keep their characters, and viewers
+        put these back into spoken order, but would reverse a statement in spoken order.
+        """
+        drawn = "".join(each.text for each in self.pieces)
+        return any("\ue000" <= each <= "\uf8ff" for each in drawn) and not any(
+            unicodedata.bidirectional(each) in ("R", "AL") for each in self.spoken
+        )
+
+
+class _Face(TTFont):  # type: ignore[misc]  # reportlab is untyped
+    """A font whose joined letters are copied and searched as the plain ones they stand for."""
+
+    def addObjects(self, doc: PDFDocument) -> None:  # noqa: N802 - reportlab's name
+        super().addObjects(doc)
+        for name, each in doc.idToObject.items():
+            if name.startswith("toUnicodeCMap:"):
+                each.content = re.sub(r"(?<=> <)F[BDE][0-9A-F]{2}(?=>)", _plain, each.content)
+
+
+def _plain(joined: re.Match[str]) -> str:
+    """The letter of an Arabic presentation form, in hex; ligatures of several letters stay."""
+    letters = unicodedata.normalize("NFKC", chr(int(joined[0], 16)))
+    return f"{ord(letters):04X}" if len(letters) == 1 else joined[0]
 
 
 class Fonts:
@@ -116,8 +145,19 @@ class Fonts:
                 pieces.append(self._piece(face, part, style, rtl=run.rtl))
         return Line(tuple(pieces), text)
 
-    def wrap(self, text: str, style: Style, width: float) -> list[Line]:
-        """Break text into lines of at most `width` points; a word that is wider is cut."""
+    def wrap(self, text: str, style: Style, width: float, *, most: int | None = None) -> list[Line]:
+        """Break text into lines of at most `width` points; a word that is wider is cut.
+
+        Args:
+            most: Number of lines after which the text ends in an ellipsis.
+        """
+        lines = self._broken(text, style, width)
+        if most is None or len(lines) <= most:
+            return lines
+        last = self._broken(lines[most - 1].spoken, style, width - self.width("…", style))[0]
+        return [*lines[: most - 1], self.line(f"{last.spoken}…", style)]
+
+    def _broken(self, text: str, style: Style, width: float) -> list[Line]:
         lines: list[Line] = []
         for paragraph in (printable(text) or " ").split("\n"):
             rtl, current = is_rtl(paragraph), ""
@@ -144,12 +184,15 @@ class Fonts:
         bold, shaped = _FACES[face][1] is not None and style.bold, _FACES[face][2]
         name = self._name(face, bold=bold)
         thicken = style.bold and not bold
-        if shaped:
-            drawn = shapeStr(text, name, style.size)
+        known = pdfmetrics.getFont(name).face.charToGlyph
+        text = "".join(each if ord(each) in known else _instead(each, known) for each in text)
+        # Digits within a right-to-left script run from left to right, and need no shaping;
+        # HarfBuzz would take their direction from their script.
+        if shaped and rtl == (face in _RTL):
+            drawn = _shaped(text, name, style.size)
             if isinstance(drawn, ShapedStr):
                 width = sum(each.x_advance for each in drawn.__shapeData__) * style.size / 1000
                 return Piece(name, drawn, width, thicken)
-            # One glyph for each character: shaped text comes out in visual order already.
             return Piece(name, drawn, pdfmetrics.stringWidth(drawn, name, style.size), thicken)
         drawn = "".join(_mirrored(each) for each in reversed(text)) if rtl else text
         return Piece(name, drawn, pdfmetrics.stringWidth(drawn, name, style.size), thicken)
@@ -158,7 +201,7 @@ class Fonts:
         if (face, bold) not in self._names:
             name = f"KD-{face}{'-Bold' if bold else ''}"
             file = _FACES[face][1 if bold else 0]
-            pdfmetrics.registerFont(TTFont(name, str(resources() / "fonts" / f"{file}.ttf")))
+            pdfmetrics.registerFont(_Face(name, str(resources() / "fonts" / f"{file}.ttf")))
             self._names[face, bold] = name
         return self._names[face, bold]
 
@@ -169,6 +212,23 @@ def printable(text: str) -> str:
     return "".join(
         each for each in composed if each == "\n" or unicodedata.category(each) not in ("Cc", "Cs")
     )
+
+
+def _shaped(text: str, name: str, size: float) -> str:
+    """Join letters and place marks; the glyphs come in visual order."""
+    fragment = ABag(fontName=name, fontSize=size)
+    # Not the discretionary ligatures that reportlab would ask for: they turn the common name
+    # Mohammad into the religious formula.
+    word = shapeFragWord([0, (fragment, text)], features={"kern": True, "liga": True})
+    drawn: str = word[1][1]
+    return drawn
+
+
+def _instead(character: str, known: Container[int]) -> str:
+    """What stands for a character the face lacks: something that is seen to be missing."""
+    if unicodedata.category(character) == "Cf":
+        return ""
+    return "\ufffd" if 0xFFFD in known else "?"
 
 
 @lru_cache(maxsize=4096)

@@ -29,18 +29,22 @@ def notes(context: Context) -> list[Block]:
 
 
 def remarks(context: Context) -> tuple[str, ...]:
-    """What a reader must know of these images, each sentence once."""
-    found: dict[str, None] = {}
+    """What a reader must know of these images: each sentence once, with the eyes it holds for."""
+    found: dict[str, dict[str, None]] = {}
     for eye in context.result.eyes:
         for each in eye.volumes:
-            name = EYES[eye.laterality]
+            spacing, sentences = each.volume.spacing, list(each.volume.notes)
+            if spacing.axial_mm is None or spacing.lateral_mm is None:
+                sentences.insert(0, "The files give no pixel spacing: pictures have no scale.")
             if eye.laterality is Laterality.UNKNOWN:
-                found["Eye unknown: the files do not say which eye was scanned."] = None
-            if each.volume.spacing.axial_mm is None or each.volume.spacing.lateral_mm is None:
-                found[f"{name}: the files give no pixel spacing; pictures have no scale."] = None
-            for note in each.volume.notes:
-                found[f"{name}: {note}"] = None
-    return tuple(found)
+                sentences.insert(0, "The files do not say which eye was scanned.")
+            for sentence in sentences:
+                found.setdefault(sentence, {})[EYES[eye.laterality]] = None
+    alone = len(context.result.eyes) == 1
+    return tuple(
+        sentence if alone else f"{' and '.join(eyes).replace(' and L', ' and l')}: {sentence}"
+        for sentence, eyes in found.items()
+    )
 
 
 def _list(context: Context, title: str, sentences: tuple[str, ...]) -> list[Block]:

@@ -11,7 +11,7 @@ from app.report.words import count, measured, percent
 def method(context: Context) -> list[Block]:
     """Return rule and model side by side, then the measured performance."""
     rule, model = _rule(context), _model(context)
-    both = beside([(0, rule), (context.column + GUTTER, model)], before=5 * MM, opens=True)
+    both = beside([(0, rule), (context.column + GUTTER, model)], before=5 * MM)
     return [both, *_figures(context)]
 
 

@@ -70,7 +70,7 @@ class Pen:
         baseline = self.height - top - style.line / 2 - 0.35 * style.size
         canvas = self._canvas
         canvas.setFillColor(HexColor(f"#{style.colour}"))
-        if line.reordered:
+        if line.restated:
             # Whoever copies or searches gets the text as spoken (PDF 32000-1, 14.9.4).
             spoken = line.spoken.encode("utf-16-be").hex().upper()
             canvas._code.append(f"/Span <</ActualText <FEFF{spoken}>>> BDC")
@@ -81,7 +81,7 @@ class Pen:
                 canvas.setLineWidth(0.03 * style.size)
             canvas.drawString(x, baseline, piece.text, mode=2 if piece.thicken else 0)
             x += piece.width
-        if line.reordered:
+        if line.restated:
             canvas._code.append("EMC")
         return line.width
 
@@ -144,7 +144,6 @@ class Block:
     draw: Callable[[Pen, float, float], None]  # pen, left edge, top
     before: float = 0  # space above, left out at the head of a page
     keep: bool = False  # stays on one page with the block after it
-    opens: bool = False  # begins a new page
 
 
 def nothing(pen: Pen, x: float, top: float) -> None:
@@ -165,9 +164,10 @@ def text_block(
     keep: bool = False,
     indent: float = 0,
     mark: str = "",
+    most: int | None = None,
 ) -> Block:
-    """Return a paragraph, with `mark` (a bullet) in its indent."""
-    lines = fonts.wrap(text, style, width - indent)
+    """Return a paragraph of at most `most` lines, with `mark` (a bullet) in its indent."""
+    lines = fonts.wrap(text, style, width - indent, most=most)
 
     def draw(pen: Pen, x: float, top: float) -> None:
         if mark:
@@ -195,7 +195,7 @@ def stack(blocks: Iterable[Block], *, before: float = 0) -> Block:
 
 
 def beside(
-    columns: Sequence[tuple[float, Block]], *, before: float = 0, opens: bool = False
+    columns: Sequence[tuple[float, Block]], *, before: float = 0, keep: bool = False
 ) -> Block:
     """Return blocks side by side, each with its distance from the left edge."""
 
@@ -203,30 +203,32 @@ def beside(
         for right, block in columns:
             block.draw(pen, x + right, top)
 
-    return Block(max(block.height for _, block in columns), draw, before, opens=opens)
+    return Block(max(block.height for _, block in columns), draw, before, keep)
 
 
-def into_pages(blocks: Iterable[Block], first: float, rest: float) -> list[list[Block]]:
+def into_pages(chapters: Iterable[Sequence[Block]], first: float, rest: float) -> list[list[Block]]:
     """Tell blocks into pages of `first`, then `rest` points of room; kept ones stay together.
 
-    A group higher than a page starts one of its own and is parted where it must.
+    A chapter that does not fit whole below what stands there begins a new page. Blocks kept
+    together that are higher than a page are parted where they must be.
     """
     pages: list[list[Block]] = [[]]
     used = 0.0
-    for group in _groups(blocks):
-        height = sum(each.before + each.height for each in group)
-        room = first if len(pages) == 1 else rest
-        if pages[-1] and (used + height > room or group[0].opens):
-            pages.append([])
-            used = 0.0
-        for block in group:
-            room = first if len(pages) == 1 else rest
-            needed = block.height + (block.before if pages[-1] else 0)
-            if pages[-1] and used + needed > room:
+    for chapter in chapters:
+        for group in [chapter, *_groups(chapter)]:
+            whole = sum(each.before + each.height for each in group)
+            if pages[-1] and used + whole > (first if len(pages) == 1 else rest):
                 pages.append([])
-                used, needed = 0.0, block.height
-            pages[-1].append(block)
-            used += needed
+                used = 0.0
+            if group is chapter:
+                continue
+            for block in group:
+                needed = block.height + (block.before if pages[-1] else 0)
+                if pages[-1] and used + needed > (first if len(pages) == 1 else rest):
+                    pages.append([])
+                    used, needed = 0.0, block.height
+                pages[-1].append(block)
+                used += needed
     return pages
 
 

@@ -14,22 +14,17 @@ from app.study import BScanResult, Pixels, Volume, VolumeResult
 _ENFACE = 50 * MM  # the most an en-face picture may be high
 _STRIP = 9 * MM
 _WIDEST = 5 * MM  # of one B-scan's bar
+_ASPECTS = (0.3, 6)  # width over height of a field that can be shown to scale
 _MARK = "ffd166"
-_CITED = 12  # deciding B-scans named under the strip
+_CITED = 8  # B-scans or rows of them named under the strip
 
 
 def overview(context: Context, result: VolumeResult, width: float) -> Block:
     """Return the en-face picture and the strip of all B-scans of a volume."""
     blocks = [_strip(context, result, width)]
     if result.call.evidence:
-        shown = sorted(each + 1 for each in result.call.evidence[:_CITED])
-        more = len(result.call.evidence) - len(shown)
-        cited = f"Deciding B-scans: {listed(shown)}"
-        blocks.append(
-            text_block(
-                context.fonts, f"{cited}{f', and {more} more' if more else ''}.", NOTE, width
-            )
-        )
+        cited = listed(sorted(each + 1 for each in result.call.evidence), most=_CITED)
+        blocks.append(text_block(context.fonts, f"Deciding B-scans: {cited}.", NOTE, width))
     # One to three B-scans have no view from above worth the name.
     if len(result.bscans) > 3 or _located(result.volume):
         blocks.insert(0, _enface(context, result, width))
@@ -78,14 +73,12 @@ def _projected(context: Context, result: VolumeResult, width: float) -> Block:
     grey = to_grey(mean_projection(volume))
     n, columns = grey.shape
     lateral, between = volume.spacing.lateral_mm, volume.spacing.between_mm
-    known = lateral is not None and between is not None
-    aspect = (columns * lateral) / (n * between) if lateral and between else 1.6
+    aspect = (columns * lateral) / (n * between) if lateral and between else 0.0
+    known = _ASPECTS[0] <= aspect <= _ASPECTS[1]
+    aspect = aspect if known else 1.6
     room = width - 9 * MM
     high = min(_ENFACE, room / aspect)
     wide = high * aspect
-    if wide > room:
-        wide, high = room, max(room / aspect, 4 * MM)
-    deciding = sorted(result.call.evidence)
 
     def draw(pen: Pen, x: float, top: float) -> None:
         # Enlarged so that a row of few B-scans is not blurred into the next by the printer.
@@ -93,15 +86,15 @@ def _projected(context: Context, result: VolumeResult, width: float) -> Block:
             (max(columns, 512), max(n, 384)), Image.Resampling.BILINEAR
         )
         pen.picture(x, top, wide, high, smooth)
-        for index in deciding:
-            at = top + high * (index + 0.5) / n
-            pen.path([(x + wide + 0.6 * MM, at), (x + wide + 3 * MM, at)], INK, 0.9)
+        for index in result.call.evidence:
+            least = max(high / n, 0.5 * MM)
+            pen.box(x + wide + 0.8 * MM, top + high * index / n, 1.4 * MM, least, INK)
         pen.text(x + wide + 4 * MM, top - 0.6 * MM, "1", LABEL)
         pen.text(x + wide + 4 * MM, top + high - LABEL.line + 0.6 * MM, str(n), LABEL)
 
     caption = "En face: mean projection of the B-scans; marks at the deciding ones."
     if not known:
-        caption += " Not to scale: spacing unknown."
+        caption += " Not to scale."
     return stack([Block(high, draw), text_block(context.fonts, caption, NOTE, width)])
 
 
@@ -152,13 +145,16 @@ def _bar(
         pen.box(left, top, width, _STRIP, "eceff2")
         pen.path([(left, top + _STRIP), (left + width, top)], MUTED, 0.4)
         return
+    if not bscan.familiar:
+        # Its probabilities mean nothing, so no class colour is shown.
+        pen.box(left, top, width, _STRIP, "dfe3e8")
+        pen.box(left, top - 1.2 * MM, width, 0.8 * MM, INK)
+        return
     below = top + _STRIP
     for index in order:
         height = _STRIP * bscan.probabilities[index]
         pen.box(left, below - height, width, height, context.fill(index))
         below -= height
-    if not bscan.familiar:
-        pen.box(left, top - 1.2 * MM, width, 0.8 * MM, INK)
 
 
 def legend(context: Context) -> Block:

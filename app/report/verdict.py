@@ -51,12 +51,17 @@ def _basis(context: Context) -> str:
     result = context.result
     eye = result.eyes[result.deciding]
     name = EYES[eye.laterality].lower().replace("(od)", "(OD)").replace("(os)", "(OS)")
+    healthy = (
+        result.call.label is not None and not context.card.class_named(result.call.label).severity
+    )
     if len(result.eyes) == 1:
         basis = f"Rests on the {name}, the only one in this study."
+    elif healthy:
+        basis = "Holds for each eye in this study."
     else:
-        basis = f"Rests on the {name}, the more severe one."
+        basis = f"Rests on the {name}."
     if eye.laterality is Laterality.UNKNOWN:
         basis = "Rests on scans whose eye the files do not name."
     if result.call.outcome is Outcome.UNCERTAIN:
         basis += " The evidence does not suffice for a call."
-    return f"{basis} {result.call.reason}"
+    return basis if healthy else f"{basis} {result.call.reason}"

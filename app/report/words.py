@@ -60,8 +60,8 @@ def count(n: int, thing: str) -> str:
     return f"{n} {thing}{'' if n == 1 else 's'}"
 
 
-def listed(numbers: list[int]) -> str:
-    """Put rising numbers into words: "8 to 12, 15 and 17"."""
+def listed(numbers: list[int], most: int = 1000) -> str:
+    """Put rising numbers into words: "8 to 12, 15 and 17", at most `most` numbers or spans."""
     spans: list[list[int]] = []
     for number in numbers:
         if spans and number == spans[-1][-1] + 1:
@@ -69,8 +69,12 @@ def listed(numbers: list[int]) -> str:
         else:
             spans.append([number])
     parts = [
-        f"{each[0]} to {each[-1]}" if len(each) > 2 else ", ".join(map(str, each)) for each in spans
+        f"{each[0]} to {each[-1]}" if len(each) > 2 else ", ".join(map(str, each))
+        for each in spans[:most]
     ]
+    left_out = sum(map(len, spans[most:]))
+    if left_out:
+        parts.append(f"{left_out} more")
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
