@@ -44,7 +44,7 @@ def room(context: Context) -> float:
 
 def _start(context: Context, *, first: bool) -> float:
     count = len(banners(context.result.study, context.card))
-    return _TOP + count * (_BANNER + 1.2 * MM) + (0 if first else 9 * MM)
+    return _TOP + count * (_BANNER + 1.2 * MM) + (bool(count) * 2 * MM if first else 9 * MM)
 
 
 def draw_chrome(pen: Pen, context: Context, page: int, pages: int) -> float:

@@ -44,7 +44,8 @@ def eyes(context: Context) -> list[Block]:
 
 
 def _shown(context: Context, eye: EyeResult, *above: Block) -> Block:
-    return stack([*above, overview(context, eye.volumes[eye.deciding], context.column)])
+    pictures = overview(context, eye.volumes[eye.deciding], context.column)
+    return stack([*above, pictures], before=2.5 * MM)
 
 
 def _said(context: Context, eye: EyeResult) -> Block:

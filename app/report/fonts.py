@@ -263,7 +263,7 @@ def _words(text: str) -> list[str]:
     for each in text:
         last = words[-1][-1:]
         ideograph = last and "Han" in (_face(each), _face(last))
-        if ideograph or (last in (" ", "-", "/") and each != " "):
+        if ideograph or (last in (" ", "/") and each != " "):
             words.append("")
         words[-1] += each
     return words

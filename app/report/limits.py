@@ -66,7 +66,7 @@ def _acquisitions(context: Context) -> list[Block]:
     for eye in context.result.eyes:
         rows += [_acquisition(each, EYES[eye.laterality]) for each in eye.volumes]
     title = text_block(fonts, "Images analysed", HEADING, width, before=5 * MM, keep=True)
-    return [title, table(context, rows, (0.15, 0.13, 0.11, 0.13, 0.20, 0.28), width)]
+    return [title, table(context, rows, (0.14, 0.14, 0.12, 0.13, 0.20, 0.27), width)]
 
 
 def _acquisition(result: VolumeResult, eye: str) -> tuple[str, ...]:

@@ -89,7 +89,8 @@ def _figures(context: Context) -> list[Block]:
             continue
         pair = [rows[:half], [rows[0], *rows[half:]]]
         columns = [table(context, each, (0.5, 0.2, 0.3), context.column) for each in pair]
-        blocks.append(beside([(0, columns[0]), (context.column + GUTTER, columns[1])]))
+        both = [(0.0, columns[0]), (context.column + GUTTER, columns[1])]
+        blocks.append(beside(both, before=1.5 * MM))
     return blocks
 
 
@@ -102,7 +103,7 @@ def table(
         left, cells = 0.0, []
         for text, share in zip(row, shares, strict=True):
             style = LABEL if number == 0 else SMALL
-            cells.append((left, text_block(context.fonts, text, style, share * width - 1 * MM)))
+            cells.append((left, text_block(context.fonts, text, style, share * width - 2 * MM)))
             left += share * width
         placed.append(beside(cells, before=1 * MM))
     body = stack(placed)

@@ -15,6 +15,7 @@ _ENFACE = 50 * MM  # the most an en-face picture may be high
 _STRIP = 9 * MM
 _WIDEST = 5 * MM  # of one B-scan's bar
 _ASPECTS = (0.3, 6)  # width over height of a field that can be shown to scale
+_LINES = 20  # B-scans that are drawn on a localizer one by one
 _MARK = "ffd166"
 _CITED = 8  # B-scans or rows of them named under the strip
 
@@ -55,15 +56,22 @@ def _on_localizer(context: Context, result: VolumeResult, pixels: Pixels, width:
 
     def draw(pen: Pen, x: float, top: float) -> None:
         pen.picture(x, top, *size, Image.fromarray(pixels))
-        for strong in (False, True):
-            for index, bscan in enumerate(result.volume.bscans):
-                if bscan.location and (index in deciding) == strong:
-                    points = [
-                        (x + column * scale, top + row * scale) for row, column in bscan.location
-                    ]
-                    pen.path(points, _MARK if strong else "b8c4cf", 0.9 if strong else 0.25)
+        lines = {
+            index: [(x + column * scale, top + row * scale) for row, column in bscan.location]
+            for index, bscan in enumerate(result.volume.bscans)
+            if bscan.location
+        }
+        ends = [lines[min(lines)], lines[max(lines)]]
+        if len(lines) > _LINES and all(len(each) == 2 for each in ends):
+            # The field alone: so many lines would hide what lies under them.
+            pen.path([*ends[0], *reversed(ends[1]), ends[0][0]], "ffffff", 0.4)
+        else:
+            for each in lines.values():
+                pen.path(each, "ffffff", 0.3)
+        for index in deciding & lines.keys():
+            pen.path(lines[index], _MARK, 0.5)
 
-    caption = "Localizer; yellow: places of the deciding B-scans."
+    caption = "Localizer with the scanned field; yellow: the deciding B-scans."
     return stack([Block(size[1], draw), text_block(context.fonts, caption, NOTE, width)])
 
 
