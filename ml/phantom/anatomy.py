@@ -78,18 +78,19 @@ def draw_anatomy(rng: np.random.Generator) -> Anatomy:
 def _draw_vessels(rng: np.random.Generator) -> list[Vessel]:
     """Two arcades leave the disc, arch around the macula, and send branches towards the fovea."""
     vessels = []
-    along = np.linspace(0, 1, 160, dtype=np.float32)
+    along = np.linspace(0, 1, 400, dtype=np.float32)
     for side in (-1, 1):
         for trunk in range(2):  # an artery and a vein
-            height = rng.uniform(2.1, 2.9) + 0.35 * trunk
-            reach = rng.uniform(7.0, 8.5)
-            wander = 0.06 * np.sin(rng.uniform(9, 15) * along + rng.uniform(0, 6))
-            nasal = DISC_MM - reach * along
-            inferior = side * (0.35 + height * np.abs(np.sin(np.pi * along**0.75)) ** 0.8) + wander
+            height = rng.uniform(2.3, 2.9) + 0.5 * trunk
+            turn = rng.uniform(0.55, 0.78)  # how far it bends back towards the raphe
+            wander = rng.uniform(0.04, 0.10) * np.sin(rng.uniform(9, 15) * along + 6 * rng.random())
+            nasal = DISC_MM + 0.15 * trunk - rng.uniform(7.5, 9.0) * along**1.15
+            arch = np.sin(np.pi * turn * along**0.6)
+            inferior = side * (0.25 + height * arch) + wander * along
             course = np.stack([nasal, inferior], axis=1).astype(np.float32)
             calibre = rng.uniform(0.09, 0.13) * (1 - 0.6 * along)
             vessels.append(Vessel(course=course, diameter_mm=calibre.astype(np.float32)))
-            vessels += [_draw_branch(rng, course) for _ in range(rng.integers(3, 6))]
+            vessels += [_draw_branch(rng, course) for _ in range(rng.integers(4, 7))]
     for _ in range(rng.integers(2, 4)):  # straight from the disc along the papillomacular bundle
         end = np.array([rng.uniform(0.8, 1.8), rng.uniform(-0.7, 0.7)])
         vessels.append(_draw_twig(rng, np.array([DISC_MM, end[1] * 0.5]), end, 0.045))
@@ -97,7 +98,7 @@ def _draw_vessels(rng: np.random.Generator) -> list[Vessel]:
 
 
 def _draw_branch(rng: np.random.Generator, trunk: NDArray[np.float32]) -> Vessel:
-    start = trunk[rng.integers(20, 130)].astype(np.float64)
+    start = trunk[rng.integers(60, 340)].astype(np.float64)
     angle = rng.normal(np.arctan2(start[1], start[0]), 0.45)
     end = rng.uniform(0.55, 1.1) * np.array([np.cos(angle), np.sin(angle)])
     return _draw_twig(rng, start, end, rng.uniform(0.03, 0.06))
@@ -109,7 +110,7 @@ def _draw_twig(
     end: NDArray[np.float64],
     diameter_mm: float,
 ) -> Vessel:
-    along = np.linspace(0, 1, 100)[:, None]
+    along = np.linspace(0, 1, 200)[:, None]
     chord = end - start
     across = np.array([-chord[1], chord[0]])
     bow = rng.normal(0, 0.16) * np.sin(np.pi * along)

@@ -130,7 +130,7 @@ def _draw_drusen(rng: np.random.Generator, nasal: Field, inferior: Field, grid: 
 
 def _rough(rng: np.random.Generator, grid: Grid) -> Field:
     """Unevenness of a surface, of unit variance."""
-    sigma = (0.1 / grid.between_mm, 0.04 / grid.lateral_mm)
+    sigma = (0.12 / grid.between_mm, 0.06 / grid.lateral_mm)
     return correlated_normal((grid.frames, grid.columns), sigma, rng)
 
 
@@ -139,15 +139,15 @@ def _draw_cnv(rng: np.random.Generator, nasal: Field, inferior: Field, grid: Gri
     middle = (float(rng.normal(0, 0.45)), float(rng.normal(0, 0.3)))
     x, y = nasal - middle[0], inferior - middle[1]
     reach = rng.uniform(0.75, 1.3)
-    rough = 1 + 0.20 * _rough(rng, grid)
-    waves = 1 + 0.25 * np.sin(6 * x / reach + rng.uniform(0, 6)) * np.cos(5 * y / reach)
+    rough = 1 + 0.10 * _rough(rng, grid)
+    waves = 1 + 0.18 * np.sin(6 * x / reach + rng.uniform(0, 6)) * np.cos(5 * y / reach)
     uneven = np.clip(rough * waves, 0.25, 2)
     edge = _ragged(rng, x, y, reach, rng.uniform(1.0, 1.4))
     ped = rng.uniform(0.03, 0.22) * _dome(edge, rng.uniform(0.9, 1.6)) * uneven
     shift = rng.uniform(-0.3, 0.3, 2) * reach
     core = _ragged(rng, x - shift[0], y - shift[1], reach * rng.uniform(0.6, 0.95), 1.3)
     material = rng.uniform(0.05, 0.14) * _dome(core, 1.1)
-    material = material * np.clip(1 + 0.3 * _rough(rng, grid), 0.3, 2)
+    material = material * np.clip(1 + 0.22 * _rough(rng, grid), 0.3, 2)
     fluid = np.zeros_like(ped)
     if rng.random() < 0.7:
         pool = _ragged(rng, x + shift[0], y + shift[1], reach * rng.uniform(1.2, 1.6), 1.25)

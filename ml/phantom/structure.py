@@ -81,7 +81,7 @@ class Structure:
             thickness[layer] -= taken
             left = left - taken
         # The inner retina rides over a rough surface; the outer nuclear layer fills the hollows.
-        sigma = (0.15 / self.grid.between_mm, 0.2 / self.grid.lateral_mm)
+        sigma = (0.2 / self.grid.between_mm, 0.25 / self.grid.lateral_mm)
         ride = gaussian_filter(left, sigma, truncate=2.0)
         thickness[Layer.ONL] = np.maximum(thickness[Layer.ONL] + ride - left, 0.004)
 

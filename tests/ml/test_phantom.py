@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,10 +10,12 @@ from PIL import Image
 
 from app.study import Laterality
 from ml.phantom import LESIONS_OF, Grid, make_phantom, write_dataset
-from ml.phantom.anatomy import Layer
-from ml.phantom.dataset import COLUMNS
+from ml.phantom.anatomy import Layer, draw_anatomy, vessel_map
+from ml.phantom.dataset import COLUMNS, Size
+from ml.phantom.fundus import make_fundus
 
-SMALL = Grid(frames=9, rows=248, columns=192, axial_mm=0.00774, lateral_mm=0.03, between_mm=0.25)
+TINY = Size(rows=48, columns=48)
+SMALL = Grid(frames=7, rows=192, columns=128, axial_mm=0.00774, lateral_mm=0.045, between_mm=0.3)
 DISEASES = [label for label in LESIONS_OF if LESIONS_OF[label]]
 
 
@@ -28,18 +31,18 @@ def test_that_the_same_seed_gives_the_same_bytes(label):
 
 
 @pytest.mark.parametrize("label", LESIONS_OF)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_that_layers_never_cross(label, seed):
     borders = make_phantom(label, seed, SMALL).borders
     assert np.diff(borders, axis=0).min() >= -1e-4
 
 
 @pytest.mark.parametrize("label", DISEASES)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_that_a_scans_without_lesion_are_those_of_the_healthy_eye(label, seed):
     healthy, diseased = without_and_with(label, seed)
     changed = (healthy.pixels != diseased.pixels).any(axis=1)
-    moved = (np.abs(healthy.borders - diseased.borders) > 1e-3).any(axis=0)
+    moved = (healthy.borders != diseased.borders).any(axis=0)
     lesion = diseased.mask.any(axis=1)
     # Around a mask lies a rim of lesion too thin to be marked, and the shade of an exudate.
     near = lesion.copy()
@@ -50,7 +53,7 @@ def test_that_a_scans_without_lesion_are_those_of_the_healthy_eye(label, seed):
 
 
 @pytest.mark.parametrize("label", DISEASES)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_that_the_picture_changes_most_inside_the_masks(label, seed):
     healthy, diseased = without_and_with(label, seed)
     change = np.abs(healthy.pixels.astype(float) - diseased.pixels)
@@ -60,20 +63,40 @@ def test_that_the_picture_changes_most_inside_the_masks(label, seed):
 
 def test_that_the_nerve_fibres_are_thicker_towards_the_disc():
     for laterality, nasal_half in (
-        (Laterality.RIGHT, slice(96, None)),
-        (Laterality.LEFT, slice(96)),
+        (Laterality.RIGHT, slice(64, None)),
+        (Laterality.LEFT, slice(64)),
     ):
-        grid = Grid(
-            frames=3,
-            rows=248,
-            columns=192,
-            axial_mm=0.00774,
-            lateral_mm=0.03,
-            laterality=laterality,
-        )
+        grid = replace(SMALL, frames=3, laterality=laterality)
         borders = make_phantom("NORMAL", 1, grid).borders
         fibres = (borders[Layer.GCL] - borders[Layer.NFL]).mean(axis=0)
         assert fibres[nasal_half].mean() > 1.2 * fibres.mean()
+
+
+@pytest.mark.parametrize("laterality", [Laterality.RIGHT, Laterality.LEFT])
+def test_that_the_localizer_shows_the_disc_on_the_nasal_side(laterality):
+    grid = Grid(frames=5, laterality=laterality)
+    fundus, lines = make_fundus("NORMAL", 2, grid, side=128)
+    left, right = fundus[56:72, :8].mean(), fundus[56:72, -8:].mean()
+    assert (right > left + 15) if laterality is Laterality.RIGHT else (left > right + 15)
+    assert len(lines) == grid.frames
+    ends = np.array(lines)
+    assert np.all((ends > 1) & (ends < 128))
+    assert np.all(np.diff(ends[:, 0, 0]) > 0)
+
+
+def test_that_vessels_darken_what_lies_below_them():
+    grid = replace(SMALL, frames=15, columns=192, lateral_mm=0.03, between_mm=0.4)
+    phantom = make_phantom("NORMAL", 1, grid)
+    distance, radius = vessel_map(draw_anatomy(np.random.default_rng([1, 0])), grid)
+    rows = np.arange(grid.rows)[None, :, None]
+    outer = (rows > phantom.borders[Layer.OPL][:, None]) & (
+        rows < phantom.borders[Layer.CHORIOCAPILLARIS][:, None]
+    )
+    level = np.where(outer, phantom.pixels, 0).sum(axis=1) / outer.sum(axis=1)
+    under = (distance < 0.6 * radius) & (radius > 0.025)
+    beside = distance > 4 * radius
+    assert under.sum() > 20
+    assert level[under].mean() < 0.93 * level[beside].mean()
 
 
 def test_that_an_unknown_label_is_refused():
@@ -82,7 +105,7 @@ def test_that_an_unknown_label_is_refused():
 
 
 def test_that_the_manifest_of_a_data_set_is_true(tmp_path):
-    manifest = write_dataset(tmp_path / "set", patients=5, frames=2, seed=3)
+    manifest = write_dataset(tmp_path / "set", patients=5, frames=2, seed=3, size=TINY)
     with manifest.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == COLUMNS
@@ -106,6 +129,6 @@ def test_that_the_manifest_of_a_data_set_is_true(tmp_path):
 
 
 def test_that_a_data_set_is_the_same_each_time(tmp_path):
-    first = write_dataset(tmp_path / "a", patients=1, frames=1, seed=1).read_bytes()
-    second = write_dataset(tmp_path / "b", patients=1, frames=1, seed=1).read_bytes()
+    first = write_dataset(tmp_path / "a", patients=1, frames=1, seed=1, size=TINY).read_bytes()
+    second = write_dataset(tmp_path / "b", patients=1, frames=1, seed=1, size=TINY).read_bytes()
     assert first == second
