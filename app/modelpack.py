@@ -24,7 +24,8 @@ FORMAT = 1
 """Version of the layout of `model.json`. A package of a later one is refused."""
 
 Probability = Annotated[float, Field(ge=0, le=1)]
-_STRICT = ConfigDict(extra="forbid")
+# A threshold that is not a number would let everything pass.
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 @checked(frozen=True, slots=True, kw_only=True, config=_STRICT)
