@@ -55,6 +55,8 @@ class Scratch:
 
 
 class _Section(io.RawIOBase):
+    name = ""  # pydicom asks every file for one
+
     def __init__(self, scratch: Scratch, start: int, size: int) -> None:
         super().__init__()
         self._scratch, self._start, self._size = scratch, start, size

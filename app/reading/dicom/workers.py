@@ -109,8 +109,10 @@ class Workers:
         with self._places:
             with self._lock:
                 worker = self._waiting.pop() if self._waiting else None
-            if worker is None or not worker.alive:
-                worker = Worker()
+            if worker is not None and not worker.alive:
+                worker.end()
+                worker = None
+            worker = worker or Worker()
             reply = worker.decode(request, frame, time_limit)
             with self._lock:
                 self._waiting.append(worker)
