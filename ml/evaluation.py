@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from app.errors import UsageError
 from app.modelpack import Card
+from ml.classes import OUT_OF_SCOPE
 from ml.cost import Cost
 from ml.levels import bscan_cases, eye_cases, patient_cases
 from ml.metrics import (
@@ -24,9 +25,6 @@ from ml.metrics import (
     measure,
 )
 from ml.predictions import Predictions
-
-OUT_OF_SCOPE = ("ERM", "RVO", "RAO", "VID")
-"""Published findings that none of the four classes covers: what the gate has to catch."""
 
 REFERABLE = ("CNV", "DME")
 

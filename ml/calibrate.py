@@ -1,0 +1,240 @@
+"""Turn a trained network's numbers into answers, on validation patients only.
+
+    python -m ml.calibrate --run runs/NAME [--sensitivity 0.95]
+
+Fits the temperature of the softmax, the unfamiliarity gate with its threshold, and the rule that
+calls eyes, and writes `calibration.json` and `gate.safetensors` into the run's folder, where
+`ml.export` finds them. Test patients are never looked at.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+from torch.nn import functional
+
+from app.errors import AppError, StorageError, UsageError
+from app.files import whole_file
+from app.modelpack import AggregationPolicy
+from ml.classes import OUT_OF_SCOPE, class_info
+from ml.familiarity import save_gate
+from ml.levels import bscan_cases
+from ml.metrics import measure
+from ml.policy import fit_policy, fit_scope_share
+from ml.predictions import Predictions
+
+SENSITIVITY = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What is fitted after training. `measured` says how, in plain figures of validation."""
+
+    classes: tuple[str, ...]
+    temperature: float
+    unfamiliarity_threshold: float
+    aggregation: AggregationPolicy
+    wanted_sensitivity: float
+    split_sha256: str
+    patients: int
+    bscans: int
+    measured: dict[str, Any]
+
+
+def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
+    """Return the temperature with the lowest negative log-likelihood (Guo 2017), by L-BFGS.
+
+    Args:
+        logits: Shape (n, n_classes), of validation B-scans.
+        labels: Shape (n,), class indices.
+
+    Raises:
+        UsageError: If there is nothing to fit on, or a label is none of the classes.
+    """
+    if not len(labels) or labels.min() < 0 or labels.max() >= logits.shape[1]:
+        raise UsageError("The temperature can only be fitted on labelled validation B-scans.")
+    given = torch.from_numpy(np.asarray(logits, dtype=np.float64))
+    wanted = torch.from_numpy(np.asarray(labels, dtype=np.int64))
+    log_temperature = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    solver = torch.optim.LBFGS([log_temperature], max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        solver.zero_grad()
+        # Without a bound, validation data that are all right would ask for certainty.
+        temperature = log_temperature.clamp(-3, 3).exp()
+        value = functional.cross_entropy(given / temperature, wanted)
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    solver.step(loss)  # type: ignore[no-untyped-call]
+    return float(log_temperature.detach().clamp(-3, 3).exp())
+
+
+def calibrate(
+    predictions: Predictions,
+    *,
+    unfamiliarity_threshold: float,
+    wanted_sensitivity: float = SENSITIVITY,
+    gate: dict[str, Any] | None = None,
+) -> Calibration:
+    """Fit temperature and rule on validation predictions.
+
+    Args:
+        predictions: Of validation B-scans; with `unfamiliarity` the rule's share for "out of
+            scope" is fitted too.
+        unfamiliarity_threshold: From `ml.familiarity.fit_gate_threshold`.
+        wanted_sensitivity: For each disease, by eye.
+        gate: What was measured of the gate, to be kept with the rest.
+    """
+    known = predictions.labelled()
+    temperature = fit_temperature(known.logits, known.labels)
+    calibrated = replace(predictions, temperature=temperature)
+    classes = class_info(predictions.classes)
+    policy = fit_policy(calibrated, classes, wanted_sensitivity)
+    if predictions.unfamiliarity is not None:
+        policy = fit_scope_share(policy, *_unfamiliar_eyes(predictions, unfamiliarity_threshold))
+    referable = [each.name for each in classes if each.referable]
+    return Calibration(
+        classes=predictions.classes,
+        temperature=temperature,
+        unfamiliarity_threshold=unfamiliarity_threshold,
+        aggregation=policy,
+        wanted_sensitivity=wanted_sensitivity,
+        split_sha256=predictions.split_sha256,
+        patients=len(np.unique(known.patients)),
+        bscans=len(known),
+        measured={
+            "before": _measured(replace(known, temperature=1.0), referable),
+            "after": _measured(replace(known, temperature=temperature), referable),
+            "gate": gate or {},
+        },
+    )
+
+
+def _measured(known: Predictions, referable: Sequence[str]) -> dict[str, float]:
+    names = ("accuracy", "expected calibration error", "negative log-likelihood", "Brier score")
+    found = {each.name: each.value for each in measure(bscan_cases(known, referable), replicates=1)}
+    return {name: round(found[name], 5) for name in names}
+
+
+def _unfamiliar_eyes(
+    predictions: Predictions, threshold: float
+) -> tuple[list[NDArray[np.bool_]], list[NDArray[np.bool_]]]:
+    """Which B-scans of each eye are unfamiliar: eyes in scope, and eyes out of it."""
+    if predictions.unfamiliarity is None:
+        return [], []
+    beyond = predictions.unfamiliarity > threshold
+    outside = np.isin(predictions.findings, OUT_OF_SCOPE) & (predictions.labels < 0)
+    keys = np.char.add(np.char.add(predictions.patients, "/"), predictions.eyes)
+    sides: tuple[list[NDArray[np.bool_]], list[NDArray[np.bool_]]] = ([], [])
+    for side, chosen in zip(sides, (predictions.labels >= 0, outside), strict=True):
+        side.extend(beyond[chosen & (keys == key)] for key in np.unique(keys[chosen]))
+    return sides
+
+
+def calibrate_run(folder: Path, *, wanted_sensitivity: float = SENSITIVITY) -> Calibration:
+    """Calibrate a finished training run and write `calibration.json` and `gate.safetensors`.
+
+    The run's own manifest and split are used: training patients for the gate, validation patients
+    for everything else.
+
+    Raises:
+        UsageError: If the run is not finished, or its data have changed since.
+    """
+    from ml.gating import choose_gate, look
+
+    looked = look(folder)
+    choice = choose_gate(looked)
+    save_gate(choice.gate, choice.threshold, folder / "gate.safetensors")
+    calibration = calibrate(
+        replace(looked.validation, unfamiliarity=choice.validation_scores),
+        unfamiliarity_threshold=choice.threshold,
+        wanted_sensitivity=wanted_sensitivity,
+        gate=choice.measured,
+    )
+    write_calibration(calibration, folder / "calibration.json")
+    return calibration
+
+
+def write_calibration(calibration: Calibration, path: Path) -> None:
+    """Write a calibration.
+
+    Raises:
+        StorageError: If it cannot be written.
+    """
+    try:
+        with whole_file(path) as file:
+            file.write(_CALIBRATION.dump_json(calibration, indent=1) + b"\n")
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def load_calibration(path: Path) -> Calibration:
+    """Read a calibration.
+
+    Raises:
+        UsageError: If it cannot be read.
+    """
+    try:
+        return _CALIBRATION.validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise UsageError(
+            f"{path} holds no calibration that can be read. Run `python -m ml.calibrate` again."
+        ) from error
+
+
+_CALIBRATION: TypeAdapter[Calibration] = TypeAdapter(Calibration)
+
+
+def in_short(calibration: Calibration) -> str:
+    """What was fitted, in a few lines."""
+    before, after = calibration.measured["before"], calibration.measured["after"]
+    policy = calibration.aggregation
+    lines = [
+        f"{calibration.bscans} validation B-scans of {calibration.patients} patients",
+        f"temperature {calibration.temperature:.3f}: expected calibration error "
+        f"{before['expected calibration error']:.3f} to {after['expected calibration error']:.3f}",
+        f"top {policy.top_k}, {policy.adjacent} adjacent, out of scope above "
+        f"{policy.max_unfamiliar:.0%} unfamiliar beyond {calibration.unfamiliarity_threshold:.3f}",
+    ]
+    lines += [
+        f"{name}: called from {rule.threshold:.3f}, suspected from {rule.suspect:.3f}, a B-scan "
+        f"counts from {rule.frame:.3f}"
+        for name, rule in policy.rules.items()
+    ]
+    gates = calibration.measured["gate"].get("kinds", {})
+    lines += [
+        f"gate {kind}: diseases AUROC {each['diseases_auroc']:.3f}, caught "
+        f"{each['diseases_caught']:.0%}; strange pictures AUROC {each['strangers_auroc']:.3f}, "
+        f"caught {each['strangers_caught']:.0%}"
+        + (" (kept)" if kind == calibration.measured["gate"].get("kept") else "")
+        for kind, each in gates.items()
+    ]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return 0, or 2 with one sentence if it cannot be done."""
+    parser = argparse.ArgumentParser(prog="python -m ml.calibrate", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--run", type=Path, required=True, help="a finished training run")
+    parser.add_argument("--sensitivity", type=float, default=SENSITIVITY, help="by eye, 0 to 1")
+    options = parser.parse_args(arguments)
+    try:
+        calibration = calibrate_run(options.run, wanted_sensitivity=options.sensitivity)
+    except AppError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(in_short(calibration))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

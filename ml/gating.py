@@ -1,0 +1,190 @@
+"""Let a trained network look at what a gate is fitted on, and choose the gate."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import UsageError
+from app.modelpack import InputSpec
+from app.preprocess import retina_band
+from app.study import Pixels
+from ml.classes import OUT_OF_SCOPE
+from ml.familiarity import Gate, Seen, fit_gate_threshold, fit_gates, score
+from ml.manifest import Sample, read_manifest
+from ml.metrics import Cases, Ranking, measure
+from ml.predict import Trained, load_trained, outputs_of, outputs_of_bands
+from ml.predictions import Predictions, predictions_of
+from ml.splits import division, select
+from ml.strangers import strangers
+
+IN_SCOPE_SHARE = 0.95
+_TRAIN_STRANGERS, _VALIDATION_STRANGERS = 160, 96
+_SEEDS = (43, 44)  # of the strange pictures to train and to validate on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Looked:
+    """What the network said of everything the gate rests on."""
+
+    inside: Seen  # training patients, in scope
+    outside: Seen  # training patients with other diseases, and strange pictures
+    validation: Predictions  # in scope and out of it, with features
+    strangers: Seen  # other strange pictures, made from validation B-scans
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Choice:
+    """The gate that does best on validation patients."""
+
+    gate: Gate
+    threshold: float
+    validation_scores: NDArray[np.float32]  # for each of Looked.validation
+    measured: dict[str, Any]
+
+
+def look(folder: Path) -> Looked:
+    """Run a finished training run's network over its training and validation patients.
+
+    Raises:
+        UsageError: If the run is not finished, or its data have changed since.
+    """
+    trained = load_trained(folder)
+    data = trained.run.data
+    samples = read_manifest(data.manifest, data.root)
+    split = division(samples, data.split, data.fold)
+    if split.sha256 != trained.split_sha256:
+        raise UsageError(
+            f"The data of {folder.name} are divided otherwise than when it was trained, so that "
+            "its test patients may be among those to calibrate on. Train it again."
+        )
+    train, val = select(samples, split.train), select(samples, split.val)
+    inside = [each for each in train if each.label in data.classes]
+    others = [each for each in train if _is_outside(each)]
+    validating = [each for each in val if each.label in data.classes or _is_outside(each)]
+    spread = np.linspace(0, len(inside) - 1, min(_TRAIN_STRANGERS, len(inside))).astype(int)
+    odd = _look_at_pictures(
+        trained, strangers([inside[i].pixels() for i in spread], seed=_SEEDS[0])
+    )
+    known = [each for each in validating if each.label]
+    spread = np.linspace(0, len(known) - 1, min(_VALIDATION_STRANGERS, len(known))).astype(int)
+    return Looked(
+        inside=_look_at(trained, inside),
+        outside=_joined(_look_at(trained, others), odd) if others else odd,
+        validation=_predict(trained, validating),
+        strangers=_look_at_pictures(
+            trained, strangers([known[i].pixels() for i in spread], seed=_SEEDS[1])
+        ),
+    )
+
+
+def _is_outside(sample: Sample) -> bool:
+    return sample.label is None and sample.finding in OUT_OF_SCOPE
+
+
+def _predict(trained: Trained, samples: Sequence[Sample]) -> Predictions:
+    outputs = outputs_of(trained, samples)
+    return predictions_of(
+        samples,
+        trained.run.data.classes,
+        outputs.logits,
+        features=outputs.features,
+        model=trained.folder.name,
+        split_sha256=trained.split_sha256,
+    )
+
+
+def seen(predictions: Predictions) -> Seen:
+    """The features and logits of predictions, as a gate takes them."""
+    if predictions.features is None:
+        raise UsageError("A gate needs features. Score the training run, not its package.")
+    return Seen(features=predictions.features, logits=predictions.logits, labels=predictions.labels)
+
+
+def _look_at(trained: Trained, samples: Sequence[Sample]) -> Seen:
+    return seen(_predict(trained, samples))
+
+
+def _look_at_pictures(trained: Trained, pictures: Sequence[Pixels]) -> Seen:
+    bands = np.stack([_band(each, trained.run.input) for each in pictures])
+    outputs = outputs_of_bands(trained.network, bands, trained.run.input)
+    labels = np.full(len(pictures), -1, dtype=np.int64)
+    return Seen(features=outputs.features, logits=outputs.logits, labels=labels)
+
+
+def _band(pixels: Pixels, spec: InputSpec) -> NDArray[np.uint8]:
+    return np.asarray(np.rint(retina_band(pixels, spec).grey * 255), dtype=np.uint8)
+
+
+def _joined(one: Seen, other: Seen) -> Seen:
+    return Seen(
+        features=np.concatenate([one.features, other.features]),
+        logits=np.concatenate([one.logits, other.logits]),
+        labels=np.concatenate([one.labels, other.labels]),
+    )
+
+
+def choose_gate(looked: Looked, in_scope_share: float = IN_SCOPE_SHARE) -> Choice:
+    """Fit every kind of gate on training patients, keep the one that does best on validation.
+
+    Best is the highest mean of the two areas under the curve: validation patients with diseases
+    outside the classes, and strange pictures, each against validation patients in scope. Every
+    gate's threshold sends the same share of in-scope B-scans to a reader.
+    """
+    gates = fit_gates(looked.inside, looked.outside)
+    validation = seen(looked.validation)
+    known = validation.labels >= 0
+    kinds, thresholds = {}, {}
+    for kind, gate in gates.items():
+        scores, odd = score(gate, validation), score(gate, looked.strangers)
+        thresholds[kind] = fit_gate_threshold(scores[known], in_scope_share)
+        kinds[kind] = {
+            "diseases_auroc": _area(scores[~known], scores[known]),
+            "diseases_caught": _share_beyond(scores[~known], thresholds[kind]),
+            "strangers_auroc": _area(odd, scores[known]),
+            "strangers_caught": _share_beyond(odd, thresholds[kind]),
+        }
+    kept = max(kinds, key=lambda kind: _merit(kinds[kind]))
+    return Choice(
+        gate=gates[kept],
+        threshold=thresholds[kept],
+        validation_scores=score(gates[kept], validation).astype(np.float32),
+        measured={
+            "kept": kept,
+            "in_scope_share": in_scope_share,
+            "in_scope_bscans": int(known.sum()),
+            "disease_bscans": int((~known).sum()),
+            "strangers": len(looked.strangers),
+            "kinds": kinds,
+        },
+    )
+
+
+def _merit(measured: dict[str, float]) -> float:
+    areas = [measured["diseases_auroc"], measured["strangers_auroc"]]
+    return float(np.nanmean(areas))
+
+
+def _share_beyond(scores: NDArray[np.float64], threshold: float) -> float:
+    return round(float((scores > threshold).mean()), 4) if len(scores) else 0.0
+
+
+def _area(outside: NDArray[np.float64], inside: NDArray[np.float64]) -> float:
+    """Area under the curve of outside against inside; one half where there is nothing outside."""
+    if not len(outside):
+        return 0.5
+    positive = np.r_[np.ones(len(outside), bool), np.zeros(len(inside), bool)]
+    labels = positive.astype(np.int64)
+    cases = Cases(
+        unit="B-scan",
+        classes=("in", "out"),
+        labels=labels,
+        answers=labels,
+        patients=np.arange(len(positive)).astype(str),
+        rankings=(Ranking(name="out", scores=np.r_[outside, inside], positive=positive),),
+    )
+    found = {each.name: each.value for each in measure(cases, replicates=1)}
+    return round(found["AUROC for out"], 4)

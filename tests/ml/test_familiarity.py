@@ -1,0 +1,151 @@
+"""The gate: fitted on training data, kept as tensors, the same in torch and in the graph."""
+
+import numpy as np
+import pytest
+import torch
+
+from app.errors import UsageError
+from ml.familiarity import (
+    Gate,
+    JointGate,
+    Seen,
+    fit_gate_threshold,
+    fit_gates,
+    load_gate,
+    save_gate,
+    score,
+)
+from ml.gating import Looked, choose_gate
+from ml.predictions import predictions_of
+from ml.strangers import KINDS, strangers
+from tests.labelled_sets import bscan, sample
+
+CLASSES = ("NORMAL", "DRUSEN", "DME", "CNV")
+WIDTH = 96
+
+
+def directions():
+    return np.random.default_rng(99).normal(size=(6, WIDTH)).astype(np.float32)
+
+
+def inside(seed, n=240):
+    """Features around four class centres, logits that know them."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 4
+    features = 2 * directions()[labels] + rng.normal(size=(n, WIDTH))
+    logits = 6 * np.eye(4)[labels] + rng.normal(size=(n, 4))
+    return Seen(
+        features=features.astype(np.float32), logits=logits.astype(np.float32), labels=labels
+    )
+
+
+def outside(seed, n=80, kind=4):
+    """Features around a centre of their own, logits without a favourite."""
+    rng = np.random.default_rng(seed)
+    features = 2 * directions()[kind] + rng.normal(size=(n, WIDTH))
+    return Seen(
+        features=features.astype(np.float32),
+        logits=rng.normal(size=(n, 4)).astype(np.float32),
+        labels=np.full(n, -1),
+    )
+
+
+@pytest.fixture(scope="module")
+def gates():
+    return fit_gates(inside(0), outside(1))
+
+
+@pytest.mark.parametrize(
+    "kind", ["energy", "softmax", "mahalanobis", "neighbours", "head", "joint"]
+)
+def test_that_every_gate_tells_new_outliers_from_new_training_like_ones(gates, kind):
+    gate = gates[kind]
+    threshold = fit_gate_threshold(score(gate, inside(2)), 0.95)
+
+    assert (score(gate, outside(3)) > threshold).mean() > 0.8
+    assert (score(gate, inside(4)) > threshold).mean() < 0.12
+
+
+def test_that_distance_also_tells_outliers_of_a_kind_never_seen(gates):
+    threshold = fit_gate_threshold(score(gates["mahalanobis"], inside(2)))
+
+    assert (score(gates["mahalanobis"], outside(5, kind=5)) > threshold).mean() > 0.9
+
+
+@pytest.mark.parametrize("kind", ["energy", "mahalanobis", "neighbours", "head", "joint"])
+def test_that_a_gate_reads_back_and_runs_as_a_graph(gates, kind, tmp_path):
+    save_gate(gates[kind], 1.25, tmp_path / "gate.safetensors")
+
+    gate, threshold = load_gate(tmp_path / "gate.safetensors")
+    exported = torch.export.export(
+        gate.eval(),
+        tuple(torch.from_numpy(each) for each in (inside(6).features, inside(6).logits)),
+    ).module()
+
+    assert threshold == 1.25
+    assert gate.kind == kind
+    expected = score(gates[kind], inside(6))
+    assert np.allclose(score(gate, inside(6)), expected, atol=1e-5)
+    assert np.allclose(exported(*inside(6).tensors()).numpy(), expected, atol=1e-4)
+
+
+def test_that_a_file_without_a_gate_is_refused(tmp_path):
+    (tmp_path / "gate.safetensors").write_bytes(b"nothing")
+
+    with pytest.raises(UsageError, match="no unfamiliarity gate"):
+        load_gate(tmp_path / "gate.safetensors")
+    with pytest.raises(UsageError, match="no unfamiliarity gate"):
+        load_gate(tmp_path / "none.safetensors")
+
+
+def test_that_the_threshold_sends_the_stated_share_of_in_scope_scans_to_a_reader():
+    scores = np.random.default_rng(0).normal(size=1000)
+
+    assert (scores > fit_gate_threshold(scores, 0.95)).mean() == pytest.approx(0.05, abs=0.002)
+
+
+def test_that_the_gate_that_does_best_on_validation_patients_is_kept():
+    val, odd = inside(7, n=100), outside(8, n=40)
+    samples = [
+        sample(f"v{i}", label=CLASSES[label] if label >= 0 else None, patient=f"v{i}")
+        for i, label in enumerate(np.r_[val.labels, odd.labels])
+    ]
+    validation = predictions_of(
+        samples,
+        CLASSES,
+        np.concatenate([val.logits, odd.logits]),
+        features=np.concatenate([val.features, odd.features]),
+    )
+    looked = Looked(
+        inside=inside(0), outside=outside(1), validation=validation, strangers=outside(9, kind=5)
+    )
+
+    choice = choose_gate(looked)
+
+    kinds = choice.measured["kinds"]
+    best = max(
+        kinds, key=lambda kind: kinds[kind]["diseases_auroc"] + kinds[kind]["strangers_auroc"]
+    )
+    assert choice.measured["kept"] == best
+    assert (choice.validation_scores[:100] > choice.threshold).mean() <= 0.05
+    assert (choice.validation_scores[100:] > choice.threshold).mean() > 0.9
+
+
+def test_that_a_very_strange_picture_does_not_overflow(gates):
+    far = outside(1, n=2)
+    far.features[:] = 1e4
+
+    assert isinstance(gates["joint"], JointGate)
+    assert isinstance(gates["joint"], Gate)
+    assert np.isfinite(score(gates["joint"], far)).all()
+
+
+def test_that_strange_pictures_come_in_every_kind_the_same_for_a_seed():
+    scans = [bscan(seed) for seed in range(len(KINDS))]
+
+    first, again = strangers(scans, seed=1), strangers(scans, seed=1)
+
+    assert all((one == other).all() for one, other in zip(first, again, strict=True))
+    assert all(each.dtype == np.uint8 and min(each.shape) > 32 for each in first)
+    upside_down = first[list(KINDS).index("upside_down")]
+    assert (upside_down[::-1] == scans[list(KINDS).index("upside_down")]).all()
