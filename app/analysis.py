@@ -15,7 +15,7 @@ from datetime import datetime
 import numpy as np
 
 from app.aggregate import advise, call_eye, most_severe
-from app.engine import BATCH, Engine
+from app.engine import BATCH, AnyEngine, Engine
 from app.errors import ReadError
 from app.modelpack import Card, InputSpec, ModelPackage
 from app.preprocess import Prepared, prepare
@@ -50,7 +50,7 @@ def analyse(
     package: ModelPackage,
     progress: Progress = ignore_progress,
     *,
-    engine: Engine | None = None,
+    engine: AnyEngine | None = None,
 ) -> StudyResult:
     """Analyse every B-scan of a study and call its eyes.
 
@@ -61,7 +61,7 @@ def analyse(
             time.
         package: The verified model package.
         progress: Told after each B-scan, on the calling thread.
-        engine: The package's, if it is loaded already.
+        engine: One that runs this package, if it is loaded already; torch's explains otherwise.
 
     Raises:
         PackageError: If the network cannot be loaded.
@@ -186,7 +186,7 @@ def _batches(
         yield batch
 
 
-def _infer(batch: Sequence[tuple[BScan, _Candidate]], engine: Engine) -> Iterator[BScanResult]:
+def _infer(batch: Sequence[tuple[BScan, _Candidate]], engine: AnyEngine) -> Iterator[BScanResult]:
     tensors = [each.prepared.tensor for _, each in batch if each.prepared is not None]
     found = engine.infer(np.stack(tensors)) if tensors else None
     row = 0

@@ -9,7 +9,7 @@ in the forward pass; the relu of equation 2 is taken here. No backward pass, no 
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,18 @@ class Inference:
     probabilities: NDArray[np.float64]  # (n, n_classes), calibrated; rows sum to 1
     maps: NDArray[np.float32]  # (n, n_classes, h, w) >= 0, Grad-CAM before min-max scaling
     unfamiliarity: NDArray[np.float32]  # (n,), higher is less like the training data
+
+
+class AnyEngine(Protocol):
+    """What an analysis needs: this module's engine, or the one on torch.
+
+    `infer` takes float32 (n, channels, height, width), n >= 1, and gives finite values for each
+    frame in the order of the frames, or raises InvalidOutput.
+    """
+
+    card: Card
+
+    def infer(self, frames: NDArray[np.float32]) -> Inference: ...
 
 
 class Engine:

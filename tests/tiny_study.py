@@ -20,11 +20,13 @@ def layered_bscan(seed: int, *, rows: int = 128, columns: int = 192) -> NDArray[
     return np.clip(noisy, 0, 255).astype(np.uint8)
 
 
-def bscan_of(load: Callable[[], NDArray[np.uint8]], number: int = 1) -> BScan:
+def bscan_of(
+    load: Callable[[], NDArray[np.uint8]], number: int = 1, size: tuple[int, int] = (128, 192)
+) -> BScan:
     return BScan(
         source=FrameSource(path=Path("memory.dcm"), frame_number=number, sop_instance_uid="1.2.3"),
-        rows=128,
-        columns=192,
+        rows=size[0],
+        columns=size[1],
         load=load,
     )
 
@@ -39,7 +41,7 @@ def volume_of(
         uid=uid,
         laterality=laterality,
         bscans=tuple(
-            bscan_of(lambda pixels=pixels: pixels, number)
+            bscan_of(lambda pixels=pixels: pixels, number, pixels.shape)
             for number, pixels in enumerate(frames, start=1)
         ),
         order="plane position",
