@@ -7,7 +7,9 @@ top level. The nearest one counts.
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 
 from app.reading.dicom.form import PixelForm, lookup_of
@@ -48,14 +50,18 @@ def frame_facts(dataset: Dataset, form: PixelForm, frames: int) -> tuple[FrameFa
     Where the per-frame groups are not as many as the frames, nobody knows whose they are, and
     none is used.
     """
-    common = _read(dataset, FrameFacts(tone=_plain_tone(dataset, form)), dataset)
+    # SVision writes x before y, against the standard.
+    turned = "svision" in str(dataset.get("Manufacturer") or "").casefold()
+    common = _facts(
+        _attributes(dataset), FrameFacts(tone=_plain_tone(dataset, form)), turned=turned
+    )
     shared = dataset.get("SharedFunctionalGroupsSequence")
     if shared:
-        common = _read_groups(shared[0], common, dataset)
+        common = _facts(_grouped(shared[0]), common, turned=turned)
     per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or ()
     if len(per_frame) != frames:
         return (common,) * frames
-    return tuple(_read_groups(groups, common, dataset) for groups in per_frame)
+    return tuple(_facts(_grouped(groups), common, turned=turned) for groups in per_frame)
 
 
 def eye_of(value: object) -> Laterality | None:
@@ -63,61 +69,77 @@ def eye_of(value: object) -> Laterality | None:
     return _EYES.get(str(value or "").strip().upper())
 
 
-_GROUPS = (
-    "FrameContentSequence",
-    "PlanePositionSequence",
-    "PlaneOrientationSequence",
-    "PixelMeasuresSequence",
-    "FrameAnatomySequence",
-    "FrameVOILUTSequence",
-    "PixelValueTransformationSequence",
+def _tags(keywords: str) -> dict[int, str]:
+    return {int(tag): each for each in keywords.split() if (tag := tag_for_keyword(each))}
+
+
+_GROUPS = _tags(
+    "FrameContentSequence PlanePositionSequence PlaneOrientationSequence PixelMeasuresSequence "
+    "FrameAnatomySequence FrameVOILUTSequence PixelValueTransformationSequence"
 )
+_ATTRIBUTES = _tags(
+    "ImagePositionPatient ImageOrientationPatient StackID InStackPositionNumber "
+    "DimensionIndexValues FrameLaterality PixelSpacing SpacingBetweenSlices RescaleSlope "
+    "RescaleIntercept WindowCenter WindowWidth VOILUTFunction OphthalmicFrameLocationSequence"
+)
+_LOCATION = "OphthalmicFrameLocationSequence"
 
 
-def _read_groups(groups: Dataset, facts: FrameFacts, dataset: Dataset) -> FrameFacts:
-    for keyword in _GROUPS:
-        if sequence := groups.get(keyword):
-            facts = _read(sequence[0], facts, dataset)
-    return _read_location(groups, facts, dataset)
+def _attributes(source: Dataset) -> dict[str, Any]:
+    """The attributes of one group, or of the top level, that say something of a frame.
+
+    By tag: asking pydicom for each by keyword takes most of the time of opening a large volume.
+    """
+    present = ((tag, _ATTRIBUTES.get(int(tag))) for tag in source.keys())  # noqa: SIM118
+    return {keyword: source[tag].value for tag, keyword in present if keyword}
 
 
-def _read(source: Dataset, known: FrameFacts, dataset: Dataset) -> FrameFacts:
-    """Take what `source`, one group or the top level, says over what is known."""
-    spacing = _vector(source.get("PixelSpacing"), 2)
-    between = _vector([source.get("SpacingBetweenSlices")], 1)
-    facts = FrameFacts(
-        position=_vector(source.get("ImagePositionPatient"), 3) or known.position,
-        orientation=_vector(source.get("ImageOrientationPatient"), 6) or known.orientation,
-        stack=str(source.get("StackID") or "") or known.stack,
-        in_stack=_whole(source.get("InStackPositionNumber"), known.in_stack),
-        index=_index(source.get("DimensionIndexValues")) or known.index,
-        location=known.location,
-        localizer=known.localizer,
-        eye=eye_of(source.get("FrameLaterality")) or known.eye,
+def _grouped(groups: Dataset) -> dict[str, Any]:
+    """The attributes of all groups of a frame, or of those that frames share."""
+    values: dict[str, Any] = {}
+    for tag in groups.keys():  # noqa: SIM118 - iterating a Dataset decodes its elements
+        if int(tag) in _GROUPS and (sequence := groups[tag].value):
+            values.update(_attributes(sequence[0]))
+        elif _ATTRIBUTES.get(int(tag)) == _LOCATION:
+            values[_LOCATION] = groups[tag].value
+    return values
+
+
+def _facts(values: dict[str, Any], known: FrameFacts, *, turned: bool) -> FrameFacts:
+    """Take what `values` say over what is known."""
+    spacing = _vector(values.get("PixelSpacing"), 2)
+    between = _vector(values.get("SpacingBetweenSlices"), 1)
+    tone, toned = _tone(values, known)
+    location, localizer = _location(values.get(_LOCATION) or (), turned=turned)
+    return FrameFacts(
+        position=_vector(values.get("ImagePositionPatient"), 3) or known.position,
+        orientation=_vector(values.get("ImageOrientationPatient"), 6) or known.orientation,
+        stack=str(values.get("StackID") or "") or known.stack,
+        in_stack=_whole(values.get("InStackPositionNumber"), known.in_stack),
+        index=_index(values.get("DimensionIndexValues")) or known.index,
+        location=location or known.location,
+        localizer=localizer if location else known.localizer,
+        eye=eye_of(values.get("FrameLaterality")) or known.eye,
         axial_mm=_length(spacing, 0) or known.axial_mm,
         lateral_mm=_length(spacing, 1) or known.lateral_mm,
         between_mm=_length(between, 0) or known.between_mm,
-        tone=known.tone,
-        toned=known.toned,
+        tone=tone,
+        toned=toned,
     )
-    facts = _read_tone(source, facts)
-    return _read_location(source, facts, dataset) if source is dataset else facts
 
 
-def _read_tone(source: Dataset, facts: FrameFacts) -> FrameFacts:
-    slope = _vector([source.get("RescaleSlope")], 1)
-    intercept = _vector([source.get("RescaleIntercept")], 1)
-    tone = facts.tone
+def _tone(values: dict[str, Any], known: FrameFacts) -> tuple[Tone, bool]:
+    tone, toned = known.tone, known.toned
+    slope = _vector(values.get("RescaleSlope"), 1)
+    intercept = _vector(values.get("RescaleIntercept"), 1)
     if slope and intercept and slope[0] != 0:
         tone = replace(tone, slope=slope[0], intercept=intercept[0])
-    centers = _many(source.get("WindowCenter"))
-    widths = _many(source.get("WindowWidth"))
-    toned = facts.toned
+    centers, widths = _many(values.get("WindowCenter")), _many(values.get("WindowWidth"))
     if centers and widths and widths[0] >= 1 and tone.interest is None:
-        function = str(source.get("VOILUTFunction") or "LINEAR").strip()
-        tone = replace(tone, window=Window(center=centers[0], width=widths[0], function=function))
-        toned = True
-    return replace(facts, tone=tone, toned=toned) if tone is not facts.tone else facts
+        function = str(values.get("VOILUTFunction") or "LINEAR").strip()
+        window = Window(center=centers[0], width=widths[0], function=function)
+        tone, toned = replace(tone, window=window), True
+    return tone, toned
 
 
 def _plain_tone(dataset: Dataset, form: PixelForm) -> Tone:
@@ -152,18 +174,18 @@ def _padding(dataset: Dataset, form: PixelForm) -> tuple[float, float] | None:
     return float(min(ends)), float(max(ends))
 
 
-def _read_location(groups: Dataset, facts: FrameFacts, dataset: Dataset) -> FrameFacts:
-    for item in groups.get("OphthalmicFrameLocationSequence") or ():
+def _location(
+    items: Iterable[Dataset], *, turned: bool
+) -> tuple[tuple[tuple[float, float], ...] | None, str | None]:
+    """The points of a frame's line on the localizer, and that localizer's SOP Instance UID."""
+    for item in items:
         values = _many(item.get("ReferenceCoordinates"))
         if len(values) < 4 or len(values) % 2 or len(values) > _MOST_COORDINATES:
             continue
-        pairs = tuple(zip(values[::2], values[1::2], strict=True))
-        # SVision writes x before y, against the standard.
-        if "svision" in str(dataset.get("Manufacturer") or "").casefold():
-            pairs = tuple((row, column) for column, row in pairs)
+        rows, columns = values[turned::2], values[not turned :: 2]
         uid = str(item.get("ReferencedSOPInstanceUID") or "") or None
-        return replace(facts, location=pairs, localizer=uid)
-    return facts
+        return tuple(zip(rows, columns, strict=True)), uid
+    return None, None
 
 
 def _many(value: object) -> Vector:
@@ -181,7 +203,7 @@ def _many(value: object) -> Vector:
 
 
 def _vector(value: object, count: int) -> Vector | None:
-    numbers = _many(value) if not isinstance(value, list) else _many(value[0])
+    numbers = _many(value)
     return numbers if len(numbers) == count else None
 
 
