@@ -36,6 +36,8 @@ def visual_runs(text: str, *, base_rtl: bool | None = None) -> list[Run]:
     Args:
         base_rtl: Direction of the paragraph the line belongs to; None takes it from the line.
     """
+    if text.isascii() and text.isprintable() and not base_rtl:
+        return [Run(text=text, rtl=False)] if text else []
     text = "".join(
         each
         for each in text

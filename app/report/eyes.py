@@ -19,7 +19,7 @@ from app.report.context import (
 from app.report.fonts import Style
 from app.report.page import MM, Block, Pen, beside, stack, text_block
 from app.report.strip import legend, overview
-from app.report.words import EYES, count, headline, likelihood, percent
+from app.report.words import EYES, count, headline, likelihood, percent, upper_first
 from app.study import Call, EyeResult, Gradability, Laterality, Outcome, VolumeResult
 
 _CALL = Style(12, bold=True, leading=1.25)
@@ -117,7 +117,7 @@ def _probability(context: Context, index: int, value: float) -> Block:
     each, width = context.card.classes[index], context.column
     words = f"{percent(value)}, {likelihood(value)}"
     room = width - context.fonts.width(words, NOTE) - 2 * MM
-    label = context.fonts.wrap(each.title, SMALL, room, most=1)[0]
+    label = context.fonts.wrap(upper_first(each.title), SMALL, room, most=1)[0]
 
     def draw(pen: Pen, x: float, top: float) -> None:
         pen.text(x, top, label, SMALL)

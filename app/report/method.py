@@ -5,7 +5,7 @@ from itertools import groupby
 
 from app.report.context import BODY, GUTTER, HEADING, INK, LABEL, LINE, NOTE, SMALL, Context
 from app.report.page import MM, Block, Pen, beside, stack, text_block
-from app.report.words import count, measured, percent
+from app.report.words import count, measured, percent, upper_first
 
 
 def method(context: Context) -> list[Block]:
@@ -81,7 +81,7 @@ def _figures(context: Context) -> list[Block]:
     blocks = [title]
     for data, figures in groupby(context.card.figures, key=lambda each: each.data):
         rows: list[tuple[str, ...]] = [("Figure", "Value", "95 % interval")]
-        rows += [(each.name[:1].upper() + each.name[1:], *measured(each)) for each in figures]
+        rows += [(upper_first(each.name), *measured(each)) for each in figures]
         blocks.append(text_block(fonts, f"On {data}:", NOTE, width, before=1.2 * MM, keep=True))
         half = (len(rows) + 2) // 2
         if len(rows) <= 4:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from app.report.context import BODY, LABEL, LINE, TITLE, Context
 from app.report.fonts import Style
 from app.report.page import MM, Block, Pen, beside, stack, text_block
-from app.report.words import EYES, headline
+from app.report.words import EYES, headline, upper_first
 from app.study import Laterality, Outcome
 
 _SHARE = 0.58  # of the width, for the call; the rest is the advice
@@ -29,7 +29,7 @@ def verdict(context: Context) -> list[Block]:
     advised = stack(
         [
             text_block(fonts, "ADVICE FOR THE READER", LABEL, right),
-            text_block(fonts, level[:1].upper() + level[1:], Style(12, bold=True), right),
+            text_block(fonts, upper_first(level), Style(12, bold=True), right),
             text_block(fonts, result.referral.advice, BODY, right, before=1 * MM),
         ]
     )

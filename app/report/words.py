@@ -44,7 +44,11 @@ def headline(call: Call, card: Card) -> str:
     title = card.class_named(call.label or "").title
     if call.outcome is Outcome.UNCERTAIN:
         return f"Uncertain: {lower_first(title)} suspected"
-    return title
+    return upper_first(title)
+
+
+def upper_first(title: str) -> str:
+    return title[:1].upper() + title[1:]
 
 
 def lower_first(title: str) -> str:
