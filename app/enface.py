@@ -27,7 +27,7 @@ def mean_projection(volume: Volume, progress: Progress = ignore_progress) -> NDA
         except ReadError:
             row = np.full(bscan.columns, np.nan)
         else:
-            row = _column_means(pixels)
+            row = column_means(pixels)
         at = (np.arange(columns) * len(row)) // columns
         projection[index] = row[at]
         progress(index + 1, len(volume.bscans))
@@ -49,7 +49,8 @@ def to_grey(projection: NDArray[np.float32]) -> NDArray[np.uint8]:
     return grey
 
 
-def _column_means(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+def column_means(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Mean of each column without what the exporter filled in; NaN where nothing was measured."""
     known = ~missing(pixels)
     counts = known.sum(axis=0)
     sums = np.where(known, pixels, 0).sum(axis=0, dtype=np.float64)

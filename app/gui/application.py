@@ -1,0 +1,100 @@
+"""Start the window: `main(paths)`."""
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from types import TracebackType
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+
+from app import __version__
+from app.errors import AppError
+from app.gui import theme
+from app.gui.icons import program_icon
+from app.gui.main_window import MainWindow
+from app.gui.session import Notice, Session
+from app.paths import user_logs
+from app.settings import Settings, load_settings
+
+logger = logging.getLogger(__name__)
+
+_LOG_BYTES = 500_000
+
+
+def main(paths: Sequence[Path]) -> int:
+    """Open the window on these files and folders, or on the demo study; return the exit status."""
+    problems: list[str] = []
+    settings = _settings(problems)
+    if settings.ui_scale != 100:
+        os.environ.setdefault("QT_SCALE_FACTOR", str(settings.ui_scale / 100))
+    program = QApplication.instance()
+    if not isinstance(program, QApplication):
+        program = QApplication(sys.argv[:1])
+    program.setApplicationName("KD-OCT")
+    program.setApplicationVersion(__version__)
+    program.setDesktopFileName("kd-oct")
+    program.setStyle("Fusion")
+    program.setWindowIcon(program_icon())
+    window = open_window(settings, paths)
+    for problem in problems:
+        window.bars.show_notice(Notice(kind="warning", text=problem))
+    _keep_logs()
+    return program.exec()
+
+
+def open_window(settings: Settings, paths: Sequence[Path]) -> MainWindow:
+    """Show the window, then begin to read: what takes time must not keep it from appearing."""
+    theme.apply(theme.ThemeChoice(settings.theme))
+    session = Session(settings)
+    window = MainWindow(session)
+    session.setParent(window)
+    window.broken.connect(lambda error: _tell(window, error))
+    sys.excepthook = lambda kind, error, trace: _tell(window, error, trace)
+    window.show()
+    QTimer.singleShot(0, window, lambda: window.open(paths) if paths else window.open_demo())
+    return window
+
+
+def _settings(problems: list[str]) -> Settings:
+    try:
+        return load_settings(report=problems.append)
+    except AppError as error:
+        problems.append(str(error))
+        return Settings()
+
+
+def _tell(window: MainWindow, error: BaseException, trace: TracebackType | None = None) -> None:
+    """Log a bug, and say so in the window; the reader's work goes on."""
+    if isinstance(error, KeyboardInterrupt):
+        window.close()
+        return
+    # Where, not what: an error's own words may quote a file, and a file names a patient.
+    frames = "".join(traceback.format_tb(trace or error.__traceback__))
+    logger.error("%s\n%s", type(error).__name__, frames)
+    window.bars.show_notice(
+        Notice(
+            kind="problem",
+            text=window.tr(
+                "A fault in the program ({kind}) stopped the last action. It is in the log; "
+                "please report it."
+            ).format(kind=type(error).__name__),
+        )
+    )
+
+
+def _keep_logs() -> None:
+    try:
+        user_logs().mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(
+            user_logs() / "kd-oct.log", maxBytes=_LOG_BYTES, backupCount=2, encoding="utf-8"
+        )
+    except OSError:
+        # A full or read-only disk: the program is more use than its log.
+        return
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger("app").addHandler(handler)

@@ -1,0 +1,127 @@
+"""Bars across the window: what holds for all that is shown, and what just happened."""
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.gui import theme
+from app.gui.icons import icon, pixmap
+from app.gui.session import Notice
+
+_MOST = 3
+"""Notices that stand at once; older ones give way."""
+
+
+class Bar(QFrame):
+    """One sentence across the window."""
+
+    closed = Signal()
+    acted = Signal()
+
+    def __init__(self, kind: str, text: str, action: str = "", *, lasting: bool = False) -> None:
+        super().__init__()
+        self.setObjectName(kind)
+        self.text = text
+        self._kind = kind
+        theme.say(self, text)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(12, 4, 8, 4)
+        self._picture = QLabel()
+        layout.addWidget(self._picture)
+        words = QLabel(text)
+        words.setWordWrap(True)
+        words.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+            | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        words.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        layout.addWidget(words, 1)
+        if action:
+            button = QPushButton(action)
+            button.clicked.connect(self.acted)
+            layout.addWidget(button)
+        if not lasting:
+            close = QToolButton()
+            close.setIcon(icon("close"))
+            close.setToolTip(self.tr("Dismiss"))
+            theme.say(close, self.tr("Dismiss this message"))
+            close.clicked.connect(self.closed)
+            layout.addWidget(close)
+        self.dress()
+
+    def dress(self) -> None:
+        """Draw the picture in the present theme's colour."""
+        colours = theme.current()
+        ink = {
+            "information": colours.on_information,
+            "warning": colours.on_warning,
+            "problem": colours.on_problem,
+        }[self._kind]
+        name = {"information": "info"}.get(self._kind, self._kind)
+        self._picture.setPixmap(pixmap(name, QColor(ink), 18))
+
+
+class Bars(QWidget):
+    """Banners that stay while they hold, above notices that can be dismissed."""
+
+    acted = Signal(object)  # Notice whose button was pressed
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._banners: list[Bar] = []
+        self._notices: list[Bar] = []
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(0)
+
+    @property
+    def texts(self) -> list[str]:
+        return [bar.text for bar in (*self._banners, *self._notices)]
+
+    def show_banners(self, sentences: tuple[str, ...]) -> None:
+        if [bar.text for bar in self._banners] == list(sentences):
+            return
+        for bar in self._banners:
+            self._drop(bar)
+        self._banners = [Bar("warning", sentence, lasting=True) for sentence in sentences]
+        for place, bar in enumerate(self._banners):
+            self._layout.insertWidget(place, bar)
+
+    def show_notice(self, notice: Notice) -> None:
+        for bar in [each for each in self._notices if each.text == notice.text]:
+            self._dismiss(bar)
+        while len(self._notices) >= _MOST:
+            self._dismiss(self._notices[0])
+        bar = Bar(notice.kind, notice.text, notice.action)
+        bar.closed.connect(lambda: self._dismiss(bar))
+        bar.acted.connect(lambda: self.acted.emit(notice))
+        self._notices.append(bar)
+        self._layout.addWidget(bar)
+
+    def clear_notices(self) -> None:
+        for bar in list(self._notices):
+            self._dismiss(bar)
+
+    def dress(self) -> None:
+        for bar in (*self._banners, *self._notices):
+            bar.dress()
+
+    def _dismiss(self, bar: Bar) -> None:
+        if bar in self._notices:
+            self._notices.remove(bar)
+            self._drop(bar)
+
+    def _drop(self, bar: Bar) -> None:
+        bar.hide()
+        self._layout.removeWidget(bar)
+        bar.deleteLater()

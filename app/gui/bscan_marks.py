@@ -1,0 +1,190 @@
+"""What is written and drawn on a B-scan: caption, legend, scale bars, callipers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PySide6.QtCore import QCoreApplication, QPointF, QRect, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QLinearGradient, QPainter, QPen, QTransform
+
+from app.gui.geometry import scale_bar_um
+from app.gui.theme import DARK
+from app.study import Spacing
+
+_MARGIN = 10
+_INK = QColor("#f2f5f8")
+_QUIET = QColor("#b4bec8")
+_SHADE = QColor(6, 7, 8, 170)
+_CALLIPER = QColor("#8ef0c0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caption:
+    """The words on a B-scan."""
+
+    place: str = ""  # "B-scan 12 of 49"
+    finding: str = ""  # "CNV 87 %"
+    finding_colour: QColor | None = None
+    remark: str = ""  # "Decided the call"
+    message: str = ""  # across the middle, where there is no picture
+    legend: str = ""  # of the heat map; "" where none is shown
+
+    def spoken(self) -> str:
+        words = (self.place, self.finding, self.remark, self.message, self.legend)
+        return ". ".join(each for each in words if each)
+
+
+def translate(text: str) -> str:
+    return QCoreApplication.translate("BScanView", text)
+
+
+def draw_caption(painter: QPainter, frame: QRect, caption: Caption) -> None:
+    inside = frame.adjusted(_MARGIN, _MARGIN - 2, -_MARGIN, -_MARGIN + 2)
+    metrics = painter.fontMetrics()
+    left = _plate(painter, inside.topLeft().toPointF(), [(caption.place, _INK, None)])
+    if caption.finding:
+        words = [(caption.finding, _INK, caption.finding_colour)]
+        if caption.remark:
+            words.append((caption.remark, _QUIET, None))
+        width = _plate_width(metrics, words)
+        room = inside.width() - left - _MARGIN
+        if width > room:
+            words = words[:1]
+            width = _plate_width(metrics, words)
+        _plate(painter, QPointF(inside.right() - width, inside.top()), words)
+    if caption.message:
+        painter.setPen(_QUIET)
+        painter.drawText(
+            inside, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, caption.message
+        )
+    if caption.legend:
+        _draw_legend(painter, inside, caption.legend)
+
+
+def draw_scale_bars(painter: QPainter, frame: QRect, to_view: QTransform, spacing: Spacing) -> None:
+    """An L in the lower left corner: lateral and axial, each with its own length in µm."""
+    corner = QPointF(frame.left() + _MARGIN + 4, frame.bottom() - _MARGIN - 4)
+    if spacing.lateral_mm is None and spacing.axial_mm is None:
+        text = translate("scale unknown")
+        height = painter.fontMetrics().height() + 4
+        _plate(painter, QPointF(corner.x() - 4, corner.y() - height + 4), [(text, _QUIET, None)])
+        return
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+    metrics = painter.fontMetrics()
+    bars = []
+    if spacing.lateral_mm is not None:
+        per_um = to_view.m11() / spacing.lateral_mm / 1000
+        length = scale_bar_um(per_um, min(140.0, frame.width() / 3))
+        if length is not None:
+            tip = corner + QPointF(length * per_um, 0)
+            label = QRectF(tip.x() + 6, tip.y() - metrics.height() / 2 - 3, 90, metrics.height())
+            bars.append((tip, label, f"{length} µm"))
+    if spacing.axial_mm is not None:
+        per_um = to_view.m22() / spacing.axial_mm / 1000
+        length = scale_bar_um(per_um, min(90.0, frame.height() / 3))
+        if length is not None:
+            tip = corner - QPointF(0, length * per_um)
+            label = QRectF(tip.x() + 6, tip.y() - 4, 90, metrics.height())
+            bars.append((tip, label, f"{length} µm"))
+    for width, colour in ((4, _SHADE), (2, _INK)):
+        painter.setPen(QPen(colour, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.SquareCap))
+        for tip, _, _ in bars:
+            painter.drawLine(corner, tip)
+    for _, label, text in bars:
+        _shadowed(painter, label, Qt.AlignmentFlag.AlignLeft, text, _INK)
+    painter.restore()
+
+
+def draw_measurement(
+    painter: QPainter, start: QPointF, end: QPointF, length_um: float | None
+) -> None:
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    for width, colour in ((4, _SHADE), (1.6, _CALLIPER)):
+        painter.setPen(QPen(colour, width))
+        painter.drawLine(start, end)
+        for tip in (start, end):
+            painter.drawEllipse(tip, 3.5, 3.5)
+    text = translate("scale unknown") if length_um is None else f"{length_um:.0f} µm"
+    metrics = painter.fontMetrics()
+    label = QRectF(0, 0, metrics.horizontalAdvance(text) + 4, metrics.height())
+    label.moveCenter((start + end) / 2 + QPointF(0, -metrics.height()))
+    _shadowed(painter, label, Qt.AlignmentFlag.AlignCenter, text, _CALLIPER)
+    painter.restore()
+
+
+def draw_focus(painter: QPainter, frame: QRect) -> None:
+    painter.setPen(QPen(QColor(DARK.accent), 1))
+    painter.drawRect(frame.adjusted(0, 0, -1, -1))
+
+
+def _plate_width(metrics: QFontMetrics, words: list[tuple[str, QColor, QColor | None]]) -> int:
+    width = 12
+    for text, _, mark in words:
+        width += metrics.horizontalAdvance(text) + (16 if mark else 0) + 10
+    return width - 10
+
+
+def _plate(painter: QPainter, at: QPointF, words: list[tuple[str, QColor, QColor | None]]) -> int:
+    """Words on a dark ground, so that they can be read over bright tissue; return the width."""
+    if not any(text for text, _, _ in words):
+        return 0
+    metrics = painter.fontMetrics()
+    plate = QRectF(at.x(), at.y(), _plate_width(metrics, words), metrics.height() + 4)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(_SHADE)
+    painter.drawRoundedRect(plate, 4, 4)
+    x = plate.left() + 6
+    for text, colour, mark in words:
+        if mark is not None:
+            painter.setBrush(mark)
+            painter.drawRoundedRect(QRectF(x, plate.center().y() - 5, 10, 10), 2, 2)
+            x += 16
+        painter.setPen(colour)
+        width = metrics.horizontalAdvance(text)
+        painter.drawText(
+            QRectF(x, plate.top(), width + 1, plate.height()), Qt.AlignmentFlag.AlignVCenter, text
+        )
+        painter.setPen(Qt.PenStyle.NoPen)
+        x += width + 10
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    return int(plate.width())
+
+
+def _draw_legend(painter: QPainter, inside: QRect, text: str) -> None:
+    """The colours of the heat map from none to the strongest of the study."""
+    from app.overlay import FLOOR, colours
+
+    small = QFont(painter.font())
+    metrics = painter.fontMetrics()
+    width = max(110, metrics.horizontalAdvance(text))
+    box = QRectF(
+        inside.right() - width - 12, inside.bottom() - metrics.height() - 20, width + 12, 0
+    )
+    box.setBottom(inside.bottom())
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(_SHADE)
+    painter.drawRoundedRect(box, 4, 4)
+    painter.setFont(small)
+    painter.setPen(_INK)
+    painter.drawText(box.adjusted(6, 2, -6, 0), Qt.AlignmentFlag.AlignLeft, text)
+    bar = QRectF(box.left() + 6, box.bottom() - 12, box.width() - 12, 6)
+    gradient = QLinearGradient(bar.topLeft(), bar.topRight())
+    for share in np.linspace(FLOOR, 1, 9):
+        red, green, blue = (int(each) for each in colours()[round(255 * share)])
+        gradient.setColorAt((share - FLOOR) / (1 - FLOOR), QColor(red, green, blue))
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(gradient)
+    painter.drawRoundedRect(bar, 2, 2)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+
+
+def _shadowed(
+    painter: QPainter, box: QRectF, align: Qt.AlignmentFlag, text: str, colour: QColor
+) -> None:
+    painter.setPen(QColor(0, 0, 0, 220))
+    painter.drawText(box.translated(1, 1), align | Qt.TextFlag.TextDontClip, text)
+    painter.setPen(colour)
+    painter.drawText(box, align | Qt.TextFlag.TextDontClip, text)

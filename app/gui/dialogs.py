@@ -1,0 +1,173 @@
+"""The few dialogs: about the program, the model's limits, the keyboard, what was left out."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QDialog,
+    QDialogButtonBox,
+    QHeaderView,
+    QLabel,
+    QScrollArea,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app import __version__
+from app.gui import theme
+from app.gui.actions import keyboard_map
+from app.modelpack import Card
+from app.notices import HEAT_MAP, RESEARCH_USE, UNTRAINED
+from app.study import Skipped
+
+
+def _dialog(parent: QWidget, title: str, *contents: QWidget) -> QDialog:
+    dialog = QDialog(parent)
+    dialog.setWindowTitle(title)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    layout = QVBoxLayout(dialog)
+    layout.setContentsMargins(16, 14, 16, 12)
+    layout.setSpacing(10)
+    for each in contents:
+        layout.addWidget(each)
+    buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+    buttons.rejected.connect(dialog.reject)
+    layout.addWidget(buttons)
+    return dialog
+
+
+def _text(html: str) -> QScrollArea:
+    label = QLabel(html)
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.RichText)
+    label.setAlignment(Qt.AlignmentFlag.AlignTop)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
+    label.setContentsMargins(2, 2, 10, 2)
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setWidget(label)
+    return area
+
+
+def _table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], name: str) -> QTableWidget:
+    table = QTableWidget(len(rows), len(headings))
+    theme.say(table, name)
+    table.setHorizontalHeaderLabels(list(headings))
+    table.verticalHeader().hide()
+    table.setShowGrid(False)
+    table.setWordWrap(True)
+    table.setAlternatingRowColors(True)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setTabKeyNavigation(False)
+    for row, cells in enumerate(rows):
+        for column, cell in enumerate(cells):
+            item = QTableWidgetItem(cell)
+            item.setToolTip(cell)
+            table.setItem(row, column, item)
+    header = table.horizontalHeader()
+    header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    header.setStretchLastSection(True)
+    return table
+
+
+def about(parent: QWidget) -> QDialog:
+    words = parent.tr(
+        "<h2>KD-OCT {version}</h2>"
+        "<p>Screens retinal OCT volumes on this computer. Nothing leaves it: no study, no result "
+        "and no usage data is sent anywhere.</p>"
+        "<p><b>{research}</b></p>"
+        "<p>{heat}</p>"
+    ).format(version=__version__, research=RESEARCH_USE, heat=HEAT_MAP)
+    dialog = _dialog(parent, parent.tr("About KD-OCT"), _text(words))
+    dialog.resize(460, 300)
+    return dialog
+
+
+def about_model(parent: QWidget, card: Card | None) -> QDialog:
+    """What the model knows, how it was measured, and where it must not be trusted."""
+    if card is None:
+        words = parent.tr("<p>No model has been loaded yet: it is with the first analysis.</p>")
+    else:
+        words = _model_words(parent, card)
+    dialog = _dialog(parent, parent.tr("The model and its limits"), _text(words))
+    dialog.resize(640, 560)
+    return dialog
+
+
+def keyboard(parent: QWidget) -> QDialog:
+    headings = (parent.tr("Keys"), parent.tr("What they do"))
+    table = _table(headings, keyboard_map(), parent.tr("Keyboard"))
+    dialog = _dialog(parent, parent.tr("Keyboard"), table)
+    dialog.resize(560, 560)
+    return dialog
+
+
+def left_out(parent: QWidget, skipped: tuple[Skipped, ...]) -> QDialog:
+    """Every file that was not taken, and why; those that failed first."""
+    rows = [
+        (
+            parent.tr("Not read") if each.failed else parent.tr("Not OCT"),
+            each.path.name,
+            each.reason,
+        )
+        for each in sorted(skipped, key=lambda each: (not each.failed, str(each.path)))
+    ]
+    headings = (parent.tr("State"), parent.tr("File"), parent.tr("Reason"))
+    table = _table(headings, rows, parent.tr("Files left out"))
+    table.resizeRowsToContents()
+    dialog = _dialog(parent, parent.tr("Files left out"), table)
+    dialog.resize(760, 420)
+    return dialog
+
+
+def _model_words(parent: QWidget, card: Card) -> str:
+    parts = [
+        f"<h2>{card.title}</h2>",
+        "" if card.trained else f"<p><b>{UNTRAINED}</b></p>",
+        parent.tr("<p>Version {version} of {date}, {architecture}.</p>").format(
+            version=card.version, date=card.created, architecture=card.architecture
+        ),
+        parent.tr("<h3>Limits</h3>"),
+        _list([RESEARCH_USE, *card.limits, HEAT_MAP]),
+        parent.tr("<h3>Measured, with 95 % intervals by patient</h3>"),
+        _figures(parent, card),
+        parent.tr("<h3>Trained on</h3>"),
+        _list(
+            [
+                parent.tr(
+                    "{name}: {bscans} B-scans of {patients} patients, {device}; {licence}"
+                ).format(
+                    name=each.name,
+                    bscans=each.bscans,
+                    patients=each.patients,
+                    device=each.device,
+                    licence=each.licence,
+                )
+                for each in card.training
+            ]
+            or [parent.tr("Nothing is stated.")]
+        ),
+        parent.tr("<h3>What an eye can be called</h3>"),
+        _list([f"{each.name}: {each.title}" for each in card.classes]),
+        f"<p style='font-size:small'>{card.id} · SHA-256 {card.graph_sha256}</p>",
+    ]
+    return "".join(parts)
+
+
+def _figures(parent: QWidget, card: Card) -> str:
+    if not card.figures:
+        return parent.tr("<p>No figures come with this model.</p>")
+    rows = "".join(
+        f"<tr><td>{each.name}</td><td align='right'>&nbsp; {each.value:.3g} {each.unit}</td>"
+        f"<td>&nbsp; {each.low:.3g} to {each.high:.3g}</td><td>&nbsp; {each.data}</td></tr>"
+        for each in card.figures
+    )
+    return f"<table cellspacing='2'>{rows}</table>"
+
+
+def _list(sentences: list[str]) -> str:
+    return "<ul>" + "".join(f"<li>{each}</li>" for each in sentences) + "</ul>"

@@ -1,0 +1,222 @@
+"""All B-scans of a volume at a glance: what each shows, which decided, which do not count."""
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QBrush,
+    QColor,
+    QImage,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+    QPolygonF,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from app.gui import theme
+from app.modelpack import Card
+from app.study import Gradability, VolumeResult
+
+_MARK = 8  # height of the row of triangles
+_BARS = 34
+_BETWEEN = 6
+_THUMBNAIL = (40, 96)  # least and greatest height
+_STRIPE = 4  # colour bar under a thumbnail
+_GROUND = QColor("#0e1114")
+_EMPTY = QColor("#20262d")
+_HATCH = QColor("#8b95a0")
+_DECIDING = QColor("#ffffff")
+_PRESENT = QColor(theme.DARK.accent)
+
+
+class Filmstrip(QWidget):
+    """Bars of probability for every B-scan, and thumbnails around the present one."""
+
+    asked = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self._count, self._index = 0, 0
+        self._aspect = 1.6
+        self._thumbnails: list[QImage | None] = []
+        self._result: VolumeResult | None = None
+        self._card: Card | None = None
+        self._bars: QPixmap | None = None
+        theme.say(
+            self,
+            self.tr("Filmstrip"),
+            self.tr("All B-scans with the probability of each class. Click one to go there."),
+        )
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(400, _MARK + _BARS + _BETWEEN + 60 + _STRIPE + 6)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(120, _MARK + _BARS + _BETWEEN + _THUMBNAIL[0] + _STRIPE + 6)
+
+    def _thumbnail(self) -> int:
+        """Height of a thumbnail: what room there is."""
+        room = self.height() - _MARK - _BARS - _BETWEEN - _STRIPE - 6
+        return min(max(room, _THUMBNAIL[0]), _THUMBNAIL[1])
+
+    def show_volume(self, thumbnails: list[QImage | None], aspect: float) -> None:
+        """Show a volume without results; `thumbnails` may fill up later."""
+        self._thumbnails, self._count, self._aspect = thumbnails, len(thumbnails), aspect
+        self._result, self._index = None, 0
+        self._redraw()
+
+    def show_result(self, result: VolumeResult | None, card: Card | None) -> None:
+        self._result, self._card = result, card
+        self._redraw()
+
+    def set_index(self, index: int) -> None:
+        self._index = index
+        self.update()
+
+    def _redraw(self) -> None:
+        self._bars = None
+        self.update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        self._bars = None
+        super().resizeEvent(event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        self._point_at(event.position())
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        # Thumbnails move with the present B-scan: dragging over them would run away.
+        if event.position().y() < _MARK + _BARS:
+            self._point_at(event.position())
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
+        delta = event.angleDelta().y() or event.angleDelta().x()
+        if delta and self._count:
+            step = -1 if delta > 0 else 1
+            self.asked.emit(min(max(self._index + step, 0), self._count - 1))
+        event.accept()
+
+    def _point_at(self, position: QPointF) -> None:
+        if not self._count:
+            return
+        if position.y() < _MARK + _BARS + _BETWEEN / 2:
+            index = int(position.x() / max(self.width(), 1) * self._count)
+        else:
+            first, width = self._thumbnails_from()
+            index = int((position.x() - first) // width)
+        if 0 <= index < self._count:
+            self.asked.emit(index)
+
+    def _thumbnails_from(self) -> tuple[float, float]:
+        """Where the first thumbnail begins, and how wide each is with its gap."""
+        width = min(max(self._thumbnail() * self._aspect, 36), 200) + 3
+        if self._count * width <= self.width():
+            return 0.0, width
+        first = self.width() / 2 - (self._index + 0.5) * width
+        return min(max(first, self.width() - self._count * width), 0.0), width
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), _GROUND)
+        if not self._count:
+            return
+        if self._bars is None:
+            self._bars = self._draw_bars()
+        painter.drawPixmap(0, 0, self._bars)
+        width = self.width() / self._count
+        x = self._index * width
+        painter.setPen(QPen(_PRESENT, 2))
+        painter.drawRect(QRectF(x, _MARK, max(width, 3), _BARS).adjusted(0, 1, 0, -1))
+        self._paint_thumbnails(painter)
+
+    def _draw_bars(self) -> QPixmap:
+        ratio = self.devicePixelRatioF()
+        height = _MARK + _BARS
+        picture = QPixmap(QSize(self.width(), height) * ratio)
+        picture.setDevicePixelRatio(ratio)
+        picture.fill(_GROUND)
+        painter = QPainter(picture)
+        width = self.width() / self._count
+        for index in range(self._count):
+            gap = 1.0 if width > 4 else 0.0
+            box = QRectF(index * width, _MARK, max(width - gap, 0.6), _BARS)
+            painter.fillRect(box, _EMPTY)
+            self._paint_bar(painter, index, box)
+        if self._result is not None:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            for index in self._result.call.evidence:
+                _paint_triangle(painter, (index + 0.5) * width, _MARK)
+        painter.end()
+        return picture
+
+    def _paint_bar(self, painter: QPainter, index: int, box: QRectF) -> None:
+        if self._result is None or self._card is None:
+            return
+        result = self._result.bscans[index]
+        if result.probabilities is None:
+            _hatch(painter, box)
+            return
+        classes = self._card.classes
+        bottom = box.bottom()
+        # The most severe lies at the bottom, where bars of different B-scans compare best.
+        for position in sorted(range(len(classes)), key=lambda each: -classes[each].severity):
+            height = result.probabilities[position] * box.height()
+            colour = theme.class_colour(classes[position].severity, theme.DARK)
+            if not result.familiar:
+                colour.setAlpha(90)
+            painter.fillRect(QRectF(box.left(), bottom - height, box.width(), height), colour)
+            bottom -= height
+
+    def _paint_thumbnails(self, painter: QPainter) -> None:
+        first, width = self._thumbnails_from()
+        top = _MARK + _BARS + _BETWEEN
+        start = max(0, int(-first // width))
+        stop = min(self._count, int((self.width() - first) // width) + 1)
+        deciding = set(self._result.call.evidence) if self._result else set()
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        for index in range(start, stop):
+            box = QRectF(first + index * width, top, width - 3, self._thumbnail())
+            picture = self._thumbnails[index]
+            if picture is None:
+                painter.fillRect(box, _EMPTY)
+            else:
+                painter.drawImage(box, picture)
+            self._paint_stripe(painter, index, box)
+            if index in deciding:
+                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+                _paint_triangle(painter, box.left() + 8, top + 10)
+            if index == self._index:
+                painter.setPen(QPen(_PRESENT, 2))
+                painter.drawRect(box.adjusted(1, 1, -1, -1))
+
+    def _paint_stripe(self, painter: QPainter, index: int, box: QRectF) -> None:
+        if self._result is None or self._card is None:
+            return
+        result = self._result.bscans[index]
+        stripe = QRectF(box.left(), box.bottom() + 2, box.width(), _STRIPE)
+        if result.gradability is not Gradability.GRADABLE or result.probabilities is None:
+            _hatch(painter, box)
+            return
+        best = max(range(len(result.probabilities)), key=result.probabilities.__getitem__)
+        painter.fillRect(stripe, theme.class_colour(self._card.classes[best].severity, theme.DARK))
+
+
+def _hatch(painter: QPainter, box: QRectF) -> None:
+    painter.fillRect(box, QBrush(_HATCH, Qt.BrushStyle.BDiagPattern))
+
+
+def _paint_triangle(painter: QPainter, x: float, bottom: float) -> None:
+    """The mark of a B-scan that decided the call."""
+    shape = QPolygonF(
+        [QPointF(x - 4, bottom - 7), QPointF(x + 4, bottom - 7), QPointF(x, bottom - 1)]
+    )
+    painter.setPen(QPen(QColor(0, 0, 0, 180), 1))
+    painter.setBrush(_DECIDING)
+    painter.drawPolygon(shape)
+    painter.setBrush(Qt.BrushStyle.NoBrush)

@@ -1,0 +1,57 @@
+"""Which heat map, and how strong: the controls in the tool bar."""
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QSlider, QWidget
+
+from app.gui import theme, wording
+from app.modelpack import Card
+
+_STEP = 10
+
+
+class HeatControls(QWidget):
+    """Class and opacity of the heat map."""
+
+    class_chosen = Signal(object)  # position of the class; None: that of the call
+    opacity_chosen = Signal(float)  # from 0 to 1
+
+    def __init__(self, opacity: float, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._names: tuple[str, ...] = ()
+        self.classes = QComboBox()
+        self.classes.addItem(self.tr("Class called"), None)
+        self.classes.setToolTip(self.tr("Whose heat map is shown"))
+        self.classes.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        theme.say(self.classes, self.tr("Class of the heat map"))
+        self.classes.activated.connect(lambda _: self.class_chosen.emit(self.classes.currentData()))
+        self.opacity = QSlider(Qt.Orientation.Horizontal)
+        self.opacity.setRange(0, 100)
+        self.opacity.setPageStep(_STEP)
+        self.opacity.setFixedWidth(90)
+        self.opacity.setValue(round(opacity * 100))
+        self.opacity.setToolTip(self.tr("Opacity of the heat map ([ and ])"))
+        theme.say(self.opacity, self.tr("Opacity of the heat map"))
+        self.opacity.valueChanged.connect(lambda value: self.opacity_chosen.emit(value / 100))
+        label = QLabel(self.tr("Opacity"))
+        label.setObjectName("muted")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(2, 0, 6, 0)
+        layout.setSpacing(8)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
+        for each in (self.classes, label, self.opacity):
+            layout.addWidget(each)
+
+    def show_card(self, card: Card | None) -> None:
+        """Offer the classes of a model, the most severe first."""
+        names = card.names if card is not None else ()
+        if names == self._names:
+            return
+        self._names = names
+        while self.classes.count() > 1:
+            self.classes.removeItem(1)
+        if card is not None:
+            for info in sorted(card.classes, key=lambda each: -each.severity):
+                self.classes.addItem(wording.class_word(info.name), names.index(info.name))
+
+    def step(self, direction: int) -> None:
+        self.opacity.setValue(self.opacity.value() + direction * _STEP)

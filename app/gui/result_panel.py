@@ -1,0 +1,291 @@
+"""What was found: the patient's call and advice, each eye's, and the B-scan on show."""
+
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.gui import theme, wording
+from app.gui.icons import pixmap
+from app.gui.session import Case, CaseState
+from app.modelpack import Card
+from app.notices import HEAT_MAP
+from app.study import BScanResult, Call, EyeResult, Laterality, Outcome, StudyResult
+
+_ROW = 22
+_EVIDENCE = 8  # B-scans named; the filmstrip marks the rest
+
+
+class ProbabilityBars(QWidget):
+    """One bar for each class, with its name and its percentage."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._rows: list[tuple[str, float, int]] = []
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(200, _ROW * len(self._rows))
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return self.sizeHint()
+
+    def show_values(
+        self, values: tuple[float, ...] | None, card: Card, name: str, *, at_least: bool = False
+    ) -> None:
+        """Show one value in [0, 1] for each class, the most severe first; None shows nothing.
+
+        Args:
+            at_least: Whether a class's value counts the more severe ones in, as an eye's do.
+        """
+        rows = []
+        if values is not None:
+            rows = [
+                (
+                    wording.at_least(info, card) if at_least else wording.class_word(info.name),
+                    value,
+                    info.severity,
+                )
+                for info, value in zip(card.classes, values, strict=True)
+            ]
+        self._rows = sorted(rows, key=lambda row: -row[2])
+        spoken = ", ".join(f"{word} {wording.percent(value)}" for word, value, _ in self._rows)
+        theme.say(self, f"{name}: {spoken}")
+        self.updateGeometry()
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colours = theme.current()
+        metrics = self.fontMetrics()
+        names = max((metrics.horizontalAdvance(word) for word, _, _ in self._rows), default=0) + 10
+        figures = metrics.horizontalAdvance("> 99 %") + 8
+        for place, (word, value, severity) in enumerate(self._rows):
+            top = place * _ROW
+            painter.setPen(QColor(colours.text))
+            painter.drawText(QRectF(0, top, names, _ROW), Qt.AlignmentFlag.AlignVCenter, word)
+            groove = QRectF(names, top + 7, max(self.width() - names - figures, 10), _ROW - 14)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(colours.raised))
+            painter.drawRoundedRect(groove, 3, 3)
+            filled = QRectF(groove)
+            filled.setWidth(max(groove.width() * value, 3))
+            painter.setBrush(theme.class_colour(severity, colours))
+            painter.drawRoundedRect(filled, 3, 3)
+            painter.setPen(QColor(colours.text))
+            painter.drawText(
+                QRectF(self.width() - figures, top, figures, _ROW),
+                Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight,
+                wording.percent(value),
+            )
+
+
+def _label(text: str = "", name: str = "") -> QLabel:
+    label = QLabel(text)
+    label.setObjectName(name)
+    label.setWordWrap(True)
+    return label
+
+
+class _Block(QFrame):
+    """One card of the panel: heading, answer, sentence, bars."""
+
+    linked = Signal(int)  # a B-scan's index
+
+    def __init__(self, *, large: bool = False) -> None:
+        super().__init__()
+        self.setObjectName("card")
+        self.heading = _label(name="muted")
+        self._picture = QLabel()
+        self._picture.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.answer = _label(name="heading")
+        self._size = 26 if large else 18
+        font = self.answer.font()
+        font.setPointSizeF(font.pointSizeF() * (1.5 if large else 1.15))
+        font.setBold(True)
+        self.answer.setFont(font)
+        self.sentence = _label()
+        self.bars = ProbabilityBars()
+        self.links = _label(name="muted")
+        self.links.setTextInteractionFlags(
+            Qt.TextInteractionFlag.LinksAccessibleByMouse
+            | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
+        )
+        self.links.linkActivated.connect(lambda link: self.linked.emit(int(link)))
+        row = QHBoxLayout()
+        row.setSpacing(theme.GAP)
+        row.addWidget(self._picture)
+        row.addWidget(self.answer, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 10, 12, 10)
+        layout.setSpacing(5)
+        layout.addWidget(self.heading)
+        layout.addLayout(row)
+        for each in (self.sentence, self.bars, self.links):
+            layout.addWidget(each)
+
+    def show_answer(self, words: str, picture: str, colour: QColor | None) -> None:
+        self.answer.setText(words)
+        self._picture.setVisible(bool(picture))
+        if picture:
+            ink = colour or QColor(theme.current().muted)
+            self._picture.setPixmap(pixmap(picture, ink, self._size))
+
+    def show_text(self, label: QLabel, text: str) -> None:
+        label.setText(text)
+        label.setVisible(bool(text))
+
+
+class ResultPanel(QScrollArea):
+    """The right side of the window."""
+
+    jumped = Signal(object, int)  # Laterality, index of a B-scan
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setMinimumWidth(250)
+        theme.say(self, self.tr("Results"))
+        inside = QWidget()
+        self._layout = QVBoxLayout(inside)
+        self._layout.setContentsMargins(theme.GAP, theme.GAP, theme.GAP, theme.GAP)
+        self._layout.setSpacing(theme.GAP)
+        self.patient = _Block(large=True)
+        self.eyes = {laterality: self._eye_block(laterality) for laterality in Laterality}
+        self.bscan = _Block()
+        self.model = _label(name="muted")
+        self._layout.addWidget(self.patient)
+        for block in self.eyes.values():
+            self._layout.addWidget(block)
+        self._layout.addWidget(self.bscan)
+        self._layout.addWidget(self.model)
+        self._layout.addStretch(1)
+        self.setWidget(inside)
+        self.show_case(None, None)
+
+    def _eye_block(self, laterality: Laterality) -> _Block:
+        block = _Block()
+        block.linked.connect(lambda index: self.jumped.emit(laterality, index))
+        return block
+
+    def show_case(self, case: Case | None, card: Card | None) -> None:
+        """Show a case's calls, or how far it is."""
+        result = case.result if case is not None else None
+        self.patient.setVisible(case is not None)
+        if result is None or card is None:
+            for block in (*self.eyes.values(), self.bscan):
+                block.hide()
+            self.model.setText("")
+            if case is not None:
+                self._show_state(case)
+            return
+        self._show_patient(result, card)
+        by_eye = {eye.laterality: eye for eye in result.eyes}
+        for laterality, block in self.eyes.items():
+            block.setVisible(laterality in by_eye)
+            if laterality in by_eye:
+                self._show_eye(block, by_eye[laterality], card)
+        self.model.setText(
+            self.tr("Model {title}, version {version}. {heat}").format(
+                title=card.title, version=card.version, heat=HEAT_MAP
+            )
+        )
+
+    def show_bscan(
+        self, laterality: Laterality, index: int, result: BScanResult | None, card: Card | None
+    ) -> None:
+        """Show the probabilities of the B-scan on show."""
+        if result is None or card is None:
+            self.bscan.hide()
+            return
+        self.bscan.show()
+        self.bscan.heading.setText(
+            self.tr("{eye}  ·  B-scan {n}").format(eye=wording.eye_short(laterality), n=index + 1)
+        )
+        words, position = wording.bscan_finding(result, card)
+        answer = wording.class_word(card.names[position]) if position is not None else words
+        self.bscan.show_answer(answer, "", None)
+        remark = ""
+        if position is not None and not result.familiar:
+            remark = self.tr("Unlike the training data: not counted for the call.")
+        elif position is None:
+            remark = self.tr("Left out of the call.")
+        self.bscan.show_text(self.bscan.sentence, remark)
+        self.bscan.bars.setVisible(result.probabilities is not None)
+        self.bscan.bars.show_values(result.probabilities, card, self.tr("Probabilities"))
+        self.bscan.links.hide()
+
+    def _show_state(self, case: Case) -> None:
+        words, picture, sentence = {
+            CaseState.QUEUED: (self.tr("Waiting"), "clock", self.tr("Next in turn.")),
+            CaseState.RUNNING: (
+                self.tr("Being analysed"),
+                "clock",
+                self.tr("The B-scans can be viewed meanwhile."),
+            ),
+            CaseState.STOPPED: (
+                self.tr("Not analysed"),
+                "info",
+                self.tr("The analysis was cancelled. Press F5 to analyse this study."),
+            ),
+            CaseState.FAILED: (self.tr("Could not be analysed"), "problem", case.problem),
+            CaseState.READY: ("", "", ""),
+        }[case.state]
+        self.patient.heading.setText(self.tr("Patient"))
+        self.patient.show_answer(words, picture, None)
+        self.patient.show_text(self.patient.sentence, sentence)
+        self.patient.bars.hide()
+        self.patient.links.hide()
+
+    def _show_patient(self, result: StudyResult, card: Card) -> None:
+        self.patient.heading.setText(self.tr("Patient"))
+        self._show_call(self.patient, result.call, card)
+        self.patient.show_text(
+            self.patient.sentence,
+            f"<b>{_capital(result.referral.level)}</b><br>{result.referral.advice}",
+        )
+        self.patient.bars.hide()
+        self.patient.links.hide()
+
+    def _show_eye(self, block: _Block, eye: EyeResult, card: Card) -> None:
+        short, long = wording.eye_short(eye.laterality), wording.eye_long(eye.laterality)
+        unknown = eye.laterality is Laterality.UNKNOWN
+        block.heading.setText(long if unknown else f"{short}  ·  {long}")
+        call = eye.call
+        self._show_call(block, call, card)
+        block.show_text(block.sentence, call.reason)
+        block.bars.setVisible(any(call.scores))
+        block.bars.show_values(call.scores, card, self.tr("Scores of the eye"), at_least=True)
+        block.show_text(block.links, self._evidence(call))
+
+    def _show_call(self, block: _Block, call: Call, card: Card) -> None:
+        severities = {each.name: each.severity for each in card.classes}
+        colour = theme.call_colour(call, severities, theme.current())
+        block.show_answer(wording.call_title(call), wording.call_icon(call, card), colour)
+
+    def _evidence(self, call: Call) -> str:
+        if not call.evidence or call.outcome is Outcome.UNGRADABLE:
+            return ""
+        colour = theme.current().accent
+        links = [
+            f'<a style="color:{colour}" href="{index}">{index + 1}</a>'
+            for index in call.evidence[:_EVIDENCE]
+        ]
+        more = len(call.evidence) - len(links)
+        rest = self.tr(" and {n} more").format(n=more) if more > 0 else ""
+        return self.tr("Weighed most: B-scans {links}{rest}").format(
+            links=", ".join(links), rest=rest
+        )
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]

@@ -1,0 +1,237 @@
+"""Colours and spacing, for a dark reading room and for a light office.
+
+Pairs of text and ground keep WCAG AA (4.5 : 1), marks and graphs 3 : 1; `tests/gui/test_theme.py`
+measures them. A colour never says anything alone: a word or a shape goes with it.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QGuiApplication, QPalette
+from PySide6.QtWidgets import QApplication, QWidget
+
+from app.study import Call, Outcome
+
+
+class ThemeChoice(StrEnum):
+    SYSTEM = "system"
+    DARK = "dark"
+    LIGHT = "light"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Colours:
+    """One theme. All are `#rrggbb`."""
+
+    window: str
+    panel: str
+    raised: str
+    line: str
+    text: str
+    muted: str
+    accent: str
+    on_accent: str
+    warning: str  # ground of a bar that warns
+    on_warning: str
+    problem: str
+    on_problem: str
+    information: str
+    on_information: str
+    classes: tuple[str, ...]  # by severity, healthy first
+    uncertain: str
+    out_of_scope: str
+    ungradable: str
+
+
+DARK = Colours(
+    window="#14171b",
+    panel="#1b2026",
+    raised="#262d35",
+    line="#3a444f",
+    text="#e8ecf0",
+    muted="#a3afbb",
+    accent="#5aa9f7",
+    on_accent="#08131f",
+    warning="#3d3113",
+    on_warning="#ffe3a1",
+    problem="#46201c",
+    on_problem="#ffd2ca",
+    information="#17304a",
+    on_information="#cfe5fb",
+    classes=("#7f9db8", "#e8c547", "#4fb3e8", "#f0704c", "#c77fd6", "#9bd07a"),
+    uncertain="#e0a53a",
+    out_of_scope="#b79be8",
+    ungradable="#98a2ad",
+)
+
+LIGHT = Colours(
+    window="#f2f4f6",
+    panel="#ffffff",
+    raised="#e8ecf0",
+    line="#c6ced6",
+    text="#18202a",
+    muted="#52606d",
+    accent="#0a62c2",
+    on_accent="#ffffff",
+    warning="#fff1cc",
+    on_warning="#573d00",
+    problem="#fde3de",
+    on_problem="#7c1d0c",
+    information="#dfeefc",
+    on_information="#0c3c6e",
+    classes=("#4d6b87", "#856500", "#1a76b0", "#c03a14", "#8d3ca0", "#47782a"),
+    uncertain="#8f5a00",
+    out_of_scope="#6a46b5",
+    ungradable="#5b6671",
+)
+
+IMAGE_GROUND = QColor("#060708")
+"""Behind every scan, in both themes: eyes adapted to a bright screen miss faint fluid."""
+
+GAP = 8
+"""The unit of spacing, in device-independent pixels."""
+
+
+def current() -> Colours:
+    """The colours of the theme that the program shows now."""
+    dark = QApplication.palette().color(QPalette.ColorRole.Window).lightness() < 128
+    return DARK if dark else LIGHT
+
+
+def class_colour(severity: int, colours: Colours) -> QColor:
+    return QColor(colours.classes[severity % len(colours.classes)])
+
+
+def call_colour(call: Call, severities: dict[str, int], colours: Colours) -> QColor:
+    """The colour that goes with a call's words; `severities` are by class name."""
+    if call.outcome is Outcome.CALLED and call.label is not None:
+        return class_colour(severities[call.label], colours)
+    return QColor(
+        {
+            Outcome.UNCERTAIN: colours.uncertain,
+            Outcome.OUT_OF_SCOPE: colours.out_of_scope,
+        }.get(call.outcome, colours.ungradable)
+    )
+
+
+def apply(choice: ThemeChoice) -> None:
+    """Dress the running program; `SYSTEM` follows the desktop, dark where it does not say."""
+    schemes = {
+        ThemeChoice.DARK: Qt.ColorScheme.Dark,
+        ThemeChoice.LIGHT: Qt.ColorScheme.Light,
+        ThemeChoice.SYSTEM: Qt.ColorScheme.Unknown,
+    }
+    hints = QGuiApplication.styleHints()
+    hints.setColorScheme(schemes[choice])
+    scheme = hints.colorScheme() if choice is ThemeChoice.SYSTEM else schemes[choice]
+    colours = LIGHT if scheme is Qt.ColorScheme.Light else DARK
+    program = QApplication.instance()
+    assert isinstance(program, QApplication)
+    program.setPalette(_palette(colours))
+    program.setStyleSheet(_style_sheet(colours))
+
+
+def say(widget: QWidget, name: str, description: str = "") -> None:
+    """Give a control the words that a screen reader speaks."""
+    widget.setAccessibleName(name)
+    if description:
+        widget.setAccessibleDescription(description)
+
+
+def _palette(colours: Colours) -> QPalette:
+    role = QPalette.ColorRole
+    palette = QPalette()
+    for each, colour in {
+        role.Window: colours.window,
+        role.WindowText: colours.text,
+        role.Base: colours.panel,
+        role.AlternateBase: colours.raised,
+        role.Text: colours.text,
+        role.Button: colours.raised,
+        role.ButtonText: colours.text,
+        role.BrightText: colours.on_problem,
+        role.ToolTipBase: colours.raised,
+        role.ToolTipText: colours.text,
+        role.PlaceholderText: colours.muted,
+        role.Highlight: colours.accent,
+        role.HighlightedText: colours.on_accent,
+        role.Link: colours.accent,
+        role.LinkVisited: colours.accent,
+        role.Light: colours.raised,
+        role.Midlight: colours.raised,
+        role.Mid: colours.line,
+        role.Dark: colours.line,
+        role.Shadow: colours.window,
+        role.Accent: colours.accent,
+    }.items():
+        palette.setColor(each, QColor(colour))
+    for each in (role.WindowText, role.Text, role.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, each, QColor(colours.muted))
+    return palette
+
+
+def _style_sheet(c: Colours) -> str:
+    return f"""
+    QMainWindow, QDialog {{ background: {c.window}; }}
+    QToolTip {{ background: {c.raised}; color: {c.text}; border: 1px solid {c.line};
+        padding: 4px; }}
+    QMenuBar {{ background: {c.panel}; padding: 2px 4px; }}
+    QMenuBar::item {{ padding: 4px 10px; border-radius: 4px; background: transparent; }}
+    QMenuBar::item:selected {{ background: {c.raised}; }}
+    QMenu {{ background: {c.panel}; border: 1px solid {c.line}; padding: 4px; }}
+    QMenu::item {{ padding: 5px 28px 5px 28px; border-radius: 4px; }}
+    QMenu::item:selected {{ background: {c.accent}; color: {c.on_accent}; }}
+    QMenu::item:disabled {{ color: {c.muted}; }}
+    QMenu::icon {{ padding-left: 6px; }}
+    QMenu::separator {{ height: 1px; background: {c.line}; margin: 4px 8px; }}
+    QToolBar {{ background: {c.panel}; border: none; border-bottom: 1px solid {c.line};
+        padding: 4px 6px; spacing: 4px; }}
+    QToolBar::separator {{ width: 1px; background: {c.line}; margin: 5px 6px; }}
+    QToolButton {{ border: 1px solid transparent; border-radius: 5px; padding: 4px 8px; }}
+    QToolButton:hover {{ background: {c.raised}; }}
+    QToolButton:pressed, QToolButton:checked {{ background: {c.raised};
+        border-color: {c.accent}; }}
+    QToolButton:focus {{ border-color: {c.accent}; }}
+    QToolButton:disabled {{ color: {c.muted}; }}
+    QStatusBar {{ background: {c.panel}; border-top: 1px solid {c.line}; color: {c.muted}; }}
+    QStatusBar::item {{ border: none; }}
+    QSplitter::handle {{ background: {c.line}; }}
+    QSplitter::handle:horizontal {{ width: 1px; }}
+    QSplitter::handle:vertical {{ height: 1px; }}
+    QPushButton {{ background: {c.raised}; border: 1px solid {c.line}; border-radius: 5px;
+        padding: 5px 14px; }}
+    QPushButton:hover, QPushButton:focus {{ border-color: {c.accent}; }}
+    QPushButton:default {{ background: {c.accent}; color: {c.on_accent};
+        border-color: {c.accent}; }}
+    QPushButton:default:focus {{ border-color: {c.text}; }}
+    QPushButton:disabled {{ color: {c.muted}; background: {c.panel}; border-color: {c.line}; }}
+    QComboBox, QLineEdit, QSpinBox {{ background: {c.panel}; border: 1px solid {c.line};
+        border-radius: 5px; padding: 3px 8px; selection-background-color: {c.accent}; }}
+    QComboBox:focus, QLineEdit:focus, QSpinBox:focus {{ border-color: {c.accent}; }}
+    QComboBox QAbstractItemView {{ background: {c.panel}; border: 1px solid {c.line}; }}
+    QListView, QTreeView, QTableView {{ background: {c.panel}; border: none; outline: none; }}
+    QHeaderView::section {{ background: {c.raised}; border: none; padding: 5px 8px;
+        color: {c.muted}; }}
+    QScrollArea, QScrollArea > QWidget > QWidget {{ background: transparent; border: none; }}
+    QProgressBar {{ background: {c.raised}; border: none; border-radius: 3px; height: 6px; }}
+    QProgressBar::chunk {{ background: {c.accent}; border-radius: 3px; }}
+    QScrollBar:vertical {{ background: transparent; width: 11px; margin: 0; }}
+    QScrollBar:horizontal {{ background: transparent; height: 11px; margin: 0; }}
+    QScrollBar::handle {{ background: {c.line}; border-radius: 4px; margin: 2px;
+        min-height: 24px; min-width: 24px; }}
+    QScrollBar::handle:hover {{ background: {c.muted}; }}
+    QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
+    QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
+    QFrame#card {{ background: {c.panel}; border: 1px solid {c.line}; border-radius: 6px; }}
+    QFrame#side {{ background: {c.window}; }}
+    QLabel#muted {{ color: {c.muted}; }}
+    QLabel#heading {{ font-weight: 600; }}
+    QFrame#warning {{ background: {c.warning}; border-bottom: 1px solid {c.line}; }}
+    QFrame#warning QLabel {{ color: {c.on_warning}; }}
+    QFrame#problem {{ background: {c.problem}; border-bottom: 1px solid {c.line}; }}
+    QFrame#problem QLabel {{ color: {c.on_problem}; }}
+    QFrame#information {{ background: {c.information}; border-bottom: 1px solid {c.line}; }}
+    QFrame#information QLabel {{ color: {c.on_information}; }}
+    QDialogButtonBox QPushButton {{ min-width: 72px; }}
+    """

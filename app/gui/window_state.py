@@ -1,0 +1,43 @@
+"""What the window remembers from one start to the next: its place, and what was opened."""
+
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QSettings
+from PySide6.QtWidgets import QMainWindow, QSplitter
+
+from app.paths import user_config
+
+_MOST_RECENT = 8
+
+
+class WindowState:
+    """Kept apart from the settings: nobody edits it, and losing it costs nothing."""
+
+    def __init__(self) -> None:
+        self._store = QSettings(str(user_config() / "window.ini"), QSettings.Format.IniFormat)
+
+    def restore(self, window: QMainWindow, splitter: QSplitter) -> None:
+        geometry, sizes = self._store.value("geometry"), self._store.value("splitter")
+        if isinstance(geometry, QByteArray):
+            window.restoreGeometry(geometry)
+        if isinstance(sizes, QByteArray):
+            splitter.restoreState(sizes)
+
+    def save(self, window: QMainWindow, splitter: QSplitter) -> None:
+        self._store.setValue("geometry", window.saveGeometry())
+        self._store.setValue("splitter", splitter.saveState())
+        self._store.sync()
+
+    def recent(self) -> list[Path]:
+        """What was opened last, the latest first."""
+        value = self._store.value("recent", [])
+        # One entry comes back from an INI file as a string.
+        names = [value] if isinstance(value, str) else value
+        return [Path(each) for each in names] if isinstance(names, list) else []
+
+    def add_recent(self, path: Path) -> None:
+        kept = [each for each in self.recent() if each != path]
+        self._store.setValue("recent", [str(each) for each in [path, *kept][:_MOST_RECENT]])
+
+    def forget_recent(self) -> None:
+        self._store.remove("recent")

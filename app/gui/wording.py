@@ -1,0 +1,138 @@
+"""How results are put in words on the screen."""
+
+from PySide6.QtCore import QCoreApplication
+
+from app.aggregate import spoken
+from app.modelpack import Card, ClassInfo
+from app.study import (
+    BScanResult,
+    Call,
+    Gradability,
+    Laterality,
+    Outcome,
+    Patient,
+    Spacing,
+    Study,
+    Volume,
+)
+
+
+def translate(text: str) -> str:
+    return QCoreApplication.translate("wording", text)
+
+
+def eye_short(laterality: Laterality) -> str:
+    return translate("Eye?") if laterality is Laterality.UNKNOWN else str(laterality)
+
+
+def eye_long(laterality: Laterality) -> str:
+    return {
+        Laterality.RIGHT: translate("Right eye"),
+        Laterality.LEFT: translate("Left eye"),
+        Laterality.UNKNOWN: translate("Eye unknown"),
+    }[laterality]
+
+
+def call_title(call: Call) -> str:
+    """The answer in a few words: "CNV", "Uncertain: possible CNV", "Ungradable"."""
+    match call.outcome:
+        case Outcome.UNCERTAIN:
+            return translate("Uncertain: possible {name}").format(name=spoken(call.label or "?"))
+        case Outcome.OUT_OF_SCOPE:
+            return translate("Out of scope")
+        case Outcome.UNGRADABLE:
+            return translate("Ungradable")
+    return class_word(call.label or "?")
+
+
+def call_icon(call: Call, card: Card) -> str:
+    """The shape that goes with a call's colour."""
+    match call.outcome:
+        case Outcome.UNCERTAIN:
+            return "question"
+        case Outcome.OUT_OF_SCOPE:
+            return "scope"
+        case Outcome.UNGRADABLE:
+            return "ungradable"
+    healthy = call.label is not None and card.class_named(call.label).severity == 0
+    return "check" if healthy else "urgent"
+
+
+def class_word(name: str) -> str:
+    """A class name standing alone: "CNV", "Drusen"."""
+    return name if len(name) <= 4 else name.capitalize()
+
+
+def at_least(info: ClassInfo, card: Card) -> str:
+    """What an eye's score for a class means: "DME or worse", and plainly the most severe."""
+    word = class_word(info.name)
+    worst = max(each.severity for each in card.classes)
+    if info.severity in (0, worst):
+        return word
+    return translate("{name} or worse").format(name=word)
+
+
+def percent(share: float) -> str:
+    """A probability as a reader wants it: never a bare 0 or 100."""
+    if share < 0.01:
+        return "< 1 %"
+    if share > 0.99:
+        return "> 99 %"
+    return f"{share * 100:.0f} %"
+
+
+def bscan_finding(result: BScanResult, card: Card) -> tuple[str, int | None]:
+    """What is said of one B-scan, and the position of its class, None if it has none."""
+    if result.probabilities is None:
+        if result.gradability is Gradability.UNREADABLE:
+            return translate("Unreadable"), None
+        return translate("Ungradable: {why}").format(why=str(result.gradability)), None
+    best = max(range(len(result.probabilities)), key=result.probabilities.__getitem__)
+    words = f"{class_word(card.names[best])} {percent(result.probabilities[best])}"
+    if not result.familiar:
+        words += translate(" · unlike training data")
+    return words, best
+
+
+def patient_line(patient: Patient) -> str:
+    """Name, number, birth date and sex, as far as they are known."""
+    sexes = {"F": translate("female"), "M": translate("male"), "O": translate("other")}
+    parts = [patient.name or translate("Name unknown")]
+    if patient.identifier:
+        parts.append(translate("No. {number}").format(number=patient.identifier))
+    if patient.birth_date:
+        parts.append(translate("born {date}").format(date=patient.birth_date.isoformat()))
+    if patient.sex in sexes:
+        parts.append(sexes[patient.sex])
+    return "  ·  ".join(parts)
+
+
+def visit_line(study: Study) -> str:
+    if study.visited is None:
+        return translate("Visit date unknown")
+    return study.visited.isoformat()
+
+
+def volume_line(volume: Volume) -> str:
+    """What one acquisition is: frames, size, device, time."""
+    parts = [translate("{count} B-scans").format(count=len(volume.bscans))]
+    if len(volume.bscans) == 1:
+        parts = [translate("1 B-scan")]
+    width = _width_mm(volume.spacing, volume.bscans[0].columns)
+    if width:
+        parts.append(width)
+    if volume.device:
+        parts.append(volume.device)
+    if volume.acquired:
+        parts.append(f"{volume.acquired:%H:%M}")
+    return "  ·  ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    if seconds < 60:
+        return translate("{n} s left").format(n=max(1, round(seconds)))
+    return translate("{n} min left").format(n=round(seconds / 60))
+
+
+def _width_mm(spacing: Spacing, columns: int) -> str:
+    return f"{spacing.lateral_mm * columns:.1f} mm" if spacing.lateral_mm else ""
