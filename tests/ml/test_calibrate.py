@@ -12,10 +12,15 @@ from app.aggregate import call_eye
 from app.errors import UsageError
 from app.study import Outcome
 from ml.calibrate import calibrate, fit_temperature, load_calibration, write_calibration
+from ml.calibrate import main as calibrate_main
 from ml.classes import class_info
+from ml.evaluate import main as evaluate_main
+from ml.familiarity import load_gate
 from ml.policy import fit_policy, fit_scope_share, operating_threshold
 from ml.predictions import predictions_of
+from ml.teach import teach
 from tests.labelled_sets import sample
+from tests.ml.training_data import tiny_run
 from tests.tiny_package import CLASSES, tiny_card
 
 
@@ -168,3 +173,23 @@ def test_that_severity_counts_among_the_classes_a_model_has():
     assert three[1].title == "no sign of drusen or CNV"
     with pytest.raises(UsageError, match="cannot be exported"):
         class_info(("NORMAL", "ERM"))
+
+
+def test_that_a_finished_run_is_calibrated_on_its_own_split_and_scored(phantoms, tmp_path, capsys):
+    folder = tmp_path / "run"
+    teach(tiny_run(phantoms, train={"epochs": 1}), folder)
+
+    assert calibrate_main(["--run", str(folder)]) == 0
+    calibration = load_calibration(folder / "calibration.json")
+    gate, threshold = load_gate(folder / "gate.safetensors")
+    scored = f"--run {folder} --manifest {phantoms} --replicates 20 --out {tmp_path}/figures"
+
+    assert calibration.classes == ("NORMAL", "DRUSEN", "CNV", "DME")
+    assert calibration.bscans == 8
+    assert calibration.unfamiliarity_threshold == threshold
+    assert gate.kind == calibration.measured["gate"]["kept"]
+    assert evaluate_main(scored.split()) == 0
+    assert "strange pictures AUROC" in capsys.readouterr().out
+    (folder / "split.json").write_text('{"sha256": "another"}')
+    assert calibrate_main(["--run", str(folder)]) == 2
+    assert "divided otherwise" in capsys.readouterr().err
