@@ -125,7 +125,7 @@ def _without_display(paths: Sequence[Path]) -> int:
     from app.installed import demo_study
 
     what = "this" if paths else "the demo study"
-    print(f"There is no display, so {what} is analysed without a window.")
+    _say(f"There is no display, so {what} is analysed without a window.")
     return _guarded(Order(paths=paths or [demo_study()], out=HEADLESS_FOLDER, name_files=True))
 
 
@@ -222,9 +222,9 @@ def _print_eyes(result: StudyResult, name: str, card: "Card") -> None:
     from app.notices import banners
 
     for banner in banners(result.study, card):
-        print(f"{name}: {banner}")
+        _say(f"{name}: {banner}")
     for eye in result.eyes:
-        print(f"{name}, {_EYES[eye.laterality]}: {_headline(eye, card)} {eye.call.reason}")
+        _say(f"{name}, {_EYES[eye.laterality]}: {_headline(eye, card)} {eye.call.reason}")
 
 
 def _headline(eye: EyeResult, card: "Card") -> str:
@@ -251,7 +251,7 @@ def _write(
     report = target.with_suffix(".pdf")
     write_report(result, card, report, settings, datetime.now().astimezone())
     if order.name_files:
-        print(f"{name}: the report is {report.resolve()}")
+        _say(f"{name}: the report is {report.resolve()}")
 
 
 def _tell_unreadable(result: StudyResult, name: str) -> bool:
@@ -266,6 +266,17 @@ def _tell_unreadable(result: StudyResult, name: str) -> bool:
     if unreadable:
         _complain(f"{name}: {unreadable} of {len(verdicts)} B-scans could not be read.")
     return unreadable < len(verdicts)
+
+
+def _say(sentence: str) -> None:
+    """Print a line; where it cannot go, the results must still be written."""
+    try:
+        print(sentence, flush=True)
+    except OSError as error:
+        # A full disk, or a pipe that nobody reads any more.
+        _complain(f"No more can be printed: {error.strerror}. The results are still written.")
+        # What is left in the buffer would fail again when the program ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(sentence: str) -> None:
