@@ -21,8 +21,9 @@ from app.errors import AppError, StorageError, UsageError
 from app.files import whole_file
 from app.modelpack import Card, ModelPackage, load_package
 from ml.cost import cost_of
-from ml.evaluation import Evaluation, as_csv, as_plain, evaluate
+from ml.evaluation import Evaluation, evaluate
 from ml.evaluation_report import report
+from ml.evaluation_tables import as_csv, as_plain
 from ml.manifest import SPLITS, Sample, read_manifest
 from ml.metrics import REPLICATES
 from ml.predictions import Predictions, load_predictions, save_predictions

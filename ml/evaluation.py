@@ -1,10 +1,7 @@
 """Everything that is measured of one model on one set of B-scans, ready to be written down."""
 
-import csv
-import io
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +17,6 @@ from ml.metrics import (
     Estimate,
     Ranking,
     compare,
-    confusion,
     mcnemar,
     measure,
 )
@@ -274,84 +270,3 @@ def _aligned(known: Predictions, other: Predictions) -> Predictions:
             "on the same manifest and split."
         )
     return other.take(np.array([place[image] for image in known.images.tolist()]))
-
-
-def as_plain(evaluation: Evaluation) -> dict[str, Any]:
-    """The evaluation for JSON: figures with intervals, confusion matrices, comparisons, cost."""
-    predictions, scope = evaluation.predictions, evaluation.scope
-    return {
-        "model": predictions.model,
-        "split_sha256": predictions.split_sha256,
-        "part": evaluation.part,
-        "views": predictions.views,
-        "temperature": predictions.temperature,
-        "classes": list(predictions.classes),
-        "referable_threshold": evaluation.threshold,
-        "intervals": "95 %, bootstrap by patient, percentile",
-        "results": [
-            {
-                "subset": each.subset,
-                "unit": each.cases.unit,
-                "n": len(each.cases.labels),
-                "patients": each.patients,
-                "figures": [_plain(estimate) for estimate in each.estimates],
-                "confusion": confusion(each.cases).tolist(),
-            }
-            for each in evaluation.results
-        ],
-        "out_of_scope": None
-        if scope is None
-        else {
-            "threshold": scope.threshold,
-            "figures": [_plain(each) for each in (scope.auroc, scope.caught, scope.sent)],
-            "by_finding": {k: {"caught": a, "of": b} for k, (a, b) in scope.by_finding.items()},
-        },
-        "comparisons": [
-            {
-                "other": each.other,
-                "unit": each.unit,
-                "differences": [_plain(estimate) for estimate in each.differences],
-                "mcnemar": {
-                    "only_this_right": each.only_this_right,
-                    "only_other_right": each.only_other_right,
-                    "p": each.p_value,
-                },
-            }
-            for each in evaluation.comparisons
-        ],
-        "cost": asdict(evaluation.cost) if evaluation.cost else None,
-        "notes": list(evaluation.notes),
-    }
-
-
-def _plain(estimate: Estimate) -> dict[str, Any]:
-    """JSON has no NaN: what the data do not determine is null."""
-    return {
-        key: None if isinstance(value, float) and not np.isfinite(value) else value
-        for key, value in asdict(estimate).items()
-    }
-
-
-def as_csv(evaluation: Evaluation) -> str:
-    """One row for each figure."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("model", "subset", "unit", "n", "patients", "figure", "value", "low", "high"))
-    for result in evaluation.results:
-        for each in result.estimates:
-            numbers = [
-                f"{value:.6f}" if np.isfinite(value) else ""
-                for value in (each.value, each.low, each.high)
-            ]
-            writer.writerow(
-                (
-                    evaluation.predictions.model,
-                    result.subset,
-                    result.cases.unit,
-                    len(result.cases.labels),
-                    result.patients,
-                    each.name,
-                    *numbers,
-                )
-            )
-    return text.getvalue()

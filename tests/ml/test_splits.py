@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import UsageError
+from ml.checks import near_duplicates
 from ml.grouping import groups_of
+from ml.manifest import read_manifest
 from ml.splits import (
     Split,
     division,
@@ -23,6 +25,7 @@ from ml.splits import (
     write_splits,
 )
 from tests.labelled_sets import clinic, sample, write_image
+from tests.shared_data import SHARED, needs_shared
 
 LABELS = ("NORMAL", "DRUSEN", "CNV", None)
 
@@ -183,3 +186,17 @@ def test_the_command_that_writes_folds(tmp_path, capsys):
 
     assert status == 0
     assert load_splits(tmp_path / "s.json").sha256 in capsys.readouterr().out
+
+
+@pytest.mark.long
+@needs_shared
+def test_that_the_collected_data_have_people_under_two_names_who_are_then_kept_out_of_training():
+    samples = read_manifest(SHARED / "data")
+    linked = near_duplicates(samples)
+
+    (split,) = fixed_split(samples, linked=linked).folds
+
+    assert len(linked) > 30
+    assert len(split.test) == sum(each.split == "test" for each in samples)
+    assert len(split.train) < sum(each.split == "train" for each in samples)
+    refuse_leaks(samples, split, linked)
