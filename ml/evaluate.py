@@ -2,7 +2,7 @@
 
     python -m ml.evaluate --package resources/models/ID --manifest M --split test --out DIR
     python -m ml.evaluate --run runs/NAME --manifest M --out DIR [--tta]
-    python -m ml.evaluate --predictions a.npz [--compare b.npz …] --out DIR
+    python -m ml.evaluate --predictions a.npz [fold1.npz …] [--compare b.npz …] --out DIR
 
 Writes `evaluation.json`, `figures.csv`, `report.html` and `predictions.npz`. A package is scored
 through the program's own preprocessing and engine, as it is shipped. Models are compared only if
@@ -26,7 +26,12 @@ from ml.evaluation_report import report
 from ml.evaluation_tables import as_csv, as_plain
 from ml.manifest import SPLITS, Sample, read_manifest
 from ml.metrics import REPLICATES
-from ml.predictions import Predictions, load_predictions, save_predictions
+from ml.predictions import (
+    Predictions,
+    join_predictions,
+    load_predictions,
+    save_predictions,
+)
 from ml.scoring import score_package, score_run
 from ml.splits import division, select
 
@@ -106,7 +111,7 @@ def _score(
     options: argparse.Namespace, package: ModelPackage | None, samples: Sequence[Sample]
 ) -> Predictions:
     if options.predictions:
-        return load_predictions(options.predictions)
+        return join_predictions([load_predictions(path) for path in options.predictions])
     if not samples:
         raise UsageError("Say with --manifest which B-scans to score.")
     part, split_sha256 = _part(options, samples)
@@ -152,7 +157,9 @@ def _arguments() -> argparse.ArgumentParser:
     what = parser.add_argument_group("what to evaluate")
     what.add_argument("--package", type=Path, help="a model package, as the program runs it")
     what.add_argument("--run", type=Path, help="a finished training run")
-    what.add_argument("--predictions", type=Path, help="predictions made before")
+    what.add_argument(
+        "--predictions", type=Path, nargs="+", help="predictions made before; folds are joined"
+    )
     what.add_argument("--compare", type=Path, nargs="*", default=[], help="other predictions")
     what.add_argument("--tta", action="store_true", help="average several views of each B-scan")
     what.add_argument("--temperature", type=float, default=1.0, help="of a run's logits")

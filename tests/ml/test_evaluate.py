@@ -122,6 +122,16 @@ def test_that_a_comparison_aligns_the_bscans_and_refuses_other_ones():
         evaluate(mine, others=[theirs.take(np.arange(11))], replicates=50)
 
 
+def test_that_the_test_parts_of_folds_are_judged_together(tmp_path, capsys):
+    whole = answers(RIGHT)
+    save_predictions(whole.take(np.arange(5)), tmp_path / "fold0.npz")
+    save_predictions(whole.take(np.arange(5, 12)), tmp_path / "fold1.npz")
+
+    main(f"--predictions {tmp_path}/fold0.npz {tmp_path}/fold1.npz --out {tmp_path}/all".split())
+
+    assert "all, by B-scan (12 of 12 patients): accuracy 1.000" in capsys.readouterr().out
+
+
 def test_that_every_source_is_judged_by_itself_too():
     mixed = answers(RIGHT)
     mixed = predictions_of(
