@@ -56,8 +56,7 @@ def render(result: StudyResult, card: Card, settings: Settings, when: datetime) 
     chapters = (
         (letterhead, identity, verdict, eyes, notes),
         (evidence,),
-        (method,),
-        (limits, signature),
+        (method, limits, signature),
     )
     with _ONE_AT_A_TIME:
         fonts = Fonts()

@@ -5,6 +5,7 @@ from dataclasses import replace
 from app.modelpack import Card
 from app.notices import HEAT_MAP
 from app.overlay import colours
+from app.report.acquisitions import acquisitions
 from app.report.chrome import room
 from app.report.context import HEADING, INK, NOTE, SMALL, STRONG, Context
 from app.report.page import MM, Block, Pen, beside, stack, text_block
@@ -21,24 +22,27 @@ from app.report.pictures import (
 from app.report.words import EYES, likelihood, lower_first, percent
 from app.study import EyeResult, Outcome, VolumeResult
 
-_HIGH = (27 * MM, 44 * MM)  # least and greatest height of one B-scan with its words
+_HIGH = (23 * MM, 44 * MM)  # least and greatest height of one B-scan with its words
 _BETWEEN = 3 * MM
 _HEAD = 10 * MM  # height of an eye's heading with the space above it
 _LEGEND = 10 * MM
 _SHOWN = 3
+_PACKED = "Pictures are packed for print."
 _GROUND = "e8ecf0"
 
 
 def evidence(context: Context) -> list[Block]:
-    """Return the key B-scans of every eye, as large as lets them share one page."""
+    """Return the key B-scans of every eye, as large as one page allows, and the acquisitions."""
     eyes = context.result.eyes
     shown = [key_bscans(each.volumes[each.deciding], context.card) for each in eyes]
-    free = room(context) - len(eyes) * _HEAD - _LEGEND
+    listed = acquisitions(context)
+    rest = sum(each.before + each.height for each in listed)
+    free = room(context) - len(eyes) * _HEAD - _LEGEND - rest
     high = min(max(free / sum(map(len, shown)) - _BETWEEN, _HIGH[0]), _HIGH[1])
     blocks: list[Block] = []
     for eye, indices in zip(eyes, shown, strict=True):
         blocks += _eye(context, eye, indices, high)
-    return [*blocks, _heat_legend(context)]
+    return [*blocks, _heat_legend(context), *listed]
 
 
 def key_bscans(result: VolumeResult, card: Card) -> list[int]:
@@ -66,7 +70,8 @@ def _eye(context: Context, eye: EyeResult, shown: list[int], high: float) -> lis
     title = f"{which}: {lower_first(EYES[eye.laterality])}"
     blocks = [text_block(context.fonts, title, HEADING, width, before=5 * MM, keep=True)]
     places = [arrange(aspect(result.volume, index), width, high) for index in shown]
-    left = max(each.across for each in places) + 2.5 * GAP
+    widths = [each.across for each in places if not each.words_above]
+    left = max(widths, default=0.0) + 2.5 * GAP
     for number, (index, place) in enumerate(zip(shown, places, strict=True)):
         row = _row(context, result, index, place, left)
         blocks.append(replace(row, before=_BETWEEN if number else 1 * MM))
@@ -162,6 +167,6 @@ def _heat_legend(context: Context) -> Block:
             pen.box(left, top + 1 * MM, bar / len(steps) + 0.3, 1.8 * MM, step.tobytes().hex())
         used += bar + 2 * MM
         pen.text(x + used, top, "strong; one scale for all B-scans of an eye.", NOTE)
-        pen.text(x, top + NOTE.line, HEAT_MAP, NOTE)
+        pen.text(x, top + NOTE.line, f"{HEAT_MAP} {_PACKED}", NOTE)
 
     return Block(2 * NOTE.line, draw, before=3 * MM)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 
+from app.modelpack import Figure
 from app.report.context import BODY, GUTTER, HEADING, INK, LABEL, LINE, NOTE, SMALL, Context
 from app.report.page import MM, Block, Pen, beside, stack, text_block
 from app.report.words import count, measured, percent, upper_first
@@ -74,24 +75,46 @@ def _model(context: Context) -> Block:
 def _figures(context: Context) -> list[Block]:
     """Return the measured figures by the data they were measured on."""
     fonts, width = context.fonts, context.width
-    title = text_block(fonts, "Measured performance", HEADING, width, before=5 * MM, keep=True)
+    title = text_block(fonts, "Measured performance", HEADING, width, before=4 * MM, keep=True)
     if not context.card.figures:
         words = "Nothing was measured: how often this model is right is not known."
         return [title, text_block(fonts, words, BODY, width)]
     blocks = [title]
     for data, figures in groupby(context.card.figures, key=lambda each: each.data):
-        rows: list[tuple[str, ...]] = [("Figure", "Value", "95 % interval")]
-        rows += [(upper_first(each.name), *measured(each)) for each in figures]
-        blocks.append(text_block(fonts, f"On {data}:", NOTE, width, before=1.2 * MM, keep=True))
-        half = (len(rows) + 2) // 2
-        if len(rows) <= 4:
-            blocks.append(table(context, rows, (0.5, 0.2, 0.3), context.column))
-            continue
-        pair = [rows[:half], [rows[0], *rows[half:]]]
-        columns = [table(context, each, (0.5, 0.2, 0.3), context.column) for each in pair]
-        both = [(0.0, columns[0]), (context.column + GUTTER, columns[1])]
-        blocks.append(beside(both, before=1.5 * MM))
+        words = f"On {data}, with 95 % intervals:"
+        blocks.append(text_block(fonts, words, NOTE, width, before=1.5 * MM, keep=True))
+        rows, rest = by_subject(tuple(figures))
+        if len(rows) > 1:
+            share = 0.8 / (len(rows[0]) - 1)
+            shares = (0.2, *(share for _ in rows[0][1:]))
+            blocks.append(table(context, rows, shares, width))
+        if rest:
+            blocks.append(text_block(fonts, f"{'; '.join(rest)}.", SMALL, width, before=1 * MM))
     return blocks
+
+
+def by_subject(figures: Sequence[Figure]) -> tuple[list[tuple[str, ...]], list[str]]:
+    """Lay out "sensitivity for CNV" and its like as a table, one row for each subject.
+
+    Returns:
+        The rows of the table with its head, and what has no subject, each in words.
+    """
+    cells: dict[str, dict[str, str]] = {}
+    rest = []
+    for each in figures:
+        value, interval = measured(each)
+        kind, separator, subject = each.name.partition(" for ")
+        if separator:
+            cells.setdefault(subject, {})[kind] = f"{value} ({interval})"
+        else:
+            rest.append(f"{upper_first(each.name)} {value} ({interval})")
+    kinds = tuple(dict.fromkeys(kind for row in cells.values() for kind in row))
+    rows = [("", *map(upper_first, kinds))]
+    rows += [
+        (upper_first(subject), *(row.get(kind, "not measured") for kind in kinds))
+        for subject, row in cells.items()
+    ]
+    return rows, rest
 
 
 def table(
@@ -105,7 +128,7 @@ def table(
             style = LABEL if number == 0 else SMALL
             cells.append((left, text_block(context.fonts, text, style, share * width - 2 * MM)))
             left += share * width
-        placed.append(beside(cells, before=1 * MM))
+        placed.append(beside(cells, before=0.7 * MM))
     body = stack(placed)
 
     def draw(pen: Pen, x: float, top: float) -> None:
@@ -113,6 +136,6 @@ def table(
         at = top
         for number, row in enumerate(placed):
             at += row.height + (row.before if number else 0)
-            pen.rule(x, at + 0.5 * MM, width, INK if number == 0 else LINE, 0.4)
+            pen.rule(x, at + 0.35 * MM, width, INK if number == 0 else LINE, 0.4)
 
     return Block(body.height + 0.5 * MM, draw, before=1.5 * MM)

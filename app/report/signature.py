@@ -3,7 +3,7 @@
 from app.report.context import HEADING, LABEL, LINE, MUTED, SMALL, Context
 from app.report.page import MM, Block, Pen, stack, text_block
 
-_HEIGHT = 40 * MM
+_HEIGHT = 37 * MM
 
 
 def signature(context: Context) -> list[Block]:
@@ -27,4 +27,4 @@ def signature(context: Context) -> list[Block]:
             pen.rule(start, line, third, MUTED, 0.6)
             pen.text(start, line + 0.6 * MM, label, LABEL)
 
-    return [stack([title, Block(_HEIGHT, draw, before=1.5 * MM)], before=6 * MM)]
+    return [stack([title, Block(_HEIGHT, draw, before=1.5 * MM)], before=4.5 * MM)]

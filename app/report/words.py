@@ -87,7 +87,7 @@ def measured(figure: Figure) -> tuple[str, str]:
     shares = figure.name.lower().startswith(("sensitivity", "specificity", "accuracy"))
     if shares and not figure.unit and max(figure.value, figure.high) <= 1:
         low, high = 100 * figure.low, 100 * figure.high
-        return f"{100 * figure.value:.1f} %", f"{low:.1f} to {high:.1f} %"
+        return f"{100 * figure.value:.1f} %", f"{low:.1f} to {high:.1f}"
     unit = f" {figure.unit}" if figure.unit else ""
     return f"{figure.value:.3g}{unit}", f"{figure.low:.3g} to {figure.high:.3g}{unit}"
 

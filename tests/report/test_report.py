@@ -80,7 +80,7 @@ def test_that_the_call_and_the_advice_come_first(both):
 def test_that_the_report_tells_how_it_was_come_by(both):
     text = " ".join(" ".join(texts(both)).split())
 
-    for told in ("kd-oct-b2", "1.2.0", "92.0 %", "86.0 to 96.0 %", "222 patients", "CC BY 4.0"):
+    for told in ("kd-oct-b2", "1.2.0", "92.0 %", "(86.0 to 96.0)", "222 patients", "CC BY 4.0"):
         assert told in text
     assert card().graph_sha256[:32] in text
     assert card().graph_sha256[32:] in text

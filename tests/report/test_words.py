@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 
 from app.report.evidence import key_bscans
+from app.report.method import by_subject
 from app.report.pictures import arrange
 from app.report.words import likelihood, listed, measured, percent, scale_length_um
 from app.study import Gradability
@@ -39,8 +40,26 @@ def test_that_rising_numbers_are_told_as_spans(numbers, words):
 
 
 def test_that_shares_are_told_in_percent_and_other_figures_are_not():
-    assert measured(figure("sensitivity for CNV", 0.92, 0.86, 0.96)) == ("92.0 %", "86.0 to 96.0 %")
+    assert measured(figure("sensitivity for CNV", 0.92, 0.86, 0.96)) == ("92.0 %", "86.0 to 96.0")
     assert measured(figure("area under the curve", 0.981, 0.97, 0.99)) == ("0.981", "0.97 to 0.99")
+
+
+def test_that_figures_are_laid_out_by_what_they_are_for():
+    rows, rest = by_subject(
+        [
+            figure("sensitivity for CNV", 0.92, 0.86, 0.96),
+            figure("AUROC for CNV", 0.98, 0.97, 0.99),
+            figure("sensitivity for DME", 0.79, 0.68, 0.88),
+            figure("accuracy", 0.9, 0.87, 0.93),
+        ]
+    )
+
+    assert rows == [
+        ("", "Sensitivity", "AUROC"),
+        ("CNV", "92.0 % (86.0 to 96.0)", "0.98 (0.97 to 0.99)"),
+        ("DME", "79.0 % (68.0 to 88.0)", "not measured"),
+    ]
+    assert rest == ["Accuracy 90.0 % (87.0 to 93.0)"]
 
 
 @pytest.mark.parametrize("width_um", [300, 2000, 5865, 12000])
