@@ -41,6 +41,7 @@ def main(paths: Sequence[Path]) -> int:
     program.setStyle("Fusion")
     program.setWindowIcon(program_icon())
     window = open_window(settings, paths)
+    sys.excepthook = lambda kind, error, trace: _tell(window, error, trace)
     for problem in problems:
         window.bars.show_notice(Notice(kind="warning", text=problem))
     _keep_logs()
@@ -54,7 +55,6 @@ def open_window(settings: Settings, paths: Sequence[Path]) -> MainWindow:
     window = MainWindow(session)
     session.setParent(window)
     window.broken.connect(lambda error: _tell(window, error))
-    sys.excepthook = lambda kind, error, trace: _tell(window, error, trace)
     window.show()
     QTimer.singleShot(0, window, lambda: window.open(paths) if paths else window.open_demo())
     return window

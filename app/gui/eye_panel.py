@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from app.gui import theme, wording
 from app.gui.bscan_marks import Caption
 from app.gui.bscan_view import BScanView, Measurement
+from app.gui.elided_label import ElidedLabel
 from app.gui.enface_view import EnfaceView
 from app.gui.filmstrip import Filmstrip
 from app.gui.frames import Frames, Heat, Look
@@ -76,9 +77,7 @@ class EyePanel(QWidget):
     def _build(self) -> None:
         self._title = QLabel()
         self._title.setObjectName("heading")
-        self._about = QLabel()
-        self._about.setObjectName("muted")
-        self._about.setMinimumWidth(10)
+        self._about = ElidedLabel("muted")
         self._volumes = QComboBox()
         theme.say(self._volumes, self.tr("Acquisition"))
         self._volumes.activated.connect(self.volume_chosen)
@@ -140,6 +139,7 @@ class EyePanel(QWidget):
             button.clicked.connect(lambda _=False, step=step: self.go_to_deciding(step))
             row.addWidget(button)
         row.addWidget(self.slider, 1)
+        row.addSpacing(6)
         row.addWidget(self._place)
         return row
 
@@ -363,7 +363,7 @@ class EyePanel(QWidget):
         if position is None or self.findings is None or self.volume is None:
             self.enface.show_heat(None)
             return
-        from app.overlay import colours
+        from app.overlay import FLOOR, colours
 
         strength = map_projection(
             self.findings.result.bscans,
@@ -372,6 +372,7 @@ class EyePanel(QWidget):
             _PROJECTION_COLUMNS,
         )
         share = np.clip(strength / self.findings.scales[position], 0, 1)
-        alpha = (share * self._options.opacity * 255).astype(np.uint8)
+        ramp = np.clip((share - FLOOR) / (1 - FLOOR), 0, 1)
+        alpha = (ramp * self._options.opacity * 255).astype(np.uint8)
         picture = np.dstack([colours()[(share * 255).astype(np.uint8)], alpha])
         self.enface.show_heat(colour_image(picture))

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
     QSplitter,
     QStackedWidget,
     QToolBar,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -119,20 +120,25 @@ class MainWindow(QMainWindow):
         bar.toggleViewAction().setVisible(False)
         bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.addToolBar(bar)
+        spelt_out = {
+            "open_folder": self.tr("Open"),
+            "heat": self.tr("Heat map"),
+            "show_report": self.tr("Report"),
+        }
         for name in ("open_folder", "open_files", "", "heat", "outlined"):
-            self._add_tool(bar, name)
+            self._add_tool(bar, name, spelt_out.get(name, ""))
         bar.addWidget(self.heat)
         for name in ("", "measure", "invert", "reset"):
-            self._add_tool(bar, name)
+            self._add_tool(bar, name, spelt_out.get(name, ""))
         gap = QWidget()
         gap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         bar.addWidget(gap)
         for name in ("show_report", "save_report", "print"):
-            self._add_tool(bar, name)
+            self._add_tool(bar, name, spelt_out.get(name, ""))
         bar.addSeparator()
         self._theme_menu(bar)
 
-    def _add_tool(self, bar: QToolBar, name: str) -> None:
+    def _add_tool(self, bar: QToolBar, name: str, words: str = "") -> None:
         if not name:
             bar.addSeparator()
             return
@@ -142,6 +148,9 @@ class MainWindow(QMainWindow):
         if button is not None:
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             theme.say(button, action.toolTip())
+        if isinstance(button, QToolButton) and words:
+            action.setIconText(words)
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
 
     def _theme_menu(self, bar: QToolBar) -> None:
         menu = self.actions_.menus["view"].addMenu(self.tr("T&heme"))
@@ -339,6 +348,7 @@ class MainWindow(QMainWindow):
 
     def _shown_changed(self) -> None:
         panel, result = self.room.panel, self.room.shown_result()
+        self.results.bring_forward(self.room.active)
         self.results.show_bscan(
             self.room.active,
             panel.index,

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSizePolicy,
     QSplitter,
     QStackedWidget,
     QToolButton,
@@ -19,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.gui import theme, wording
+from app.gui.elided_label import ElidedLabel
 from app.gui.eye_panel import EyePanel, Findings, ViewOptions
 from app.gui.icons import pixmap
 from app.gui.session import Case
@@ -109,12 +109,8 @@ class ReadingRoom(QWidget):
         outer.addWidget(self._pages)
 
     def _build_header(self) -> QWidget:
-        self._patient = QLabel()
-        self._patient.setObjectName("heading")
-        self._patient.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._visit = QLabel()
-        self._visit.setObjectName("muted")
-        self._visit.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._patient = ElidedLabel("heading")
+        self._visit = ElidedLabel("muted")
         words = QVBoxLayout()
         words.setSpacing(0)
         words.addWidget(self._patient)

@@ -169,6 +169,7 @@ class ResultPanel(QScrollArea):
         self._layout.addWidget(self.bscan)
         self._layout.addWidget(self.model)
         self._layout.addStretch(1)
+        self._front = Laterality.RIGHT
         self.setWidget(inside)
         self.show_case(None, None)
 
@@ -194,11 +195,19 @@ class ResultPanel(QScrollArea):
             block.setVisible(laterality in by_eye)
             if laterality in by_eye:
                 self._show_eye(block, by_eye[laterality], card)
+        self.bring_forward(self._front)
         self.model.setText(
             self.tr("Model {title}, version {version}. {heat}").format(
                 title=card.title, version=card.version, heat=HEAT_MAP
             )
         )
+
+    def bring_forward(self, front: Laterality) -> None:
+        """Show the eye in front in full, and of the others only what was found."""
+        self._front = front
+        for laterality, block in self.eyes.items():
+            block.bars.setVisible(laterality is front)
+            block.links.setVisible(laterality is front and bool(block.links.text()))
 
     def show_bscan(
         self, laterality: Laterality, index: int, result: BScanResult | None, card: Card | None
@@ -263,7 +272,6 @@ class ResultPanel(QScrollArea):
         call = eye.call
         self._show_call(block, call, card)
         block.show_text(block.sentence, call.reason)
-        block.bars.setVisible(any(call.scores))
         block.bars.show_values(call.scores, card, self.tr("Scores of the eye"), at_least=True)
         block.show_text(block.links, self._evidence(call))
 

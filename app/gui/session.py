@@ -233,11 +233,11 @@ class Session(QObject):
         if not opened.studies:
             text = self.tr("No OCT study was found there.")
             if len(opened.skipped) == 1:
-                text = opened.skipped[0].reason
+                text = _told(opened.skipped[0])
             self._notice("problem", text, details=bool(opened.skipped))
         elif failed:
             text = (
-                failed[0].reason
+                _told(failed[0])
                 if len(failed) == 1
                 else self.tr("%n file(s) could not be read.", "", len(failed))
             )
@@ -275,8 +275,9 @@ class Session(QObject):
         self._running = case
         case.done = case.total = 0
         case.started = time.monotonic()
-        self._set_state(case, CaseState.RUNNING)
+        # Started before it is told, so that who hears of it can cancel it.
         self._analyst.start()
+        self._set_state(case, CaseState.RUNNING)
 
     def _analyse(self, progress: Progress) -> StudyResult:
         from app.analysis import analyse
@@ -342,6 +343,11 @@ class Session(QObject):
             self.noticed.emit(Notice(kind="problem", text=str(error)))
         else:
             self.broken.emit(error)
+
+
+def _told(skipped: Skipped) -> str:
+    """On the reader's own screen a file may be named; in a log it may not."""
+    return f"{skipped.path.name}: {skipped.reason}"
 
 
 def default_report_name(when: datetime) -> str:

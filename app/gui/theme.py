@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 
+from app.paths import resources
 from app.study import Call, Outcome
 
 
@@ -22,8 +23,9 @@ class ThemeChoice(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Colours:
-    """One theme. All are `#rrggbb`."""
+    """One theme. All but the name are `#rrggbb`."""
 
+    name: str
     window: str
     panel: str
     raised: str
@@ -45,6 +47,7 @@ class Colours:
 
 
 DARK = Colours(
+    name="dark",
     window="#14171b",
     panel="#1b2026",
     raised="#262d35",
@@ -66,6 +69,7 @@ DARK = Colours(
 )
 
 LIGHT = Colours(
+    name="light",
     window="#f2f4f6",
     panel="#ffffff",
     raised="#e8ecf0",
@@ -172,6 +176,8 @@ def _palette(colours: Colours) -> QPalette:
 
 
 def _style_sheet(c: Colours) -> str:
+    # A style sheet takes pictures from files only, so that this one comes in both inks.
+    icons = (resources() / "icons").as_posix()
     return f"""
     QMainWindow, QDialog {{ background: {c.window}; }}
     QToolTip {{ background: {c.raised}; color: {c.text}; border: 1px solid {c.line};
@@ -210,6 +216,8 @@ def _style_sheet(c: Colours) -> str:
         border-radius: 5px; padding: 3px 8px; selection-background-color: {c.accent}; }}
     QComboBox:focus, QLineEdit:focus, QSpinBox:focus {{ border-color: {c.accent}; }}
     QComboBox QAbstractItemView {{ background: {c.panel}; border: 1px solid {c.line}; }}
+    QComboBox::drop-down {{ border: none; width: 18px; }}
+    QComboBox::down-arrow {{ image: url({icons}/down-{c.name}.svg); width: 12px; height: 12px; }}
     QListView, QTreeView, QTableView {{ background: {c.panel}; border: none; outline: none; }}
     QHeaderView::section {{ background: {c.raised}; border: none; padding: 5px 8px;
         color: {c.muted}; }}

@@ -1,0 +1,50 @@
+"""The real window on real files, for the tests of app.gui."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from PySide6.QtWidgets import QApplication
+
+from app.gui.application import open_window
+from app.gui.main_window import MainWindow
+from app.gui.session import CaseState
+from app.paths import user_data
+from app.settings import Settings
+from tests.tiny_package import tiny_package
+
+WAIT = 60_000  # ms: other work may hold this machine
+ENDED = (CaseState.READY, CaseState.FAILED, CaseState.STOPPED)
+
+
+def install_tiny_package(**changes: object) -> None:
+    tiny_package(user_data() / "models", **changes)
+
+
+@contextmanager
+def opened_window(qtbot, paths: Sequence[Path], **settings: object) -> Iterator[MainWindow]:
+    """The window on these paths, with the tiny package unless `model_id` says otherwise."""
+    install_tiny_package()
+    QApplication.setStyle("Fusion")
+    window = open_window(Settings(**({"model_id": "tiny"} | settings)), paths)
+    faults: list[Exception] = []
+    window.broken.connect(faults.append)
+    try:
+        yield window
+    finally:
+        window.close()
+        window.deleteLater()
+        QApplication.processEvents()
+    assert faults == []
+
+
+def wait_until_ended(qtbot, window: MainWindow, studies: int = 1) -> None:
+    """Wait until that many studies are open and none is being read or analysed."""
+    qtbot.waitUntil(
+        lambda: (
+            len(window.session.cases) >= studies
+            and not window.session.busy
+            and all(case.state in ENDED for case in window.session.cases)
+        ),
+        timeout=WAIT,
+    )
