@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,13 @@ class State:
     epoch: int = 0
     batch: int = 0  # batches of this epoch that are done
     steps: int = 0  # optimiser steps
+    rate: float = 0.0  # of the last batch
+    loss_sum: float = 0.0  # over this epoch's batches so far
     best: float | None = None
     best_epoch: int = -1
     averaged: int = 0  # updates taken by the SWA
     smoothed: int = 0  # by the EMA
+    scaler: dict[str, float] = field(default_factory=dict)  # of the mixed precision
     split_sha256: str = ""
     run: str = ""  # the run's configuration, as ml.config.dump_run writes it
 

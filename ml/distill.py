@@ -140,9 +140,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             scores = distil(run, out, resume=options.resume)
             print(f"{out}: validation accuracy {scores.accuracy:.4f}, loss {scores.loss:.4f}")
         if options.package:
-            from ml.export import make_package
+            from ml.export import described, make_package
 
-            print(make_package(out, options.package))
+            print(described(make_package(out, options.package)))
     except AppError as error:
         print(error, file=sys.stderr)
         return 1

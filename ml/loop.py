@@ -4,12 +4,11 @@ Every random number follows from the seed, the epoch and the batch, so that a ru
 and resumed gives the numbers of one that was not.
 """
 
-import csv
-import math
+import json
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -19,7 +18,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from app.errors import UsageError
@@ -27,7 +25,7 @@ from ml.checkpoint import (
     State,
     flatten_optimizer,
     load_state,
-    load_weights,
+    load_tensors,
     restore_optimizer,
     save_state,
     save_tensors,
@@ -37,7 +35,8 @@ from ml.config import Run, dump_run
 from ml.data import Batch, Views, batches, draw_epoch, network_input
 from ml.optimize import autocast, freeze_backbone, optimizer_for, set_rates
 from ml.predict import outputs_of_bands
-from ml.swa import Average, has_batch_norm, update_batch_norm
+from ml.runlog import Row, RunLog
+from ml.swa import Average, update_batch_norm
 
 _BATCH_NORM_BATCHES = 40  # enough to measure statistics anew
 
@@ -74,102 +73,115 @@ class Scores:
         return {"loss": -self.loss, "accuracy": self.accuracy}.get(select, self.balanced_accuracy)
 
 
-@dataclass(slots=True, kw_only=True)
 class Trainer:
     """One run. `fit` trains and leaves the chosen weights in `out/model.safetensors`."""
 
-    run: Run
-    network: nn.Module
-    task: Task
-    views: Views
-    labels: list[int]
-    validation: Validation
-    out: Path
-    split_sha256: str
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    _state: State = field(default_factory=State)
+    def __init__(
+        self,
+        *,
+        run: Run,
+        network: nn.Module,
+        task: Task,
+        views: Views,
+        labels: list[int],
+        validation: Validation,
+        out: Path,
+        split_sha256: str,
+        device: torch.device | None = None,
+    ) -> None:
+        self.run = run
+        self.network = network
+        self.out = out
+        self._task = task
+        self._views = views
+        self._labels = labels
+        self._validation = validation
+        self._device = device or torch.device("cpu")
+        self.network.to(self._device)
+        if run.train.channels_last:
+            self.network.to(memory_format=torch.channels_last)
+        self._optimizer = optimizer_for(network, run.train)
+        self._scaler = torch.amp.GradScaler(
+            self._device.type,
+            enabled=run.train.precision == "float16" and self._device.type == "cuda",
+        )
+        self._swa, self._ema = Average(), Average(run.train.ema)
+        self._state = State(run=dump_run(run), split_sha256=split_sha256)
+        self._saved = time.monotonic()
 
     def fit(self, *, resume: bool = False) -> Scores:
         """Train to the end or to the patience's, evaluate the averages, keep the best.
 
         Raises:
-            UsageError: If `out` holds another run, or there is none to resume.
+            UsageError: If `out` holds another run, the loss is no number, or the disk is full.
         """
-        train = self.run.train
-        self.network.to(self.device)
-        if train.channels_last:
-            self.network.to(memory_format=torch.channels_last)
-        optimizer = optimizer_for(self.network, train)
-        swa, ema = Average(), Average(train.ema)
-        scaler = torch.amp.GradScaler(
-            self.device.type, enabled=train.precision == "float16" and self.device.type == "cuda"
-        )
-        self._begin(optimizer, swa, ema, resume=resume)
+        self._begin(resume=resume)
         forward = self._forward()
-        writer = SummaryWriter(str(self.out / "tensorboard")) if is_first() else None
-        saved = time.monotonic()
-        for epoch in range(self._state.epoch, train.epochs):
+        log = RunLog(self.out) if is_first() else None
+        for epoch in range(self._state.epoch, self.run.train.epochs):
             if self._out_of_patience(epoch):
                 break
-            freeze_backbone(self.network, frozen=epoch < train.frozen_epochs)
-            groups = self._groups(epoch)
-            losses: list[float] = []
-            bar = self._bar(groups, epoch)
-            for batch in bar:
-                self._step(forward, optimizer, scaler, batch, len(groups), losses)
-                if self._state.steps and train.ema and self._at_step_end(len(groups)):
-                    ema.update(self.network)
-                    self._state.smoothed = ema.count
-                bar.set_postfix(loss=f"{np.mean(losses[-50:]):.4f}", refresh=False)
-                if is_first() and time.monotonic() - saved > train.checkpoint_minutes * 60:
-                    self._save(optimizer, swa, ema)
-                    saved = time.monotonic()
-            if 0 <= train.swa_start <= epoch:
-                swa.update(self.network)
-                self._state.averaged = swa.count
-            scores = self._judge(ema.state if train.ema else None, epoch)
-            self._log(
-                writer,
-                epoch,
-                float(np.mean(losses)) if losses else math.nan,
-                scores,
-                optimizer.param_groups[0]["lr"],
-            )
-            self._state.epoch, self._state.batch = epoch + 1, 0
-            if is_first():
-                self._save(optimizer, swa, ema)
-                saved = time.monotonic()
-        if writer:
-            writer.close()
-        return self._finish(swa)
+            scores = self._train_epoch(forward, epoch)
+            if log:
+                log.add(self._row(epoch, scores))
+            self._state.epoch, self._state.batch, self._state.loss_sum = epoch + 1, 0, 0.0
+            self._save()
+        if log:
+            log.close()
+        return self._finish()
 
-    def _begin(
-        self, optimizer: torch.optim.Optimizer, swa: Average, ema: Average, *, resume: bool
-    ) -> None:
+    def _train_epoch(self, forward: nn.Module, epoch: int) -> Scores:
+        train = self.run.train
+        freeze_backbone(self.network, frozen=epoch < train.frozen_epochs)
+        groups = self._groups(epoch)
+        bar = self._bar(groups, epoch)
+        for batch in bar:
+            self._step(forward, batch, len(groups))
+            if train.ema and self._at_step_end(len(groups)):
+                self._ema.update(self.network)
+            bar.set_postfix(loss=f"{self._mean_loss():.4f}", refresh=False)
+            if time.monotonic() - self._saved > train.checkpoint_minutes * 60:
+                self._save()
+        if 0 <= train.swa_start <= epoch:
+            self._swa.update(self.network)
+        return self._judge(epoch)
+
+    def _begin(self, *, resume: bool) -> None:
         loaded = load_state(self.out)
-        configuration = dump_run(self.run)
         if resume and loaded:
-            groups, state = loaded
-            if state.run != configuration or state.split_sha256 != self.split_sha256:
-                raise UsageError(
-                    f"{self.out} holds a run with another configuration or split. Name another "
-                    "--out, or resume with the file it was started with."
-                )
-            self.network.load_state_dict(groups["network"])
-            restore_optimizer(optimizer, groups.get("optimizer", {}))
-            swa.state, swa.count = groups.get("swa", {}), state.averaged
-            ema.state, ema.count = groups.get("ema", {}), state.smoothed
-            self.task.restore(groups.get("task", {}))
-            self._state = state
+            self._take_up(*loaded)
             return
         if loaded or (self.out / "model.safetensors").exists():
             raise UsageError(
                 f"{self.out} already holds a run. Add --resume, or name another --out."
             )
-        self._state = State(run=configuration, split_sha256=self.split_sha256)
         if is_first():
-            write_json(self.out / "split.json", {"sha256": self.split_sha256})
-            (self.out / "run.json").write_text(configuration)
+            write_json(self.out / "split.json", {"sha256": self._state.split_sha256})
+            write_json(self.out / "run.json", json.loads(self._state.run))
+
+    def _take_up(self, groups: dict[str, dict[str, Tensor]], state: State) -> None:
+        if state.run != self._state.run or state.split_sha256 != self._state.split_sha256:
+            raise UsageError(
+                f"{self.out} holds a run with another configuration or split. Name another "
+                "--out, or resume with the file it was started with."
+            )
+        self.network.load_state_dict(groups["network"])
+        restore_optimizer(self._optimizer, groups.get("optimizer", {}))
+        self._swa.state, self._swa.count = groups.get("swa", {}), state.averaged
+        self._ema.state, self._ema.count = groups.get("ema", {}), state.smoothed
+        self._scaler.load_state_dict(state.scaler)
+        self._task.restore(groups.get("task", {}))
+        self._state = state
+
+    def _row(self, epoch: int, scores: Scores) -> Row:
+        return Row(
+            epoch=epoch + 1,
+            lr=self._state.rate,
+            train_loss=self._mean_loss(),
+            val_loss=scores.loss,
+            val_accuracy=scores.accuracy,
+            val_balanced_accuracy=scores.balanced_accuracy,
+        )
 
     def _forward(self) -> nn.Module:
         network: nn.Module = self.network
@@ -184,14 +196,14 @@ class Trainer:
     def _groups(self, epoch: int) -> list[list[tuple[int, int]]]:
         """This process's share of the epoch's batches; what does not fill a batch is left out."""
         train = self.run.train
-        pairs = draw_epoch(self.labels, self.run, epoch)
+        pairs = draw_epoch(self._labels, self.run, epoch)
         size = min(train.batch, len(pairs))
         whole = [pairs[i : i + size] for i in range(0, len(pairs) - size + 1, size)]
         return [group[rank() :: world_size()] for group in whole]
 
     def _bar(self, groups: list[list[tuple[int, int]]], epoch: int) -> "tqdm[Batch]":
         done = self._state.batch
-        source: Iterator[Batch] = batches(self.views, groups[done:], self.run.train.workers)
+        source: Iterator[Batch] = batches(self._views, groups[done:], self.run.train.workers)
         return tqdm(
             source,
             total=len(groups),
@@ -201,69 +213,65 @@ class Trainer:
             mininterval=1 if os.isatty(2) else 60,
         )
 
+    def _mean_loss(self) -> float:
+        return self._state.loss_sum / max(self._state.batch, 1)
+
     def _at_step_end(self, count: int) -> bool:
         accumulate = self.run.train.accumulate
         return self._state.batch % accumulate == 0 or self._state.batch == count
 
-    def _step(
-        self,
-        forward: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        scaler: torch.amp.GradScaler,
-        batch: Batch,
-        count: int,
-        losses: list[float],
-    ) -> None:
+    def _step(self, forward: nn.Module, batch: Batch, count: int) -> None:
         """One batch; the last group of an epoch's accumulation is stepped even if it is short."""
         train = self.run.train
         done, epoch = self._state.batch, self._state.epoch
         torch.manual_seed(hash((train.seed, epoch, done, rank())) % 2**63)  # for dropout
-        set_rates(optimizer, train, epoch + done / count)
+        set_rates(self._optimizer, train, epoch + done / count)
+        self._state.rate = self._optimizer.param_groups[0]["lr"]
         forward.train()
         share = size_share(train.sizes, epoch)
-        frames = network_input(batch.frames.to(self.device), self.run.input, share)
-        with autocast(train, self.device):
+        frames = network_input(batch.frames.to(self._device), self.run.input, share)
+        with autocast(train, self._device):
             logits = forward(frames).float()
-        loss, parts = self.task.loss(logits, batch)
+        loss, parts = self._task.loss(logits, batch)
         if not torch.isfinite(loss):
             raise UsageError(
                 f"The loss became {loss.item()} in epoch {epoch + 1}. Lower train.lr, or set "
                 "train.clip."
             )
         first_of_group = done - done % train.accumulate
-        scaler.scale(loss / min(train.accumulate, count - first_of_group)).backward()  # type: ignore[no-untyped-call]
-        losses.append(parts.get("loss", loss.item()))
+        self._scaler.scale(loss / min(train.accumulate, count - first_of_group)).backward()  # type: ignore[no-untyped-call]
+        self._state.loss_sum += parts["loss"]
         self._state.batch += 1
         if self._at_step_end(count):
             if train.clip:
-                scaler.unscale_(optimizer)
+                self._scaler.unscale_(self._optimizer)
                 nn.utils.clip_grad_norm_(self.network.parameters(), train.clip)
-            scaler.step(optimizer)
-            scaler.update()
-            optimizer.zero_grad()
+            self._scaler.step(self._optimizer)
+            self._scaler.update()
+            self._optimizer.zero_grad()
             self._state.steps += 1
 
-    def _judge(self, averaged: dict[str, Tensor] | None, epoch: int) -> Scores:
+    def _judge(self, epoch: int) -> Scores:
         """Score the epoch's weights, the smoothed ones if there are any, and keep the best."""
-        own = {n: t.clone() for n, t in self.network.state_dict().items()} if averaged else None
-        if averaged:
-            self.network.load_state_dict(averaged)
+        own = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
+        if self._ema.count:
+            self.network.load_state_dict(self._ema.state)
         scores = self.score()
         criterion = scores.criterion(self.run.train.select)
         if self._state.best is None or criterion > self._state.best:
             self._state.best, self._state.best_epoch = criterion, epoch
             if is_first():
                 save_tensors(self.out / "best.safetensors", self.network.state_dict())
-        if own:
+        if self._ema.count:
             self.network.load_state_dict(own)
         return scores
 
     def score(self) -> Scores:
         """Score the network as it is on the validation patients."""
-        spec, labels = self.run.input, torch.from_numpy(self.validation.labels)
-        with autocast(self.run.train, self.device):
+        spec, labels = self.run.input, torch.from_numpy(self._validation.labels)
+        with autocast(self.run.train, self._device):
             outputs = outputs_of_bands(
-                self.network, self.validation.bands, spec, device=self.device
+                self.network, self._validation.bands, spec, device=self._device
             )
         logits = torch.from_numpy(outputs.logits)
         right = logits.argmax(1) == labels
@@ -282,84 +290,56 @@ class Trainer:
         patience = self.run.train.patience
         return bool(patience) and epoch - self._state.best_epoch > patience
 
-    def _finish(self, swa: Average) -> Scores:
+    def _finish(self) -> Scores:
         """Compare the best epoch with the averaged weights; the better of the two is kept."""
+        if world_size() > 1:
+            torch.distributed.barrier()  # the first process may still be writing the best epoch
+        candidates = {"best epoch": load_tensors(self.out / "best.safetensors")}
+        if self._swa.count:
+            candidates["swa"] = self._averaged()
         scores: dict[str, Scores] = {}
-        best = self.out / "best.safetensors"
-        if swa.count:
-            self.network.load_state_dict(swa.state)
-            if has_batch_norm(self.network):
-                with autocast(self.run.train, self.device):
-                    update_batch_norm(self.network, self._some_inputs())
-            scores["swa"] = self.score()
-            averaged = {n: t.clone() for n, t in self.network.state_dict().items()}
-        load_weights(self.network, best, self.run.model.architecture)
-        scores["best epoch"] = self.score()
-        select = self.run.train.select
-        kept = max(scores, key=lambda name: scores[name].criterion(select))
-        if kept == "swa":
-            self.network.load_state_dict(averaged)
+        for name, tensors in candidates.items():
+            self.network.load_state_dict(tensors)
+            scores[name] = self.score()
+        kept = max(scores, key=lambda name: scores[name].criterion(self.run.train.select))
+        self.network.load_state_dict(candidates[kept])
         if is_first():
-            save_tensors(self.out / "model.safetensors", self.network.state_dict())
-            write_json(
-                self.out / "result.json",
-                {
-                    "kept": kept,
-                    "best_epoch": self._state.best_epoch,
-                    "steps": self._state.steps,
-                    "validation": {
-                        name: {
-                            "loss": each.loss,
-                            "accuracy": each.accuracy,
-                            "balanced_accuracy": each.balanced_accuracy,
-                        }
-                        for name, each in scores.items()
-                    },
-                },
-            )
+            save_tensors(self.out / "model.safetensors", candidates[kept])
+            result = {
+                "kept": kept,
+                "best_epoch": self._state.best_epoch + 1,
+                "steps": self._state.steps,
+                "validation": {name: asdict(each) for name, each in scores.items()},
+            }
+            write_json(self.out / "result.json", result)
         return scores[kept]
+
+    def _averaged(self) -> dict[str, Tensor]:
+        """The SWA weights, their BatchNorm statistics measured anew where there are any."""
+        self.network.load_state_dict(self._swa.state)
+        with autocast(self.run.train, self._device):
+            update_batch_norm(self.network, self._some_inputs())
+        return {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
 
     def _some_inputs(self) -> Iterator[Tensor]:
         groups = self._groups(self.run.train.epochs)[:_BATCH_NORM_BATCHES]
-        for batch in batches(self.views, groups, self.run.train.workers):
-            yield network_input(batch.frames.to(self.device), self.run.input)
+        for batch in batches(self._views, groups, self.run.train.workers):
+            yield network_input(batch.frames.to(self._device), self.run.input)
 
-    def _save(self, optimizer: torch.optim.Optimizer, swa: Average, ema: Average) -> None:
+    def _save(self) -> None:
+        self._saved = time.monotonic()
+        if not is_first():
+            return
+        self._state.averaged, self._state.smoothed = self._swa.count, self._ema.count
+        self._state.scaler = self._scaler.state_dict()
         groups = {
             "network": self.network.state_dict(),
-            "optimizer": flatten_optimizer(optimizer),
-            "swa": swa.state,
-            "ema": ema.state,
-            "task": self.task.tensors(),
+            "optimizer": flatten_optimizer(self._optimizer),
+            "swa": self._swa.state,
+            "ema": self._ema.state,
+            "task": self._task.tensors(),
         }
         save_state(self.out, {name: group for name, group in groups.items() if group}, self._state)
-
-    def _log(
-        self, writer: SummaryWriter | None, epoch: int, loss: float, scores: Scores, rate: float
-    ) -> None:
-        if writer is None:
-            return
-        row = {
-            "epoch": epoch + 1,
-            "lr": rate,
-            "train_loss": loss,
-            "val_loss": scores.loss,
-            "val_accuracy": scores.accuracy,
-            "val_balanced_accuracy": scores.balanced_accuracy,
-        }
-        for name, value in row.items():
-            writer.add_scalar(name, value, epoch + 1)
-        log = self.out / "log.csv"
-        new = not log.exists()
-        with log.open("a", newline="") as file:
-            table = csv.DictWriter(file, row)
-            if new:
-                table.writeheader()
-            table.writerow(row)
-        tqdm.write(
-            f"epoch {epoch + 1}: training loss {loss:.4f}, validation loss {scores.loss:.4f}, "
-            f"accuracy {scores.accuracy:.4f}, balanced {scores.balanced_accuracy:.4f}"
-        )
 
 
 def size_share(sizes: tuple[tuple[int, float], ...], epoch: int) -> float:

@@ -20,17 +20,13 @@ class Average:
         share = 1 / (self.count + 1)
         if self._decay is not None:
             # A young average would remember its random start for long; it follows more closely.
-            share = max(1 - self._decay, 1 / (self.count + 1), 1 / (10 + self.count))
+            share = max(1 - self._decay, min(1.0, 9 / (9 + self.count)))
         for name, tensor in network.state_dict().items():
             if name not in self.state or not tensor.is_floating_point():
                 self.state[name] = tensor.detach().clone()
             else:
                 self.state[name].lerp_(tensor, share)
         self.count += 1
-
-
-def has_batch_norm(network: nn.Module) -> bool:
-    return any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
 
 
 @torch.no_grad()

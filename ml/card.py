@@ -1,0 +1,212 @@
+"""What a model package says of its model: `model.json`, and the same in prose as `card.md`."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from app.modelpack import FORMAT, Card, Figure, ReferralRule, TrainingData
+from ml.calibrate import Calibration
+from ml.classes import class_info
+from ml.config import Run
+from ml.evaluation import Evaluation, Result
+from ml.manifest import LICENCES, Sample
+
+ARCHITECTURES = {"efficientnet_b2": "EfficientNet-B2"}
+DEVICES = {"kermany": "Heidelberg Spectralis", "octdl": "Optovue Avanti"}
+
+REFERRAL = {
+    "NORMAL": ReferralRule(
+        level="routine",
+        advice="None of the diseases this model knows was seen. Other disease is not excluded; "
+        "keep to the usual interval.",
+    ),
+    "DRUSEN": ReferralRule(
+        level="review",
+        advice="Drusen pattern: suggest a review for age-related macular degeneration.",
+    ),
+    "DME": ReferralRule(
+        level="refer",
+        advice="Macular oedema pattern: suggest a retinal specialist's assessment soon.",
+    ),
+    "CNV": ReferralRule(
+        level="refer urgently",
+        advice="Neovascular pattern: suggest a retinal specialist's assessment within days.",
+    ),
+    "uncertain": ReferralRule(
+        level="reader",
+        advice="The model is not certain. A reader should look at the marked B-scans.",
+    ),
+    "out of scope": ReferralRule(
+        level="reader",
+        advice="These B-scans are unlike those the model learnt from, so it gives no call. "
+        "A reader should look at them.",
+    ),
+    "ungradable": ReferralRule(
+        level="repeat",
+        advice="Too few B-scans can be judged. Repeat the scan, or examine the eye.",
+    ),
+}
+
+_LIMITS = (
+    "The model knows only these findings: {classes}. Any other disease may be called one of them, "
+    "or pass unnoticed.",
+    "It was measured on single B-scans of two devices, chosen from published sets whose mix of "
+    "findings is not a clinic's; predictive values there do not carry over.",
+    "Whole volumes were not available: the rule that joins B-scans to an eye was fitted on the few "
+    "B-scans that each patient has.",
+    "Patients, not eyes, were known in the data: figures by eye are figures by patient.",
+    "Age, sex and ancestry of the patients are not known, so no difference between groups could be "
+    "measured.",
+)
+
+_AT_BSCAN = ("accuracy", "balanced accuracy", "AUROC for referable", "expected calibration error")
+
+
+def make_card(
+    *,
+    package_id: str,
+    run: Run,
+    calibration: Calibration,
+    graph: bytes,
+    training: Sequence[Sample],
+    figures: Sequence[Figure] = (),
+    version: str = "1.0.0",
+) -> Card:
+    """Describe an exported network."""
+    classes = class_info(run.data.classes)
+    names = ", ".join(each.title for each in classes if each.severity)
+    architecture = ARCHITECTURES.get(run.model.architecture, run.model.architecture)
+    needed = {*run.data.classes, "uncertain", "out of scope", "ungradable"}
+    return Card(
+        format=FORMAT,
+        id=package_id,
+        version=version,
+        title=f"{architecture}, {len(classes)} classes",
+        created=datetime.now(UTC).date().isoformat(),
+        trained=True,
+        architecture=architecture,
+        classes=classes,
+        input=run.input,
+        temperature=calibration.temperature,
+        unfamiliarity_threshold=calibration.unfamiliarity_threshold,
+        aggregation=calibration.aggregation,
+        referral={name: rule for name, rule in REFERRAL.items() if name in needed},
+        training=training_data(training),
+        figures=tuple(figures),
+        limits=tuple(each.format(classes=names) for each in _LIMITS),
+        graph_sha256=sha256(graph).hexdigest(),
+    )
+
+
+def training_data(samples: Iterable[Sample]) -> tuple[TrainingData, ...]:
+    """The B-scans that the network was fitted to, by source."""
+    by_source: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        by_source[sample.source].append(sample)
+    return tuple(
+        TrainingData(
+            name=source,
+            licence=LICENCES.get(source, members[0].licence),
+            patients=len({sample.patient for sample in members}),
+            bscans=len(members),
+            device=DEVICES.get(source, "unknown"),
+        )
+        for source, members in sorted(by_source.items())
+    )
+
+
+def figures_of(evaluation: Evaluation) -> tuple[Figure, ...]:
+    """The figures that a reader of a report needs, with their intervals."""
+    figures = [
+        figure
+        for result in evaluation.results
+        if result.cases.unit in ("B-scan", "patient")
+        for figure in _figures(result, evaluation.part)
+    ]
+    if evaluation.scope:
+        scope = evaluation.scope
+        names = {id(scope.caught): "out-of-scope B-scans caught"}
+        figures += [
+            Figure(
+                name=names.get(id(each), each.name),
+                value=_plain(each.value),
+                low=_plain(each.low),
+                high=_plain(each.high),
+                data=f"{evaluation.part} B-scans in and out of scope",
+            )
+            for each in (scope.auroc, scope.caught, scope.sent)
+        ]
+    return tuple(figures)
+
+
+def _figures(result: Result, part: str) -> list[Figure]:
+    data = (
+        f"{'both sets' if result.subset == 'all' else result.subset}, {part}, by "
+        f"{result.cases.unit}: {len(result.cases.labels)} of {result.patients} patients"
+    )
+    diseases = [name for name in result.cases.classes if name != "NORMAL"]
+    names = [f"{kind} for {name}" for name in diseases for kind in ("sensitivity", "specificity")]
+    wanted = [*_AT_BSCAN, *names] if result.subset != "octdl" else ["accuracy", *names]
+    found = {each.name: each for each in result.estimates}
+    return [
+        Figure(
+            name=name,
+            value=_plain(found[name].value),
+            low=_plain(found[name].low),
+            high=_plain(found[name].high),
+            data=data,
+        )
+        for name in wanted
+        if name in found and not math.isnan(found[name].value)
+    ]
+
+
+def _plain(value: float) -> float:
+    return round(float(value), 4)
+
+
+def prose(card: Card, run: Run, calibration: Calibration, differences: tuple[float, float]) -> str:
+    """The card as Markdown, for people who choose or audit a model."""
+    lines = [
+        f"# {card.title} ({card.id} {card.version})",
+        "",
+        "Screening aid for retinal OCT B-scans. Research use only: not for diagnosis without a "
+        "qualified reader.",
+        "",
+        "## What it says",
+        *(f"- **{each.name}**: {each.title}" for each in card.classes),
+        "",
+        "## What it was fitted to",
+        *(
+            f"- {each.name} ({each.device}): {each.bscans} B-scans of {each.patients} patients, "
+            f"{each.licence}"
+            for each in card.training
+        ),
+        "",
+        f"Start: {run.model.start.value} weights; {run.train.epochs} epochs at "
+        f"{run.input.height} x {run.input.width}, seed {run.train.seed}. Split "
+        f"{calibration.split_sha256[:16]}, by patient. Temperature {card.temperature:.3f}, rule "
+        f"and gate fitted on {calibration.bscans} validation B-scans of {calibration.patients} "
+        "patients.",
+        "",
+        f"The graph differs from the trained network by at most {differences[0]:.1e} in "
+        f"probability and {differences[1]:.1e} of the range in its maps, on real B-scans.",
+        "",
+        "## Measured on patients it never saw",
+        "",
+        "| on | figure | value | 95 % interval, by patient |",
+        "| --- | --- | --- | --- |",
+        *(
+            f"| {each.data} | {each.name} | {each.value:.3f} | {each.low:.3f} to {each.high:.3f} |"
+            for each in card.figures
+        ),
+        "",
+        "## Limits",
+        *(f"- {each}" for each in card.limits),
+        "",
+        f"SHA-256 of model.onnx: `{card.graph_sha256}`",
+        "",
+    ]
+    return "\n".join(lines)

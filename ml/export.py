@@ -1,0 +1,205 @@
+"""Make a model package of a finished run.
+
+    python -m ml.export --run runs/NAME --package ID [--install | --out DIR] [--int8]
+
+The package is refused unless the graph and the network it came from agree on real B-scans. Its
+figures are measured on the split's test patients, through the program's own engine.
+"""
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from app.engine import Engine
+from app.errors import AppError, StorageError, UsageError
+from app.modelpack import CARD, Card, load_package
+from app.paths import resources
+from app.preprocess import prepare
+from ml.assemble import Division, divide, samples_of
+from ml.calibrate import Calibration, calibrate_run, load_calibration
+from ml.card import figures_of, make_card, prose
+from ml.checkpoint import save_tensors
+from ml.evaluate import write_evaluation
+from ml.evaluation import Evaluation, evaluate
+from ml.familiarity import load_gate
+from ml.graph import Explained, difference, export_graph
+from ml.manifest import Sample
+from ml.predict import Trained, load_trained
+from ml.quantize import quantized
+from ml.scoring import score_package
+from ml.splits import require_same_split, select
+
+TOLERANCE = 1e-4
+"""Largest difference of probabilities, and of maps as a share of their range."""
+
+_PROOF_FRAMES = 64
+_INT8_FRAMES = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """A package that was written, and what was measured of it."""
+
+    folder: Path
+    evaluation: Evaluation
+    differences: tuple[float, float]  # of probabilities, and of maps as a share of their range
+
+
+def make_package(
+    run_folder: Path, package_id: str, models: Path | None = None, *, int8: bool = False
+) -> Exported:
+    """Calibrate, export, prove, measure and install a finished run.
+
+    Args:
+        run_folder: Of `ml.teach` or `ml.distill`.
+        package_id: The package's folder name.
+        models: Where packages lie; by default where the program looks for them.
+        int8: Convolutions in 8-bit integers. The proof then compares answers, not numbers.
+
+    Raises:
+        UsageError: If the run is not finished, the graph does not agree with the network, or the
+            split has changed since the training.
+        StorageError: If the package cannot be written.
+    """
+    trained = load_trained(run_folder)
+    division = divide(trained.run)
+    require_same_split(trained.split_sha256, division.split.sha256)
+    calibration = _calibration(run_folder)
+    gate, _ = load_gate(run_folder / "gate.safetensors")
+    explained = Explained(trained.network, gate).eval()
+    spec = trained.run.input
+    graph = export_graph(explained, (len(spec.mean), spec.height, spec.width))
+    if int8:
+        graph = quantized(graph, _frames(trained, division.train, _INT8_FRAMES))
+    target = (models or resources() / "models") / package_id
+    card = make_card(
+        package_id=package_id,
+        run=trained.run,
+        calibration=calibration,
+        graph=graph,
+        training=division.train,
+    )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{package_id}-") as staging:
+        folder = Path(staging) / package_id
+        _write(folder, card, graph, trained, explained)
+        differences = _prove(folder, explained, _frames(trained, division.val, _PROOF_FRAMES),
+                             exact=not int8)  # fmt: skip
+        evaluation = _measure(folder, trained, division)
+        card = replace(card, figures=figures_of(evaluation))
+        (folder / "model.json").write_bytes(CARD.dump_json(card, indent=1) + b"\n")
+        (folder / "card.md").write_text(prose(card, trained.run, calibration, differences))
+        _install(folder, target)
+    write_evaluation(evaluation, samples_of(trained.run), run_folder / "evaluation")
+    return Exported(folder=target, evaluation=evaluation, differences=differences)
+
+
+def _calibration(run_folder: Path) -> Calibration:
+    path = run_folder / "calibration.json"
+    return load_calibration(path) if path.exists() else calibrate_run(run_folder)
+
+
+def _frames(trained: Trained, samples: Sequence[Sample], count: int) -> NDArray[np.float32]:
+    """Network inputs of real B-scans taken evenly over the list, (n, channels, height, width)."""
+    chosen = np.linspace(0, len(samples) - 1, min(count, len(samples))).astype(int)
+    spec = trained.run.input
+    return np.stack([prepare(samples[index].pixels(), spec).tensor for index in chosen])
+
+
+def _write(folder: Path, card: Card, graph: bytes, trained: Trained, explained: Explained) -> None:
+    try:
+        folder.mkdir(parents=True)
+        (folder / "model.onnx").write_bytes(graph)
+        (folder / "model.json").write_bytes(CARD.dump_json(card, indent=1) + b"\n")
+    except OSError as error:
+        raise StorageError(
+            f"The package cannot be written to {folder.parent.parent}: {error.strerror}."
+        ) from error
+    # For the reference engine, which needs the network itself.
+    save_tensors(
+        folder / "weights.safetensors",
+        explained.network.state_dict(),
+        architecture=trained.run.model.architecture,
+    )
+
+
+def _prove(
+    folder: Path, explained: Explained, frames: NDArray[np.float32], *, exact: bool
+) -> tuple[float, float]:
+    engine = Engine(load_package(folder))
+    found = [engine.infer(frames[start : start + 8]) for start in range(0, len(frames), 8)]
+    outputs = [
+        np.concatenate([getattr(each, name) for each in found]) for name in ("logits", "maps")
+    ]
+    differences = difference(explained, outputs, frames)
+    if exact and max(differences) > TOLERANCE:
+        raise UsageError(
+            f"The graph does not agree with the network: probabilities differ by "
+            f"{differences[0]:.2g}, maps by {differences[1]:.2g} of their range. No package was "
+            "written."
+        )
+    return differences
+
+
+def _measure(folder: Path, trained: Trained, division: Division) -> Evaluation:
+    """Judge the package on the test patients, in scope and out of it."""
+    samples = select(samples_of(trained.run), division.split.test)
+    package = load_package(folder)
+    predictions = score_package(package, samples, split_sha256=division.split.sha256)
+    return evaluate(predictions, card=package.card)
+
+
+def _install(folder: Path, target: Path) -> None:
+    """Put a whole package in the place of an older one."""
+    older = target.with_name(f".{target.name}-older")
+    shutil.rmtree(older, ignore_errors=True)
+    if target.exists():
+        target.rename(older)
+    folder.rename(target)
+    shutil.rmtree(older, ignore_errors=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Make a model package of a finished run.")
+    parser.add_argument("--run", type=Path, required=True, help="folder of the finished run")
+    parser.add_argument("--package", required=True, metavar="ID", help="name of the package")
+    parser.add_argument("--int8", action="store_true", help="convolutions in 8-bit integers")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--install", action="store_true", help="put it where the program looks")
+    where.add_argument("--out", type=Path, default=Path("runs/packages"), metavar="DIR")
+    options = parser.parse_args(arguments)
+    torch.set_grad_enabled(False)
+    try:
+        made = make_package(
+            options.run,
+            options.package,
+            None if options.install else options.out,
+            int8=options.int8,
+        )
+    except AppError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(described(made))
+    return 0
+
+
+def described(made: Exported) -> str:
+    """What was made, in a few lines."""
+    from ml.evaluate import in_short
+
+    return (
+        f"{made.folder}: probabilities within {made.differences[0]:.1e} of the network's, maps "
+        f"within {made.differences[1]:.1e} of their range\n{in_short(made.evaluation)}"
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,107 @@
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from app.errors import DamagedFile
+from app.modelpack import InputSpec
+from app.preprocess import prepare
+from ml.assemble import divide, labels_of
+from ml.augment import OVERSIZE, augmentation, oversized
+from ml.data import Views, draw_epoch, network_input, read_bands
+from tests.ml.training_data import tiny_run
+
+SPEC = InputSpec(height=64, width=96, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
+
+
+@pytest.mark.parametrize("recipe", sorted(OVERSIZE))
+def test_that_a_view_is_decided_by_its_seed(recipe):
+    band = np.random.default_rng(1).integers(0, 255, oversized(SPEC, recipe), dtype=np.uint8)
+    augment = augmentation(recipe, SPEC)
+
+    view = augment(band, 7)
+
+    assert view.shape == (SPEC.height, SPEC.width)
+    assert view.dtype == np.float32
+    assert view.min() >= 0
+    assert view.max() <= 1
+    assert np.array_equal(view, augment(band, 7))
+    assert recipe == "none" or not np.array_equal(view, augment(band, 8))
+
+
+def test_that_paper_views_leave_the_program_s_random_numbers_alone():
+    band = np.zeros(oversized(SPEC, "paper-teacher"), dtype=np.uint8)
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+
+    augmentation("paper-teacher", SPEC)(band, 1)
+
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_that_oct_views_never_turn_the_retina_upside_down():
+    height, width = oversized(SPEC, "oct")
+    band = np.zeros((height, width), dtype=np.uint8)
+    band[: height // 2] = 255
+    augment = augmentation("oct", SPEC)
+
+    views = [augment(band, seed) for seed in range(200)]
+
+    assert all(view[:20].mean() > view[-20:].mean() for view in views)
+
+
+def test_that_balance_draws_rare_classes_more_often(phantoms):
+    labels = [0] * 60 + [1] * 6 + [2] * 34
+
+    for balance, expected in (("none", [60, 6, 34]), ("equal", [33, 33, 33])):
+        run = tiny_run(phantoms, data={"balance": balance})
+        drawn = Counter(labels[sample] for sample, _ in draw_epoch(labels, run, 0))
+        assert [drawn[label] for label in range(3)] == expected
+
+
+def test_that_epochs_differ_and_can_be_drawn_again(phantoms):
+    run = tiny_run(phantoms)
+    labels = [0, 1, 2, 3] * 10
+
+    assert draw_epoch(labels, run, 1) == draw_epoch(labels, run, 1)
+    assert draw_epoch(labels, run, 1) != draw_epoch(labels, run, 2)
+    assert not set(draw_epoch(labels, run, 1)) & set(draw_epoch(labels, run, 2))
+
+
+def test_that_replayed_views_come_round(phantoms):
+    run = tiny_run(phantoms, augment={"views": 3})
+    labels = [0, 1, 2, 3] * 3
+
+    assert set(draw_epoch(labels, run, 0)) == set(draw_epoch(labels, run, 3))
+    assert {view for epoch in range(9) for _, view in draw_epoch(labels, run, epoch)} == {0, 1, 2}
+
+
+def test_that_training_and_clinic_see_the_same(phantoms):
+    sample = divide(tiny_run(phantoms)).val[0]
+
+    band = torch.from_numpy(read_bands([sample], SPEC)).float()[:, None] / 255
+    trained_on = network_input(band, SPEC)[0].numpy()
+
+    # Bands are kept in 8 bit.
+    assert np.abs(trained_on - prepare(sample.pixels(), SPEC).tensor).max() < 0.51 / 255 / 0.2
+
+
+def test_that_views_keep_their_labels(phantoms):
+    run = tiny_run(phantoms)
+    division = divide(run)
+    labels = labels_of(division.train, run.data.classes)
+    views = Views(division.train, labels, run, run.input)
+
+    assert [views[sample, 0][1] for sample in range(len(views))] == labels
+
+
+def test_that_an_unreadable_image_stops_the_run(phantoms, tmp_path):
+    sample = divide(tiny_run(phantoms)).val[0]
+    damaged = tmp_path / "cut.png"
+    damaged.write_bytes(sample.image.read_bytes()[:200])
+
+    with pytest.raises(DamagedFile, match=r"cut\.png"):
+        read_bands([replace(sample, image=damaged)], SPEC)

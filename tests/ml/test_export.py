@@ -1,0 +1,136 @@
+"""From phantoms to an installed package in one command, and what must not be exported."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from app.analysis import analyse
+from app.engine import Engine
+from app.errors import UsageError
+from app.modelpack import load_package
+from app.reading import open_studies
+from ml.export import make_package
+from ml.graph import Explained, export_graph
+from ml.models import build
+from tests.ml.training_data import tiny_settings, write_toml
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def pipeline(phantoms, tmp_path_factory):
+    """A folder in which teacher, student and package were made by one command, cut in two."""
+    folder = tmp_path_factory.mktemp("pipeline")
+    teacher = write_toml(
+        folder / "teacher.toml", tiny_settings(phantoms, train={"epochs": 8, "lr": 3e-3})
+    )
+    student = write_toml(
+        folder / "student.toml",
+        tiny_settings(
+            phantoms,
+            augment={"views": 2},
+            train={"epochs": 8, "lr": 3e-3},
+            distill={"teachers": (str(teacher),), "replay": True},
+        ),
+    )
+    command = [
+        sys.executable, "-m", "ml.distill", "--config", str(student), "--resume",
+        "--out", "runs/student",
+    ]  # fmt: skip
+    environment = {"PYTHONPATH": str(CHECKOUT), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"}
+    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def package(pipeline):
+    return make_package(pipeline / "runs" / "student", "smoke", pipeline / "models").folder
+
+
+def test_that_the_missing_teacher_was_trained_first_on_the_same_split(pipeline):
+    splits = [
+        json.loads((pipeline / "runs" / name / "split.json").read_text())["sha256"]
+        for name in ("teacher", "student")
+    ]
+
+    assert splits[0] == splits[1]
+
+
+def test_that_the_package_loads_and_carries_its_card(package):
+    card = load_package(package).card
+
+    assert card.trained
+    assert card.names == ("NORMAL", "DRUSEN", "CNV", "DME")
+    assert {"accuracy", "sensitivity for CNV"} <= {figure.name for figure in card.figures}
+    assert all(figure.low <= figure.value <= figure.high for figure in card.figures)
+    assert card.graph_sha256 in (package / "card.md").read_text()
+
+
+def test_that_the_program_runs_the_package_on_a_study(package, phantoms):
+    images = sorted((phantoms.parent / "CNV").glob("*.png"))[:2]
+    study = open_studies(images).studies[0]
+
+    result = analyse(study, load_package(package))
+
+    bscans = result.eyes[0].volumes[0].bscans
+    assert len(bscans) == 2
+    assert all(each.maps is None or each.maps.shape[0] == 4 for each in bscans)
+
+
+def test_that_an_interrupted_replacement_leaves_no_rest(package):
+    assert {path.name for path in package.parent.iterdir()} == {"smoke"}
+    assert {path.name for path in package.iterdir()} == {
+        "card.md", "model.json", "model.onnx", "weights.safetensors",
+    }  # fmt: skip
+
+
+def test_that_the_graph_is_the_network_for_any_number_of_frames(tmp_path):
+    import onnxruntime
+
+    torch.manual_seed(0)
+    network = build("test_efficientnet", 4).eval()
+
+    class Energy(nn.Module):
+        def forward(self, features: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+            return -torch.logsumexp(logits, 1)
+
+    explained = Explained(network, Energy()).eval()
+    session = onnxruntime.InferenceSession(export_graph(explained, (3, 64, 96)))
+
+    for count in (1, 2, 5):
+        frames = np.random.default_rng(count).random((count, 3, 64, 96), dtype=np.float32)
+        with torch.inference_mode():
+            expected = [each.numpy() for each in explained(torch.from_numpy(frames))]
+        for own, other in zip(expected, session.run(None, {"frames": frames}), strict=True):
+            assert np.abs(own - other).max() <= 1e-4 * max(np.abs(own).max(), 1)
+
+
+def test_that_a_network_without_a_linear_head_is_refused():
+    network = build("test_efficientnet", 4)
+    network.reset_classifier(0)
+
+    with pytest.raises(UsageError, match="one linear layer"):
+        Explained(network, nn.Identity())
+
+
+def test_that_an_unfinished_run_is_not_exported(tmp_path):
+    with pytest.raises(UsageError, match="no finished run"):
+        make_package(tmp_path, "none", tmp_path / "models")
+
+
+def test_that_int8_answers_much_like_the_network(pipeline, package):
+    folder = make_package(
+        pipeline / "runs" / "student", "smoke-int8", pipeline / "models", int8=True
+    ).folder
+
+    small, whole = (folder / "model.onnx").stat().st_size, (package / "model.onnx").stat().st_size
+    frames = np.random.default_rng(0).random((8, 3, 64, 96), dtype=np.float32)
+    answers = [Engine(load_package(each)).infer(frames).probabilities for each in (folder, package)]
+    assert small < 0.6 * whole
+    assert np.abs(answers[0] - answers[1]).max() < 0.25

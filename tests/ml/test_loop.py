@@ -1,0 +1,226 @@
+"""Training as the laboratory starts it, on phantoms and a network of 0.4 M parameters."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from app.errors import UsageError
+from ml.assemble import divide, trainer
+from ml.config import Distill, check_run, load_run
+from ml.distill import Distillation, distil
+from ml.loop import Trainer
+from ml.optimize import optimizer_for, rate_factor, set_rates
+from ml.predict import load_trained
+from ml.teach import supervised, teach
+from tests.ml.training_data import tiny_run, tiny_settings, write_toml
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+def command(config: Path, out: Path, *more: str) -> list[str]:
+    return [
+        sys.executable, "-m", "ml.teach", "--config", str(config), "--out", str(out), *more
+    ]  # fmt: skip
+
+
+def quick() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(scope="module")
+def settings(phantoms):
+    return tiny_settings(
+        phantoms,
+        train={"epochs": 6, "ema": 0.9, "swa_start": 3, "accumulate": 2, "clip": 1.0},
+    )
+
+
+def test_that_a_killed_run_resumes_to_the_numbers_of_an_unbroken_one(settings, tmp_path):
+    config = write_toml(tmp_path / "tiny.toml", settings)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    subprocess.run(command(config, whole), check=True, capture_output=True, env=quick())
+    process = subprocess.Popen(
+        command(config, broken), env=quick(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while not any(broken.glob("checkpoint-0002-0000*")):
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+    subprocess.run(
+        command(config, broken, "--resume"), check=True, capture_output=True, env=quick()
+    )
+
+    expected, resumed = (load_file(run / "model.safetensors") for run in (whole, broken))
+    assert all(torch.equal(expected[name], resumed[name]) for name in expected)
+    assert (whole / "log.csv").read_text() == (broken / "log.csv").read_text()
+    assert (whole / "result.json").read_text() == (broken / "result.json").read_text()
+
+
+def test_that_another_configuration_does_not_resume(settings, tmp_path):
+    run = check_run({**settings, "train": {**settings["train"], "epochs": 1}}, "run")
+    teach(run, tmp_path / "run")
+    other = check_run({**settings, "train": {**settings["train"], "epochs": 1, "lr": 0.5}}, "run")
+
+    with pytest.raises(UsageError, match="another configuration"):
+        teach(other, tmp_path / "run", resume=True)
+    with pytest.raises(UsageError, match="already holds a run"):
+        teach(run, tmp_path / "run")
+
+
+def test_that_averaged_weights_are_judged_and_the_better_ones_kept(settings, tmp_path):
+    teach(check_run(settings, "run"), tmp_path / "run")
+
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    losses = {name: scores["loss"] for name, scores in result["validation"].items()}
+    assert set(losses) == {"best epoch", "swa"}
+    assert result["kept"] == min(losses, key=losses.get)
+
+
+def trained_teacher(phantoms, folder):
+    run = tiny_run(phantoms, train={"epochs": 1})
+    teach(run, folder)
+    return load_trained(folder)
+
+
+def test_that_replayed_teachers_give_the_same_loss(phantoms, tmp_path):
+    teacher = trained_teacher(phantoms, tmp_path / "teacher")
+    run = tiny_run(phantoms, augment={"views": 2}, train={"epochs": 4})
+    division = divide(run)
+    losses = []
+    for replay in (False, True):
+        task = Distillation(
+            Distill(teachers=(), replay=replay), [teacher], len(division.train), run.augment.views
+        )
+        made = trainer(run, task, division, tmp_path / f"replay-{replay}")
+        made.fit()
+        losses.append((tmp_path / f"replay-{replay}" / "log.csv").read_text().splitlines()[1:])
+
+    asked, replayed = ([float(line.split(",")[2]) for line in each] for each in losses)
+    assert replayed == pytest.approx(asked, abs=1e-6)
+
+
+def test_that_a_teacher_of_another_split_is_refused(phantoms, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = tiny_settings(phantoms, train={"epochs": 1})
+    config = write_toml(tmp_path / "teacher.toml", settings)
+    teach(load_run(config), tmp_path / "runs" / "teacher")
+    (tmp_path / "runs" / "teacher" / "split.json").write_text('{"sha256": "0"}')
+    run = tiny_run(phantoms, distill={"teachers": (str(config),)})
+
+    with pytest.raises(UsageError, match="split"):
+        distil(run, tmp_path / "student")
+
+
+def test_that_a_run_without_teachers_is_not_distilled(phantoms, tmp_path):
+    with pytest.raises(UsageError, match="teachers"):
+        distil(tiny_run(phantoms), tmp_path)
+
+
+def test_that_weights_of_another_architecture_are_refused(phantoms, tmp_path):
+    trained_teacher(phantoms, tmp_path)
+    configuration = (tmp_path / "run.json").read_text()
+    (tmp_path / "run.json").write_text(configuration.replace("test_efficientnet", "test_resnet"))
+
+    with pytest.raises(UsageError, match="not of “test_resnet”"):
+        load_trained(tmp_path)
+
+
+def test_that_a_full_disk_is_one_sentence(settings, tmp_path):
+    """A limit on the size of files stands for the full disk."""
+    config = write_toml(tmp_path / "tiny.toml", settings)
+    limited = f"ulimit -f 600; exec {' '.join(command(config, tmp_path / 'out'))}"
+
+    ended = subprocess.run(
+        ["bash", "-c", limited], capture_output=True, text=True, env=quick(), check=False
+    )
+
+    assert ended.returncode == 1
+    assert "cannot be written" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not list((tmp_path / "out").rglob(".*"))
+
+
+def test_that_the_schedule_is_the_paper_s():
+    run = load_run(CHECKOUT / "ml" / "configs" / "paper-neh-teacher.toml")
+
+    factors = [rate_factor(run.train, epoch) for epoch in (0, 4, 9, 10, 80, 149.5)]
+
+    assert factors[:4] == pytest.approx([0.1, 0.5, 1.0, 1.0])
+    assert factors[4] == pytest.approx(0.001 + 0.999 * 0.5, abs=1e-6)
+    assert factors[5] == pytest.approx(0.001, abs=2e-4)
+
+
+def test_that_swa_never_raises_a_rate():
+    run = load_run(CHECKOUT / "ml" / "configs" / "paper-neh-teacher.toml")
+    network = torch.nn.Sequential()
+    network.head = torch.nn.Linear(4, 2)
+    network.body = torch.nn.Linear(4, 4)
+    optimizer = optimizer_for(network, run.train)
+    rates = []
+    for epoch in range(90, 150):
+        set_rates(optimizer, run.train, epoch)
+        rates.append([group["lr"] for group in optimizer.param_groups])
+
+    for before, after in itertools.pairwise(rates):
+        assert all(later <= earlier for earlier, later in zip(before, after, strict=True))
+
+
+def test_that_two_processes_take_the_gradients_of_one(phantoms, tmp_path):
+    """Without BatchNorm, whose statistics are each process's own, the numbers are the same."""
+    settings = tiny_settings(
+        phantoms,
+        model={"architecture": "test_vit", "dropout": 0.0},
+        input={"height": 160, "width": 160},
+        train={"epochs": 1, "batch": 4},
+        data={"limit": 12},
+    )
+    config = write_toml(tmp_path / "tiny.toml", settings)
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    subprocess.run(command(config, alone), check=True, capture_output=True, env=quick())
+    torchrun = [
+        sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
+        "--master-port", "29517",
+    ]  # fmt: skip
+
+    subprocess.run(
+        [*torchrun, *command(config, together)[1:]], check=True, capture_output=True, env=quick()
+    )
+
+    expected, got = (load_file(run / "model.safetensors") for run in (alone, together))
+    for name, tensor in expected.items():
+        assert torch.allclose(tensor, got[name], atol=2e-5), name
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["paper-neh-teacher", "paper-neh"])
+def test_that_the_paper_s_networks_take_a_true_step(name, phantoms, tmp_path):
+    paper = load_run(CHECKOUT / "ml" / "configs" / f"{name}.toml", ["model.start=noise"])
+    # One step of two frames; everything else is the paper's.
+    run = replace(
+        paper,
+        data=replace(paper.data, manifest=phantoms, split=None, limit=4),
+        train=replace(
+            paper.train, epochs=1, batch=2, accumulate=1, workers=0, frozen_epochs=0, swa_start=-1
+        ),
+    )
+    division = divide(run)
+    made: Trainer = trainer(run, supervised(run, division), division, tmp_path)
+    before = [parameter.detach().clone() for parameter in made.network.parameters()]
+
+    made.fit()
+
+    assert sum(
+        not torch.equal(a, b) for a, b in zip(before, made.network.parameters(), strict=True)
+    ) > 0.9 * len(before)

@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from ml.config import Distill, Loss
+from ml.losses import class_weights, classification_loss, distillation_loss, softened
+
+LOGITS = torch.tensor([[2.0, 0.5, -1.0], [0.1, 0.2, 0.3], [-1.0, 3.0, 0.0]])
+LABELS = torch.tensor([0, 2, 1])
+
+
+def test_that_balanced_weights_are_those_of_scikit_learn():
+    from sklearn.utils.class_weight import compute_class_weight
+
+    labels = [0, 0, 0, 1, 2, 2]
+    expected = compute_class_weight("balanced", classes=np.arange(3), y=labels)
+
+    assert class_weights(labels, 3).tolist() == pytest.approx(expected.tolist())
+
+
+def test_that_focal_loss_takes_p_from_the_softmax_before_weighting():
+    weights = torch.tensor([0.5, 1.0, 4.0])
+    p = torch.softmax(LOGITS, 1)[range(3), LABELS]
+    expected = (weights[LABELS] * (1 - p) ** 2 * -p.log()).mean()
+
+    loss = classification_loss(LOGITS, LABELS, Loss(kind="focal", gamma=2.0), weights)
+
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_that_focal_loss_without_gamma_is_cross_entropy():
+    focal = classification_loss(LOGITS, LABELS, Loss(kind="focal", gamma=0.0), None)
+
+    assert focal.item() == pytest.approx(functional.cross_entropy(LOGITS, LABELS).item(), rel=1e-6)
+
+
+def test_that_distillation_weighs_the_soft_part_by_the_squared_temperature():
+    teacher = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 2.0], [0.0, 1.0, 0.5]])
+    p, q = torch.softmax(teacher / 4, 1), torch.softmax(LOGITS / 4, 1)
+    soft = 16 * (p * (p.log() - q.log())).sum(1).mean()
+    hard = functional.cross_entropy(LOGITS, LABELS)
+
+    total, *parts = distillation_loss(
+        LOGITS, softened([teacher], 4.0), LABELS, Distill(teachers=())
+    )
+
+    assert total.item() == pytest.approx((0.7 * soft + 0.3 * hard).item(), rel=1e-5)
+    assert [part.item() for part in parts] == pytest.approx([soft.item(), hard.item()], rel=1e-5)
+
+
+def test_that_several_teachers_speak_with_their_mean_probability():
+    one, other = torch.randn(2, 5, 4)
+    mean = (torch.softmax(one / 4, 1) + torch.softmax(other / 4, 1)) / 2
+
+    assert torch.allclose(softened([one, other], 4.0).exp(), mean, atol=1e-6)
+
+
+def test_that_a_student_who_says_what_the_teacher_says_has_no_soft_loss():
+    soft = distillation_loss(LOGITS, softened([LOGITS], 4.0), LABELS, Distill(teachers=()))[1]
+
+    assert soft.item() == pytest.approx(0, abs=1e-5)

@@ -1,0 +1,73 @@
+import pytest
+import timm
+import torch
+
+from app.errors import UsageError
+from ml.models import Start, build, count_parameters, load_lite, penultimate
+
+
+def test_that_the_paper_s_networks_have_the_paper_s_sizes():
+    with torch.device("meta"):
+        teacher = timm.create_model("convnextv2_large", num_classes=3)
+    student = build("efficientnet_b2", 3)
+
+    assert count_parameters(teacher) / 1e6 == pytest.approx(196.4, abs=0.05)
+    assert count_parameters(student) / 1e6 == pytest.approx(7.7, abs=0.05)
+
+
+def test_that_the_imagenet_weights_fit_their_own_network_exactly():
+    network = build("tf_efficientnet_lite2", 4)
+
+    left = load_lite(network, "tf_efficientnet_lite2")
+
+    assert left == ["classifier.bias", "classifier.weight"]
+
+
+def test_that_b2_starts_with_nearly_all_convolutions_and_passes_the_signal():
+    network = build("efficientnet_b2", 4)
+
+    left = load_lite(network, "efficientnet_b2")
+
+    convolutions = [n for n in network.state_dict() if "conv" in n and "se." not in n]
+    assert len([n for n in convolutions if n in left]) <= 0.08 * len(convolutions)
+    state = network.state_dict()
+    assert torch.sigmoid(state["blocks.1.0.se.conv_expand.bias"]).min() > 0.98
+    assert not state["blocks.6.1.bn3.weight"].any()
+
+
+def test_that_a_pretrained_start_says_all_classes_are_alike():
+    network = build("efficientnet_b2", 4, start=Start.LITE).train()
+
+    with torch.inference_mode():
+        probabilities = torch.softmax(network(torch.rand(8, 3, 64, 96)), 1)
+
+    assert (probabilities - 0.25).abs().max() < 0.2
+
+
+def test_that_weights_that_do_not_fit_are_refused():
+    with pytest.raises(UsageError, match="fit only"):
+        load_lite(build("test_efficientnet", 4), "test_efficientnet")
+
+
+def test_that_an_unknown_architecture_is_refused():
+    with pytest.raises(UsageError, match="knows no architecture"):
+        build("efficientnet_b99", 4)
+
+
+def test_that_without_a_hub_the_error_says_what_to_place_where(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+
+    with pytest.raises(UsageError, match="HF_HOME"):
+        build("test_efficientnet", 4, start=Start.HUB)
+
+
+def test_that_pooled_features_and_logits_are_the_network_s_own():
+    network = build("test_efficientnet", 4).eval()
+    frames = torch.rand(2, 3, 64, 96)
+
+    with torch.inference_mode():
+        maps, pooled, logits = penultimate(network, frames)
+
+        assert torch.allclose(logits, network(frames), atol=1e-6)
+    assert torch.allclose(maps.mean((2, 3)), pooled, atol=1e-6)
