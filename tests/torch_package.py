@@ -33,7 +33,8 @@ class MeanFeature(nn.Module):
 def network_of_its_like(classes: int, channels: int, *, seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
     network = build(ARCHITECTURE, classes, start=Start.LITE, channels=channels)
-    nn.init.normal_(network.get_classifier().weight, std=0.02)
+    # Untrained features are large; this makes the logits as large as a trained network's.
+    nn.init.normal_(network.get_classifier().weight, std=0.004)
     return network.eval()
 
 
@@ -73,9 +74,7 @@ def varied_frames(count: int, channels: int, height: int, width: int) -> NDArray
         if seed % 3 == 1:
             coarse = rng.normal(0, 1, (1, 1 + seed % 7, 1 + seed % 5))
             repeat = -(-height // coarse.shape[1]), -(-width // coarse.shape[2])
-            frame = np.broadcast_to(
-                np.kron(coarse[0], np.ones(repeat))[:height, :width], frame.shape
-            )
+            frame = frame + 0.5 * np.kron(coarse[0], np.ones(repeat))[:height, :width]
         elif seed % 3 == 2:
             frame = frame[:, ::-1] * rng.uniform(0.3, 2)
         # Of one spread: what lies far outside the statistics would test the arithmetic's limits.
