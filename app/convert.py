@@ -113,9 +113,10 @@ def _general(volume: Volume, study: Study, sop_class: str, instance: str) -> Dat
         study.uid if UID(study.uid).is_valid else _derived("study", study.uid)
     )
     dataset.StudyDate = f"{visited:%Y%m%d}" if visited else ""
-    dataset.StudyTime = ""
+    # Directories of media cannot be made without the next two.
+    dataset.StudyTime = f"{acquired:%H%M%S}" if acquired else ""
     dataset.ReferringPhysicianName = ""
-    dataset.StudyID = ""
+    dataset.StudyID = "1"
     dataset.AccessionNumber = ""
     if study.description:
         dataset.StudyDescription = study.description[:64]

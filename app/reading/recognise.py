@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import PurePath
 
-HEAD = 512  # bytes that suffice
+HEAD = 1024  # bytes that suffice
 
 
 class Family(Enum):
     DICOM = auto()
     PICTURE = auto()
+    VOL = auto()
+    HEYEX_XML = auto()
+    CIRRUS_IMG = auto()
+    ARCHIVE = auto()
     OTHER = auto()
 
 
@@ -18,7 +22,7 @@ class Family(Enum):
 class Recognised:
     family: Family
     reason: str = ""  # for OTHER: a sentence
-    failed: bool = False  # for OTHER: the name promises what the contents are not
+    failed: bool = False  # for OTHER: it is OCT, or its name says so
 
 
 _SIGNATURES = (
@@ -29,15 +33,33 @@ _SIGNATURES = (
     (b"II+\0", Family.PICTURE),
     (b"MM\0+", Family.PICTURE),
     (b"BM", Family.PICTURE),
+    (b"HSF-OCT-", Family.VOL),
+    (b"ep-v", Family.VOL),  # as eyepy writes it
+    (b"PK\x03\x04", Family.ARCHIVE),
+    (b"PK\x05\x06", Family.ARCHIVE),
 )
 _DOCUMENTS = (
     (b"%PDF", "It is a PDF document, not OCT."),
-    (b"PK\x03\x04", "It is an archive, not OCT."),
     (b"\xd0\xcf\x11\xe0", "It is an office document, not OCT."),
+    (b"\0\0\0\x18ftyp", "It is a film, not OCT. Export the B-scans as DICOM or pictures."),
 )
+_UNREAD = "which is not read here. Export the study as DICOM from the device's program."
+_VENDORS = (
+    (b"CMDb", f"It is a Heidelberg E2E file, {_UNREAD}"),
+    (b"MDbMDir", f"It is a Heidelberg E2E file, {_UNREAD}"),
+    (b"FOCT", f"It is a Topcon FDA or FDS file, {_UNREAD}"),
+)
+_VENDOR_NAMES = {
+    ".e2e": f"It is a Heidelberg E2E file, {_UNREAD}",
+    ".fda": f"It is a Topcon FDA file, {_UNREAD}",
+    ".fds": f"It is a Topcon FDS file, {_UNREAD}",
+    ".oct": f"It is an Optovue or Bioptigen OCT file, {_UNREAD}",
+}
 _PROMISES = {
     **dict.fromkeys((".dcm", ".dicom"), "DICOM"),
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"), "a picture"),
+    ".vol": "a Heidelberg VOL file",
+    ".zip": "an archive",
 }
 
 
@@ -48,16 +70,32 @@ def recognise(head: bytes, name: str) -> Recognised:
     for signature, family in _SIGNATURES:
         if head.startswith(signature):
             return Recognised(family)
+    if b"<HEDX" in head:
+        return Recognised(Family.HEYEX_XML)
+    suffix = PurePath(name).suffix.lower()
+    if suffix == ".img" and head:
+        return Recognised(Family.CIRRUS_IMG)
+    return _other(head, suffix)
+
+
+def _other(head: bytes, suffix: str) -> Recognised:
+    for signature, reason in _VENDORS:
+        if head.startswith(signature):
+            return Recognised(Family.OTHER, reason, failed=True)
     for signature, reason in _DOCUMENTS:
         if head.startswith(signature):
             return Recognised(Family.OTHER, reason)
-    promise = _PROMISES.get(PurePath(name).suffix.lower())
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        reason = "It is a film, not OCT. Export the B-scans as DICOM or pictures."
+        return Recognised(Family.OTHER, reason)
     if not head:
-        return Recognised(Family.OTHER, "The file is empty.", failed=promise is not None)
-    if promise:
-        return Recognised(
-            Family.OTHER, f"Its name says that it is {promise}, but its contents are not.", True
-        )
+        failed = suffix in _PROMISES or suffix in _VENDOR_NAMES
+        return Recognised(Family.OTHER, "The file is empty.", failed=failed)
+    if suffix in _VENDOR_NAMES:
+        return Recognised(Family.OTHER, _VENDOR_NAMES[suffix], failed=True)
+    if suffix in _PROMISES:
+        reason = f"Its name says that it is {_PROMISES[suffix]}, but its contents are not."
+        return Recognised(Family.OTHER, reason, failed=True)
     return Recognised(Family.OTHER, "It is no format of OCT or of pictures that is read here.")
 
 

@@ -9,6 +9,7 @@ from pydicom.dataset import Dataset
 from app.errors import DamagedFile
 from app.reading.dicom import classes
 from app.reading.dicom.classes import Kind
+from app.reading.dicom.directory import FileId, file_ids
 from app.reading.dicom.form import PixelForm, form_of
 from app.reading.dicom.frames import FrameFacts, eye_of, frame_facts
 from app.reading.dicom.header import PARSE_ERRORS, Header, read_header
@@ -57,7 +58,7 @@ class NotOct:
 
     entry: Entry
     reason: str
-    patient_id: str = ""
+    listed: tuple[FileId, ...] = ()  # the files of a DICOMDIR
 
 
 def read_instance(entry: Entry) -> Instance | NotOct:
@@ -87,7 +88,11 @@ def _instance(header: Header) -> Instance | NotOct:
     kind = classes.kind_of(sop_class, modality, words, pixels=header.pixels is not None)
     if kind is Kind.OTHER:
         title = classes.title_of(sop_class, modality)
-        return NotOct(entry=header.entry, reason=f"It is {title}, not a B-scan.")
+        return NotOct(
+            entry=header.entry,
+            reason=f"It is {title}, not a B-scan.",
+            listed=file_ids(dataset) if sop_class == classes.DIRECTORY else (),
+        )
 
     frames = _number_of_frames(dataset)
     form = form_of(header, frames)
