@@ -58,18 +58,18 @@ class Views(Dataset[tuple[NDArray[np.float32], int, int, int]]):
         """Read all bands of `samples`; views have the size of `spec`."""
         height, width = oversized(spec, run.augment.recipe)
         self._bands = read_bands(samples, replace(spec, height=height, width=width))
-        self._labels = list(labels)
+        self.labels = list(labels)
         self._keys = [int(sample.sha256[:12], 16) for sample in samples]
         self._seed = run.train.seed
         self._augment: Augmentation = augmentation(run.augment.recipe, spec, run.augment.strength)
 
     def __len__(self) -> int:
-        return len(self._labels)
+        return len(self.labels)
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[NDArray[np.float32], int, int, int]:
         sample, view = key
         words = np.random.SeedSequence([self._seed, self._keys[sample], view]).generate_state(1)
-        return self._augment(self._bands[sample], int(words[0])), self._labels[sample], sample, view
+        return self._augment(self._bands[sample], int(words[0])), self.labels[sample], sample, view
 
 
 def draw_epoch(labels: Sequence[int], run: Run, epoch: int) -> list[tuple[int, int]]:

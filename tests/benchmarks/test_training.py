@@ -1,0 +1,114 @@
+"""How quick training is, as ratios of one run on one machine."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from ml.assemble import divide, labels_of
+from ml.config import Distill, load_run
+from ml.data import Batch, Views, batches, draw_epoch, network_input
+from ml.depthwise import use_fast_depthwise
+from ml.distill import Distillation
+from ml.models import build
+from ml.optimize import autocast
+from ml.phantom.dataset import write_dataset
+from ml.predict import Trained
+
+CONFIGS = Path(__file__).parents[2] / "ml" / "configs"
+BATCH = 8
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    """The shipped student's run, on phantoms."""
+    manifest = write_dataset(tmp_path_factory.mktemp("phantoms"), patients=10, frames=4)
+    run = load_run(CONFIGS / "desk.toml")
+    return replace(
+        run,
+        data=replace(run.data, manifest=manifest, balance="none"),
+        train=replace(run.train, batch=BATCH),
+    )
+
+
+def student_of(run):
+    network = build(run.model.architecture, len(run.data.classes), dropout=run.model.dropout)
+    use_fast_depthwise(network)
+    return network.to(memory_format=torch.channels_last).train()
+
+
+def step(network, run, batch: Batch, task: Distillation | None = None) -> float:
+    with autocast(run.train, torch.device("cpu")):
+        logits = network(network_input(batch.frames, run.input)).float()
+    loss = (
+        task.loss(logits, batch)[0]
+        if task
+        else torch.nn.functional.cross_entropy(logits, batch.labels)
+    )
+    loss.backward()
+    network.zero_grad()
+    return loss.item()
+
+
+def views_of(run) -> Views:
+    division = divide(run)
+    return Views(division.train, labels_of(division.train, run.data.classes), run, run.input)
+
+
+@pytest.mark.benchmark
+def test_that_reading_the_teacher_back_is_five_times_as_quick(desk, tmp_path):
+    """The paper's teacher; an epoch with its logits read back against asking it each time."""
+    paper = load_run(CONFIGS / "paper-neh-teacher.toml")
+    network = build(paper.model.architecture.split(".")[0], 4).eval()
+    teacher = Trained(network=network, run=desk, folder=tmp_path, split_sha256="")
+    teacher = replace(teacher, run=replace(desk, input=paper.input))
+    views = views_of(desk)
+    pairs = draw_epoch(views.labels, desk, 0)[: 2 * BATCH]
+    given = list(batches(views, [pairs[:BATCH], pairs[BATCH:]], 0))
+    rates, losses = {}, {}
+    for replay in (False, True):
+        distill = Distill(teachers=(), replay=replay)
+        task = Distillation(distill, [teacher], len(views), desk.augment.views)
+        if replay:
+            for batch in given:
+                task.targets(batch)  # the first epoch
+        torch.manual_seed(0)
+        student = student_of(desk)
+        step(student, desk, given[0])
+        torch.manual_seed(1)
+        begun = time.perf_counter()
+        losses[replay] = [step(student, desk, batch, task) for batch in given]
+        rates[replay] = 2 * BATCH / (time.perf_counter() - begun)
+
+    ratio = rates[True] / rates[False]
+    print(
+        f"\ndistillation: {rates[True]:.2f} images/s with the teacher read back, "
+        f"{rates[False]:.2f} with it asked: {ratio:.1f} times"
+    )
+    assert losses[True] == pytest.approx(losses[False], abs=1e-6)
+
+
+@pytest.mark.benchmark
+def test_that_the_input_pipeline_does_not_starve_the_network(desk):
+    views = views_of(desk)
+    groups = [
+        draw_epoch(views.labels, desk, epoch)[start : start + BATCH]
+        for epoch in range(2)
+        for start in range(0, 12 * BATCH, BATCH)
+    ]
+    groups = [group for group in groups if len(group) == BATCH][:12]
+    network = student_of(desk)
+    ready = next(iter(batches(views, groups[:1], 0)))
+    step(network, desk, ready)
+    begun = time.perf_counter()
+    for _ in groups:
+        step(network, desk, ready)
+    alone = time.perf_counter() - begun
+    begun = time.perf_counter()
+    for batch in batches(views, groups, desk.train.workers):
+        step(network, desk, batch)
+    fed = time.perf_counter() - begun
+
+    print(f"\ninput pipeline: {alone / fed:.3f} of the network-only throughput")
