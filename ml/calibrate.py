@@ -211,7 +211,8 @@ def in_short(calibration: Calibration) -> str:
     ]
     gates = calibration.measured["gate"].get("kinds", {})
     lines += [
-        f"gate {kind}: diseases AUROC {each['diseases_auroc']:.3f}, caught "
+        f"gate {kind}: diseases AUROC {each['diseases_auroc']:.3f} "
+        f"({each['same_device_auroc']:.3f} within their data sets), caught "
         f"{each['diseases_caught']:.0%}; strange pictures AUROC {each['strangers_auroc']:.3f}, "
         f"caught {each['strangers_caught']:.0%}"
         + (" (kept)" if kind == calibration.measured["gate"].get("kept") else "")

@@ -49,6 +49,8 @@ class Scope:
     caught: Estimate  # share of out-of-scope B-scans beyond the threshold
     sent: Estimate  # share of in-scope B-scans beyond it
     by_finding: dict[str, tuple[int, int]]  # caught, of how many
+    by_source: dict[str, tuple[int, int]]  # in scope and sent, of how many
+    same_device: Estimate | None  # AUROC against in-scope B-scans of the same data sets alone
     threshold: float
 
 
@@ -176,6 +178,7 @@ def _scope(predictions: Predictions, card: Card | None, replicates: int) -> Scop
         outside[judged],
         chosen.patients,
         chosen.findings,
+        chosen.sources,
         threshold=card.unfamiliarity_threshold,
         replicates=replicates,
     )
@@ -186,12 +189,59 @@ def scope_of(
     outside: NDArray[np.bool_],
     patients: NDArray[np.str_],
     findings: NDArray[np.str_],
+    sources: NDArray[np.str_],
     *,
     threshold: float,
     replicates: int = REPLICATES,
 ) -> Scope:
-    """Judge unfamiliarity scores (n,): out-of-scope B-scans should lie beyond the threshold."""
+    """Judge unfamiliarity scores (n,): out-of-scope B-scans should lie beyond the threshold.
+
+    Where all that is out of scope comes from one device, a score that tells devices apart looks
+    good; the area against the same data sets alone says how much of it is disease.
+    """
     beyond = scores > threshold
+    found = _judge_scores(scores, beyond, outside, patients, replicates)
+    alike = np.isin(sources, np.unique(sources[outside]))
+    within = (
+        None
+        if alike.all()
+        else _judge_scores(
+            scores[alike], beyond[alike], outside[alike], patients[alike], replicates
+        )["AUROC for out of scope"]
+    )
+    spared = found["specificity for out of scope"]
+    sent = Estimate(
+        name="in-scope B-scans sent to a reader",
+        value=1 - spared.value,
+        low=1 - spared.high,
+        high=1 - spared.low,
+    )
+    return Scope(
+        auroc=found["AUROC for out of scope"],
+        caught=found["sensitivity for out of scope"],
+        sent=sent,
+        by_finding=_tally(beyond[outside], findings[outside]),
+        by_source=_tally(beyond[~outside], sources[~outside]),
+        same_device=within,
+        threshold=threshold,
+    )
+
+
+def _tally(beyond: NDArray[np.bool_], kinds: NDArray[np.str_]) -> dict[str, tuple[int, int]]:
+    """For each kind, how many lie beyond the threshold, of how many."""
+    return {
+        kind: (int(beyond[kinds == kind].sum()), int((kinds == kind).sum()))
+        for kind in np.unique(kinds).tolist()
+    }
+
+
+def _judge_scores(
+    scores: NDArray[np.float64],
+    beyond: NDArray[np.bool_],
+    outside: NDArray[np.bool_],
+    patients: NDArray[np.str_],
+    replicates: int,
+) -> dict[str, Estimate]:
     cases = Cases(
         unit="B-scan",
         classes=("in scope", "out of scope"),
@@ -200,25 +250,7 @@ def scope_of(
         patients=patients,
         rankings=(Ranking(name="out of scope", scores=scores, positive=outside),),
     )
-    found = {each.name: each for each in measure(cases, replicates=replicates)}
-    spared = found["specificity for out of scope"]
-    sent = Estimate(
-        name="in-scope B-scans sent to a reader",
-        value=1 - spared.value,
-        low=1 - spared.high,
-        high=1 - spared.low,
-    )
-    kinds = sorted(set(findings[outside].tolist()))
-    return Scope(
-        auroc=found["AUROC for out of scope"],
-        caught=found["sensitivity for out of scope"],
-        sent=sent,
-        by_finding={
-            kind: (int(beyond[findings == kind].sum()), int((findings == kind).sum()))
-            for kind in kinds
-        },
-        threshold=threshold,
-    )
+    return {each.name: each for each in measure(cases, replicates=replicates)}
 
 
 def _against(

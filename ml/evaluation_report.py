@@ -182,11 +182,20 @@ def _curves(result: Result) -> str:
 def _scope(scope: Scope) -> str:
     rows = [
         ["AUROC, out of scope against in scope", _number(scope.auroc)],
+        *(
+            [["the same, within the data sets that hold both", _number(scope.same_device)]]
+            if scope.same_device
+            else []
+        ),
         ["out-of-scope B-scans caught", _number(scope.caught)],
         ["in-scope B-scans sent to a reader", _number(scope.sent)],
         *(
             [f"{escape(kind)} caught", f"{caught} of {count}"]
             for kind, (caught, count) in scope.by_finding.items()
+        ),
+        *(
+            [f"in scope, {escape(source)}, sent", f"{sent} of {count}"]
+            for source, (sent, count) in scope.by_source.items()
         ),
     ]
     return _table("Unfamiliarity gate", ["", ""], rows)

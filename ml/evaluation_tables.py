@@ -39,7 +39,9 @@ def as_plain(evaluation: Evaluation) -> dict[str, Any]:
         else {
             "threshold": scope.threshold,
             "figures": [_plain(each) for each in (scope.auroc, scope.caught, scope.sent)],
+            "same_device_auroc": _plain(scope.same_device) if scope.same_device else None,
             "by_finding": {k: {"caught": a, "of": b} for k, (a, b) in scope.by_finding.items()},
+            "by_source": {k: {"sent": a, "of": b} for k, (a, b) in scope.by_source.items()},
         },
         "comparisons": [
             {

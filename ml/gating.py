@@ -137,12 +137,16 @@ def choose_gate(looked: Looked, in_scope_share: float = IN_SCOPE_SHARE) -> Choic
     gates = fit_gates(looked.inside, looked.outside)
     validation = seen(looked.validation)
     known = validation.labels >= 0
+    sources = looked.validation.sources
+    alike = known & np.isin(sources, np.unique(sources[~known]))
     kinds, thresholds = {}, {}
     for kind, gate in gates.items():
         scores, odd = score(gate, validation), score(gate, looked.strangers)
         thresholds[kind] = fit_gate_threshold(scores[known], in_scope_share)
         kinds[kind] = {
             "diseases_auroc": _area(scores[~known], scores[known]),
+            # Diseases outside the classes may all be of one device: this area tells no devices.
+            "same_device_auroc": _area(scores[~known], scores[alike]),
             "diseases_caught": _share_beyond(scores[~known], thresholds[kind]),
             "strangers_auroc": _area(odd, scores[known]),
             "strangers_caught": _share_beyond(odd, thresholds[kind]),
@@ -173,8 +177,8 @@ def _share_beyond(scores: NDArray[np.float64], threshold: float) -> float:
 
 
 def _area(outside: NDArray[np.float64], inside: NDArray[np.float64]) -> float:
-    """Area under the curve of outside against inside; one half where there is nothing outside."""
-    if not len(outside):
+    """Area under the curve of outside against inside; one half where either is empty."""
+    if not len(outside) or not len(inside):
         return 0.5
     positive = np.r_[np.ones(len(outside), bool), np.zeros(len(inside), bool)]
     labels = positive.astype(np.int64)

@@ -3,9 +3,9 @@
 The rule (`app.aggregate`) has to serve a single picture and a volume of a hundred B-scans, and
 validation data often hold only a few B-scans of each eye. So it is fitted on two things together:
 the eyes as they are, and volumes composed from the same B-scans: a healthy eye is made of normal
-B-scans in runs of three (neighbours look alike, so that a mistake lasts for some B-scans), and an
-ill one has a run of B-scans of one ill patient among them. What composed volumes cannot show, as
-how the normal B-scans of an ill eye look, is a limit of the fit and is said in the model card.
+B-scans in runs of one to three (neighbours look alike, so that a mistake lasts for some B-scans),
+and an ill one has a run of B-scans of one ill patient among them. What composed volumes cannot
+show, as how the normal B-scans of an ill eye look, is a limit of the fit.
 """
 
 from collections import defaultdict
@@ -25,10 +25,13 @@ Probabilities = NDArray[np.float64]
 _VOLUMES = 150  # composed, for each class
 _LENGTHS = (13, 25, 49)  # B-scans in a composed volume
 _SHARES = (0.08, 0.3)  # of a volume that its lesion takes, from and to
-_ALIKE = 3  # neighbouring B-scans that share a source
-_TOP_K = (3, 1, 5)  # in the order of preference among equally good ones
-_ADJACENT = (2, 1, 3)
-_LOWEST, _HIGHEST = 0.1, 0.9  # thresholds stay within, however easy the validation data
+_ALIKE = 3  # neighbouring B-scans that share a source, at most
+_ALIKE_GOOD = 0.01  # of balanced accuracy
+_TOP_K = (3, 2, 5)  # in the order of preference; a single B-scan never decides a volume
+_ADJACENT = (2, 3, 1)
+_LOWEST, _HIGHEST = 0.2, 0.9  # thresholds stay within, however easy the validation data
+_LEAST_SUSPECT = 0.1
+_WELL_SUSPECTED = 0.05  # of well eyes
 _MIN_GRADABLE = 0.5  # half an eye unseen is not an eye seen
 _SEED = 43
 
@@ -51,15 +54,16 @@ def fit_policy(
 ) -> AggregationPolicy:
     """Choose top_k, adjacent and every class's rule.
 
-    For each disease the threshold is the highest that reaches the wanted sensitivity for "at
-    least this ill"; where ill and well do not overlap, halfway between them. Below it eyes are
-    suspected down to the threshold of half the misses, as long as at most one well eye in twenty
-    is. The pair of top_k and adjacent that gives the highest mean balanced accuracy is kept.
+    An eye is called a disease from the threshold with the highest balanced accuracy for "at least
+    this ill". It is suspected, and so sent to a reader, down to where one well eye in twenty is,
+    and further down if the wanted sensitivity asks for it. Of the pairs of top_k and adjacent
+    whose mean balanced accuracy of calls is within 0.01 of the best, the most cautious is kept:
+    real volumes are more varied than composed ones.
 
     Args:
         predictions: Of validation B-scans, with the fitted temperature.
         classes: In the predictions' order.
-        wanted_sensitivity: For each disease, by eye.
+        wanted_sensitivity: Of called and suspected together, for each disease, by eye.
         max_unfamiliar: Share of unfamiliar B-scans above which an eye is out of scope.
         seed: Of the composed volumes.
 
@@ -93,8 +97,9 @@ def fit_policy(
             max_unfamiliar=max_unfamiliar,
             rules=rules,
         )
-        candidates.append((round(float(np.mean(quality)), 3), policy))
-    return max(candidates, key=lambda each: each[0])[1]
+        candidates.append((float(np.mean(quality)), policy))
+    best = max(quality for quality, _ in candidates)
+    return next(policy for quality, policy in candidates if quality >= best - _ALIKE_GOOD)
 
 
 def operating_threshold(
@@ -103,7 +108,7 @@ def operating_threshold(
     """Return the highest threshold that reaches the wanted sensitivity (a score at it counts).
 
     Where no other score lies near, it is moved halfway down to the next lower negative score, so
-    that patients beyond these have some room; it stays within 0.1 and 0.9.
+    that patients beyond these have some room; it stays within 0.2 and 0.9.
 
     Raises:
         UsageError: If there is no positive.
@@ -115,7 +120,24 @@ def operating_threshold(
     highest = float(ill[spared])
     below = scores[~positive & (scores < highest)]
     room = float(below.max()) if len(below) else 0.0
-    return float(np.clip((highest + room) / 2, _LOWEST, min(_HIGHEST, max(highest, _LOWEST))))
+    return min(highest, max((highest + room) / 2, _LOWEST), _HIGHEST)
+
+
+def best_threshold(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
+    """Return the threshold with the highest balanced accuracy, within 0.2 and 0.9.
+
+    Of a range of equally good ones it is the middle, where patients beyond these have most room.
+    """
+    cuts = np.unique(np.r_[0.0, scores, 1.0])
+    between = (cuts[1:] + cuts[:-1]) / 2
+    ill, well = np.sort(scores[positive]), np.sort(scores[~positive])
+    sensitivity = 1 - np.searchsorted(ill, between) / max(len(ill), 1)
+    specificity = np.searchsorted(well, between) / max(len(well), 1)
+    good = (sensitivity + specificity).round(9)
+    # Equally good cuts side by side are one range; the widest one is taken.
+    best = np.flatnonzero(good == good.max())
+    widest = max(best, key=lambda index: cuts[index + 1] - cuts[index])
+    return float(np.clip(between[widest], _LOWEST, _HIGHEST))
 
 
 def tails(
@@ -135,28 +157,22 @@ def _fit_rule(
     wanted: float,
 ) -> tuple[ClassRule, float]:
     """Fit one disease's rule for a given top_k and adjacent; return it and how well it does."""
-    frame = operating_threshold(
-        tails(known.probabilities, severities, disease.severity),
-        severities[known.labels] >= disease.severity,
-        wanted,
-    )
     ill = np.array([eye.severity >= disease.severity for eye in eyes])
     rows = [tails(eye.probabilities, severities, disease.severity) for eye in eyes]
     scores = np.array([np.sort(row)[::-1][:top_k].mean() for row in rows])
-    threshold = operating_threshold(scores, ill, wanted)
+    threshold = best_threshold(scores, ill)
+    of_bscans = tails(known.probabilities, severities, disease.severity)
+    frame = best_threshold(of_bscans, severities[known.labels] >= disease.severity)
     frame = min(frame, threshold)
     runs = np.array([_has_run(row >= frame, adjacent) for row in rows])
     called = (scores >= threshold) & runs
     balanced = (called[ill].mean() + (~called[~ill]).mean()) / 2
-    doubtful = operating_threshold(scores, ill, (1 + wanted) / 2)
-    tolerated = float(np.quantile(scores[~ill], 0.95))
-    suspect = min(threshold, max(doubtful, tolerated))
+    tolerated = float(np.quantile(scores[~ill], 1 - _WELL_SUSPECTED))
+    suspect = min(
+        threshold, operating_threshold(scores, ill, wanted), max(tolerated, _LEAST_SUSPECT)
+    )
     return (
-        ClassRule(
-            threshold=round(threshold, 4),
-            suspect=round(min(suspect, threshold), 4),
-            frame=round(frame, 4),
-        ),
+        ClassRule(threshold=round(threshold, 4), suspect=round(suspect, 4), frame=round(frame, 4)),
         float(balanced),
     )
 
@@ -198,7 +214,8 @@ def _composed(known: Predictions, severities: NDArray[np.intp], seed: int) -> It
     for c, patients in sorted(by_class.items()):
         for number in range(_VOLUMES):
             length = _LENGTHS[number % len(_LENGTHS)]
-            sources = np.repeat(rng.choice(normal, -(-length // _ALIKE)), _ALIKE)[:length]
+            alike = rng.integers(1, _ALIKE + 1, length)
+            sources = np.repeat(rng.choice(normal, length), alike)[:length]
             if severities[c] > 0:
                 ill = patients[int(rng.integers(len(patients)))]
                 width = max(2, round(length * rng.uniform(*_SHARES)))

@@ -16,7 +16,8 @@ from ml.calibrate import main as calibrate_main
 from ml.classes import class_info
 from ml.evaluate import main as evaluate_main
 from ml.familiarity import load_gate
-from ml.policy import fit_policy, fit_scope_share, operating_threshold
+from ml.levels import eye_cases
+from ml.policy import best_threshold, fit_policy, fit_scope_share, operating_threshold
 from ml.predictions import predictions_of
 from ml.teach import teach
 from tests.labelled_sets import sample
@@ -71,8 +72,8 @@ def test_that_a_temperature_without_labels_is_refused():
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.lists(st.floats(0.15, 0.85), min_size=1, max_size=40),
-    st.lists(st.floats(0, 0.85), max_size=40),
+    st.lists(st.floats(0, 1), min_size=1, max_size=40),
+    st.lists(st.floats(0, 1), max_size=40),
     st.sampled_from([0.8, 0.9, 0.95, 1.0]),
 )
 def test_that_an_operating_threshold_reaches_the_wanted_sensitivity(ill, well, wanted):
@@ -113,14 +114,29 @@ def test_that_the_fitted_rule_calls_lesions_and_spares_the_healthy():
     assert call_eye(cnv[None], familiar[:1], card).label == "CNV"
 
 
-def test_that_a_lower_wanted_sensitivity_never_lowers_a_threshold():
+def test_that_called_and_suspected_together_reach_the_wanted_sensitivity():
     predictions = clinic_predictions(skill=2.5)
-    keen = fit_policy(predictions, class_info(CLASSES), 0.99)
-    calm = fit_policy(predictions, class_info(CLASSES), 0.80)
+    card = replace(tiny_card(), aggregation=fit_policy(predictions, class_info(CLASSES), 0.97))
 
-    if (keen.top_k, keen.adjacent) == (calm.top_k, calm.adjacent):
-        assert all(keen.rules[name].threshold <= calm.rules[name].threshold for name in keen.rules)
-    assert all(rule.suspect <= rule.threshold for rule in keen.rules.values())
+    cases = eye_cases(predictions, card)
+    ill = cases.labels > 0
+
+    assert (cases.answers[ill] > 0).mean() >= 0.95
+    assert all(rule.suspect <= rule.threshold for rule in card.aggregation.rules.values())
+
+
+def test_that_the_best_threshold_lies_in_the_middle_of_the_gap():
+    scores = np.array([0.1, 0.3, 0.7, 0.9])
+
+    assert best_threshold(scores, scores > 0.5) == pytest.approx(0.5)
+    assert best_threshold(np.array([0.001, 0.004]), np.array([False, True])) == 0.2
+
+
+def test_that_a_single_bscan_does_not_decide_a_volume():
+    policy = fit_policy(clinic_predictions(skill=7.0), class_info(CLASSES))
+
+    assert policy.top_k > 1
+    assert policy.adjacent > 1
 
 
 def test_that_a_rule_for_a_class_nobody_has_is_refused():

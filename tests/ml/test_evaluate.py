@@ -170,15 +170,17 @@ def test_the_gate_by_hand():
     scores = np.array([0.1, 0.2, 0.9, 0.3, 0.8, 0.95])
     outside = np.array([False, False, False, True, True, True])
     findings = np.array(["CNV", "CNV", "DME", "ERM", "ERM", "RVO"])
+    sources = np.array(list("aabbbb"))
+    people = np.arange(6).astype(str)
 
-    found = scope_of(
-        scores, outside, np.arange(6).astype(str), findings, threshold=0.5, replicates=20
-    )
+    found = scope_of(scores, outside, people, findings, sources, threshold=0.5, replicates=20)
 
     assert found.auroc.value == pytest.approx(7 / 9)
     assert found.caught.value == pytest.approx(2 / 3)
     assert found.sent.value == pytest.approx(1 / 3)
     assert found.by_finding == {"ERM": (1, 2), "RVO": (1, 1)}
+    assert found.by_source == {"a": (0, 2), "b": (1, 1)}
+    assert found.same_device.value == pytest.approx(1 / 3)
 
 
 def test_that_disease_called_healthy_is_the_worst_mistake():
