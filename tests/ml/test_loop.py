@@ -184,7 +184,7 @@ def test_that_two_processes_take_the_gradients_of_one(phantoms, tmp_path):
         model={"architecture": "test_vit", "dropout": 0.0},
         input={"height": 160, "width": 160},
         train={"epochs": 1, "batch": 4},
-        data={"limit": 12},
+        data={"limit": 4},
     )
     config = write_toml(tmp_path / "tiny.toml", settings)
     alone, together = tmp_path / "alone", tmp_path / "together"
@@ -198,9 +198,15 @@ def test_that_two_processes_take_the_gradients_of_one(phantoms, tmp_path):
         [*torchrun, *command(config, together)[1:]], check=True, capture_output=True, env=quick()
     )
 
-    expected, got = (load_file(run / "model.safetensors") for run in (alone, together))
-    for name, tensor in expected.items():
-        assert torch.allclose(tensor, got[name], atol=2e-5), name
+    # After one step AdamW's first moment is the gradient, scaled.
+    expected, got = (
+        load_file(next(run.glob("checkpoint-*")) / "optimizer.safetensors")
+        for run in (alone, together)
+    )
+    moments = [name for name in expected if name.endswith("exp_avg")]
+    assert max(expected[name].abs().max() for name in moments) > 1e-4
+    for name in moments:
+        assert torch.allclose(expected[name], got[name], atol=1e-7, rtol=1e-4), name
 
 
 @pytest.mark.long
