@@ -37,7 +37,8 @@ class DemoEye:
 
     @property
     def grid(self) -> Grid:
-        return Grid(rows=352, laterality=self.laterality)
+        """A common scan of 49 B-scans over 20° x 10°, so that most of them cross the macula."""
+        return Grid(rows=352, between_mm=0.0602, laterality=self.laterality)
 
     def make(self) -> Phantom:
         return make_phantom(self.label, self.seed, self.grid)
@@ -45,7 +46,7 @@ class DemoEye:
 
 EYES = (
     DemoEye(label="DRUSEN", laterality=Laterality.RIGHT, seed=50, minute=10),
-    DemoEye(label="CNV", laterality=Laterality.LEFT, seed=36, minute=14),
+    DemoEye(label="CNV", laterality=Laterality.LEFT, seed=31, minute=14),
 )
 
 

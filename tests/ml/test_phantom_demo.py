@@ -28,7 +28,7 @@ def test_that_it_is_one_patient_with_a_volume_and_a_localizer_of_each_eye(study)
         assert volume.order == "plane position"
         assert volume.localizer is not None
         assert volume.spacing.lateral_mm == pytest.approx(0.01152)
-        assert volume.spacing.between_mm == pytest.approx(0.1204)
+        assert volume.spacing.between_mm == pytest.approx(0.0602)
 
 
 def test_that_every_place_says_it_is_synthetic(study):
