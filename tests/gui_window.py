@@ -38,7 +38,9 @@ def opened_window(qtbot, paths: Sequence[Path], **settings: object) -> Iterator[
     assert faults == []
 
 
-def wait_until_ended(qtbot, window: MainWindow, studies: int = 1) -> None:
+def wait_until_ended(
+    qtbot, window: MainWindow, studies: int = 1, *, milliseconds: int = WAIT
+) -> None:
     """Wait until that many studies are open and none is being read or analysed."""
     qtbot.waitUntil(
         lambda: (
@@ -46,5 +48,5 @@ def wait_until_ended(qtbot, window: MainWindow, studies: int = 1) -> None:
             and not window.session.busy
             and all(case.state in ENDED for case in window.session.cases)
         ),
-        timeout=WAIT,
+        timeout=milliseconds,
     )

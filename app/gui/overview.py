@@ -59,7 +59,10 @@ class Overview(QObject):
             except ReadError:
                 # The viewer tells the sentence when the reader comes to this B-scan.
                 continue
-            self.thumbnails[index] = grey_image(shrunk(pixels, _THUMBNAIL))
+            # In the screen's own format: painting must not convert what it repeats so often.
+            self.thumbnails[index] = grey_image(shrunk(pixels, _THUMBNAIL)).convertToFormat(
+                QImage.Format.Format_RGB32
+            )
             if not self.has_localizer:
                 means = column_means(pixels)
                 self._rows[index] = means[(np.arange(self._columns) * len(means)) // self._columns]

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLabel,
+    QProgressBar,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -73,6 +74,7 @@ class ReportView(QWidget):
         self.print_button.clicked.connect(self.print)
         row = QHBoxLayout()
         row.setContentsMargins(10, 6, 10, 6)
+        row.setSpacing(theme.GAP)
         row.addWidget(back)
         row.addStretch(1)
         row.addWidget(self.save_button)
@@ -162,7 +164,7 @@ class ReportView(QWidget):
         if not self._making:
             self._making = True
             self.pdf = None
-            self._clear(self.tr("Making the report…"))
+            self._clear(self.tr("Making the report…"), waiting=True)
             self._maker.start()
 
     def _make(self, progress: Progress) -> "tuple[_Subject, bytes, list[QImage]]":
@@ -247,7 +249,7 @@ class ReportView(QWidget):
         else:
             self.broken.emit(error)
 
-    def _clear(self, words: str) -> None:
+    def _clear(self, words: str, *, waiting: bool = False) -> None:
         while self._sheets.count():
             item = self._sheets.takeAt(0)
             widget = item.widget() if item is not None else None
@@ -257,7 +259,16 @@ class ReportView(QWidget):
             label = QLabel(words)
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
             label.setWordWrap(True)
+            self._sheets.addStretch(1)
             self._sheets.addWidget(label)
+            if waiting:
+                bar = QProgressBar()
+                bar.setRange(0, 0)
+                bar.setTextVisible(False)
+                bar.setFixedWidth(180)
+                theme.say(bar, words)
+                self._sheets.addWidget(bar, 0, Qt.AlignmentFlag.AlignHCenter)
+            self._sheets.addStretch(2)
 
 
 def _not_printed() -> AppError:

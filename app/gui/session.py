@@ -239,11 +239,16 @@ class Session(QObject):
             text = (
                 _told(failed[0])
                 if len(failed) == 1
-                else self.tr("%n file(s) could not be read.", "", len(failed))
+                else self.tr("{count} files could not be read.").format(count=len(failed))
             )
             self._notice("problem", text, details=True)
         elif opened.skipped:
-            text = self.tr("%n file(s) that are not OCT were left out.", "", len(opened.skipped))
+            count = len(opened.skipped)
+            text = (
+                self.tr("1 file that is not OCT was left out.")
+                if count == 1
+                else self.tr("{count} files that are not OCT were left out.").format(count=count)
+            )
             self._notice("information", text, details=True)
         elif not fresh:
             self._notice("information", self.tr("This study is already open."))

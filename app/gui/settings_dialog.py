@@ -113,6 +113,7 @@ class SettingsDialog(QDialog):
         theme.say(button, self.tr("Choose: {what}").format(what=words))
         button.clicked.connect(find)
         row = QHBoxLayout()
+        row.setSpacing(theme.GAP)
         row.addWidget(line, 1)
         row.addWidget(button)
         self._form.addRow(words, row)

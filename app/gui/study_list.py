@@ -160,8 +160,10 @@ class StudyList(QListView):
 
 
 def case_name(case: Case) -> str:
+    """The patient's name or number, else where the files lie: something to tell cases apart."""
     patient = case.study.patient
-    return patient.name or patient.identifier or wording.translate("Name unknown")
+    path = case.study.volumes[0].bscans[0].source.path
+    return patient.name or patient.identifier or path.parent.name or path.name
 
 
 def _eyes(case: Case) -> list[str]:

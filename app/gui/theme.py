@@ -241,5 +241,6 @@ def _style_sheet(c: Colours) -> str:
     QFrame#problem QLabel {{ color: {c.on_problem}; }}
     QFrame#information {{ background: {c.information}; border-bottom: 1px solid {c.line}; }}
     QFrame#information QLabel {{ color: {c.on_information}; }}
+    QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
     QDialogButtonBox QPushButton {{ min-width: 72px; }}
     """

@@ -1,5 +1,8 @@
 """The window for everybody: keyboard, screen readers, contrast, scale."""
 
+import subprocess
+import sys
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
@@ -118,3 +121,14 @@ def test_that_nothing_is_cut_on_a_small_screen(qtbot, tmp_path):
             for label in (block.heading, block.answer, block.sentence):
                 if label.isVisible():
                     assert label.height() >= label.heightForWidth(label.width())
+
+
+def test_that_the_window_starts_without_what_only_the_work_needs():
+    code = (
+        "import sys, app.gui.application\n"
+        "print(*{'pydicom', 'onnxruntime', 'reportlab', 'PIL', 'pypdfium2', 'torch'}"
+        " & set(sys.modules))"
+    )
+    loaded = subprocess.check_output([sys.executable, "-c", code], text=True)
+
+    assert loaded.split() == []

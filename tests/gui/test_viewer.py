@@ -1,0 +1,152 @@
+"""The viewer's tools, as the mouse and the keyboard use them."""
+
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QApplication
+
+from app.gui.bscan_view import BScanView, Window
+from app.study import Spacing
+from tests.gui_window import opened_window, wait_until_ended
+from tests.oct_files import bscans, write
+
+
+@pytest.fixture
+def view(qtbot):
+    view = BScanView()
+    qtbot.addWidget(view)
+    view.resize(600, 300)
+    view.show_volume(40, Spacing(axial_mm=0.004, lateral_mm=0.012))
+    view.show_bscan(0, (500, 400), None, view._caption)
+    view.show()
+    return view
+
+
+def drag(qtbot, view, button, start, end):
+    qtbot.mousePress(view, button, pos=start)
+    qtbot.mouseMove(view, end)
+    # Offscreen, a moved pointer carries no button: the event is sent as the desktop would.
+    view.mouseMoveEvent(_move(end, button))
+    qtbot.mouseRelease(view, button, pos=end)
+
+
+def _move(position, button):
+    from PySide6.QtCore import QEvent
+    from PySide6.QtGui import QMouseEvent
+
+    at = QPointF(position)
+    return QMouseEvent(
+        QEvent.Type.MouseMove, at, at, button, button, Qt.KeyboardModifier.NoModifier
+    )
+
+
+def wheel(view, position, notches, modifiers=Qt.KeyboardModifier.NoModifier):
+    event = QWheelEvent(
+        QPointF(position),
+        QPointF(view.mapToGlobal(position)),
+        QPoint(),
+        QPoint(0, round(120 * notches)),
+        Qt.MouseButton.NoButton,
+        modifiers,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(view, event)
+
+
+def test_that_the_wheel_asks_for_the_next_bscan_and_small_turns_add_up(qtbot, view):
+    asked = []
+    view.asked.connect(asked.append)
+
+    wheel(view, QPoint(300, 150), -1)
+    for _ in range(3):
+        wheel(view, QPoint(300, 150), -1 / 3)
+
+    assert asked == [1, 1]
+
+
+def test_that_control_and_wheel_zoom_at_the_pointer(qtbot, view):
+    pointer = QPoint(450, 120)
+    back, _ = view.to_view().inverted()
+    before = back.map(QPointF(pointer))
+
+    wheel(view, pointer, 4, Qt.KeyboardModifier.ControlModifier)
+
+    back, _ = view.to_view().inverted()
+    assert view.placement.zoom > 1.5
+    assert (back.map(QPointF(pointer)) - before).manhattanLength() < 1e-6
+
+
+def test_that_an_enlarged_scan_is_dragged_and_a_double_click_shows_it_whole(qtbot, view):
+    view.zoom_by(3)
+    before = view.to_view().map(QPointF(250, 200))
+
+    drag(qtbot, view, Qt.MouseButton.LeftButton, QPoint(300, 150), QPoint(340, 170))
+
+    moved = view.to_view().map(QPointF(250, 200)) - before
+    assert (moved.x(), moved.y()) == pytest.approx((40, 20))
+    qtbot.mouseDClick(view, Qt.MouseButton.LeftButton)
+    assert view.placement.zoom == 1
+
+
+def test_that_a_right_drag_sets_level_and_window_and_reset_takes_it_back(qtbot, view):
+    drag(qtbot, view, Qt.MouseButton.RightButton, QPoint(300, 150), QPoint(250, 100))
+    assert view.grey_window.width < 255
+    assert view.grey_window.centre > 127.5
+
+    view.reset()
+
+    assert view.grey_window == Window()
+
+
+def test_that_a_calliper_measures_in_micrometres_and_a_click_leaves_none(qtbot, view):
+    lines = []
+    view.measured.connect(lines.append)
+    view.set_measuring(True)
+    start, end = view.point_of(100, 200), view.point_of(200, 200)
+
+    drag(qtbot, view, Qt.MouseButton.LeftButton, start, end)
+    qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=start)
+
+    [line] = lines
+    # A screen pixel is about a sample here, and a sample is 12 µm wide.
+    assert line.length_um(Spacing(axial_mm=0.004, lateral_mm=0.012)) == pytest.approx(1200, abs=20)
+
+
+def test_that_a_calliper_stays_with_its_bscan_until_it_is_removed(qtbot, tmp_path):
+    write(tmp_path / "right.dcm", bscans(5))
+    with opened_window(qtbot, [tmp_path]) as window:
+        wait_until_ended(qtbot, window)
+        panel = window.room.panel
+        window.actions_["measure"].setChecked(True)
+        panel.go_to(2)
+        start, end = panel.view.point_of(10, 10), panel.view.point_of(60, 30)
+        drag(qtbot, panel.view, Qt.MouseButton.LeftButton, start, end)
+        panel.go_to(3)
+        window.actions_["clear_measurements"].trigger()
+        assert [line.frame for line in panel.view._measurements] == [2]
+
+        panel.go_to(2)
+        window.actions_["clear_measurements"].trigger()
+
+        assert panel.view._measurements == ()
+
+
+def test_that_inverting_and_outlines_change_the_picture(qtbot, tmp_path):
+    write(tmp_path / "right.dcm", bscans(5))
+    with opened_window(qtbot, [tmp_path]) as window:
+        wait_until_ended(qtbot, window)
+        panel = window.room.panel
+        window.room.set_options(class_index=3)
+
+        def shown():
+            qtbot.waitUntil(lambda: panel._frames.picture(panel.index, panel._look()) is not None)
+            return panel._frames.picture(panel.index, panel._look()).copy()
+
+        plain = shown()
+        window.actions_["outlined"].setChecked(True)
+        outlined = shown()
+        window.actions_["invert"].trigger()
+
+        assert plain != outlined
+        assert shown() != outlined
