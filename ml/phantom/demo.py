@@ -46,7 +46,7 @@ class DemoEye:
 
 EYES = (
     DemoEye(label="DRUSEN", laterality=Laterality.RIGHT, seed=50, minute=10),
-    DemoEye(label="CNV", laterality=Laterality.LEFT, seed=31, minute=14),
+    DemoEye(label="CNV", laterality=Laterality.LEFT, seed=33, minute=14),
 )
 
 

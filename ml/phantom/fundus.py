@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from app.study import Laterality
 from ml.phantom.anatomy import DISC_MM, draw_anatomy, vessel_map
 from ml.phantom.grid import Field, Grid
 from ml.phantom.lesions import Disease, draw_disease
@@ -34,7 +33,7 @@ def make_fundus(
     level += 5 * correlated_normal((side, side), (0.045 / pixel, 0.045 / pixel), rng)
     away = np.hypot(nasal - anatomy.fovea[0], inferior - anatomy.fovea[1])
     level -= 22 * np.exp(-((away / 0.8) ** 2)) + 10 * np.exp(-((away / 0.25) ** 2))
-    level += _lesions(draw_disease(label, anatomy.fovea, grid, seed), grid, above)
+    level += _tint(draw_disease(label, anatomy.fovea, above, seed))
     disc = np.hypot((nasal - DISC_MM) / 0.85, inferior / 0.95)
     level += 48 * np.clip(0.5 - (disc - 1) / 0.12, 0, 1)
 
@@ -47,18 +46,10 @@ def make_fundus(
     return np.asarray(np.clip(np.rint(level), 0, 255), np.uint8), _lines(grid, side)
 
 
-def _lesions(disease: Disease, grid: Grid, above: Grid) -> Field:
-    """Fields of the volume, resampled to the image; drusen pale, fluid and material dark."""
-    tint = 420 * disease.drusen - 260 * disease.fluid - 160 * disease.ped
-    tint = tint + 120 * disease.material - 120 * disease.swelling
-    frame = above.inferior[:, 0] / grid.between_mm + (grid.frames - 1) / 2
-    side = 1 if grid.laterality is Laterality.RIGHT else -1
-    column = side * above.nasal[0] / grid.lateral_mm + (grid.columns - 1) / 2
-    columns = np.arange(grid.columns)
-    across = np.stack([np.interp(column, columns, row, left=0, right=0) for row in tint])
-    frames = np.arange(grid.frames)
-    down = [np.interp(frame, frames, across[:, at], left=0, right=0) for at in range(len(column))]
-    return np.asarray(np.stack(down, axis=1), np.float32)
+def _tint(disease: Disease) -> Field:
+    """Drusen are pale in infrared, fluid and detachments dark."""
+    dark = 260 * disease.fluid + 160 * disease.ped + 120 * disease.swelling
+    return np.asarray(420 * disease.drusen + 120 * disease.material - dark, np.float32)
 
 
 def _lines(grid: Grid, side: int) -> tuple[tuple[tuple[float, float], tuple[float, float]], ...]:
