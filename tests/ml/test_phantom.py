@@ -10,9 +10,11 @@ from PIL import Image
 
 from app.study import Laterality
 from ml.phantom import LESIONS_OF, Grid, make_phantom, write_dataset
+from ml.phantom.__main__ import main
 from ml.phantom.anatomy import Layer, draw_anatomy, vessel_map
 from ml.phantom.dataset import COLUMNS, Size
 from ml.phantom.fundus import make_fundus
+from ml.phantom.lesions import draw_disease
 
 TINY = Size(rows=48, columns=48)
 SMALL = Grid(frames=7, rows=192, columns=128, axial_mm=0.00774, lateral_mm=0.045, between_mm=0.3)
@@ -132,3 +134,27 @@ def test_that_a_data_set_is_the_same_each_time(tmp_path):
     first = write_dataset(tmp_path / "a", patients=1, frames=1, seed=1, size=TINY).read_bytes()
     second = write_dataset(tmp_path / "b", patients=1, frames=1, seed=1, size=TINY).read_bytes()
     assert first == second
+
+
+@pytest.mark.parametrize("label", DISEASES)
+def test_that_lesions_do_not_move_when_the_eye_is_sampled_otherwise(label):
+    finer = replace(SMALL, frames=13, between_mm=0.15, columns=256, lateral_mm=0.0225)
+    coarse, fine = (draw_disease(label, (0.0, 0.0), grid, 4) for grid in (SMALL, finer))
+    assert coarse.ellipsoids == fine.ellipsoids
+    for part in ("drusen", "ped", "material", "fluid", "swelling"):
+        one, other = getattr(coarse, part), getattr(fine, part)
+        volumes = [
+            amount.sum() * grid.between_mm * grid.lateral_mm
+            for amount, grid in ((one, SMALL), (other, finer))
+        ]
+        assert volumes[0] == pytest.approx(volumes[1], rel=0.25, abs=1e-3)
+
+
+def test_that_the_command_writes_a_data_set_and_tells_where(tmp_path, capsys):
+    assert main(["--dataset", str(tmp_path / "set"), "--patients", "1", "--frames", "1"]) == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "set" / "manifest.csv")
+
+
+def test_that_the_command_says_what_is_wrong_in_one_line(tmp_path, capsys):
+    assert main(["--dataset", str(tmp_path), "--frames", "99"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
