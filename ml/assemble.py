@@ -15,6 +15,7 @@ from ml.data import Views, read_bands
 from ml.depthwise import use_fast_depthwise
 from ml.loop import Task, Trainer, Validation
 from ml.manifest import Sample, read_manifest
+from ml.memory import keep_freed_memory
 from ml.models import build
 from ml.splits import Split, division, select
 
@@ -75,6 +76,8 @@ def trainer(
     run: Run, task: Task, division: Division, out: Path, view_spec: InputSpec | None = None
 ) -> Trainer:
     """Build the network and read the images. `view_spec` is the size views are drawn at."""
+    if device().type == "cpu":
+        keep_freed_memory()
     labels = labels_of(division.train, run.data.classes)
     views = Views(division.train, labels, run, view_spec or run.input)
     torch.manual_seed(run.train.seed)
