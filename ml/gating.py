@@ -12,9 +12,10 @@ from app.errors import UsageError
 from app.modelpack import InputSpec
 from app.preprocess import retina_band
 from app.study import Pixels
+from ml.assemble import samples_of
 from ml.classes import OUT_OF_SCOPE
 from ml.familiarity import Gate, Seen, fit_gate_threshold, fit_gates, score
-from ml.manifest import Sample, read_manifest
+from ml.manifest import Sample
 from ml.metrics import Cases, Ranking, measure
 from ml.predict import Trained, load_trained, outputs_of, outputs_of_bands
 from ml.predictions import Predictions, predictions_of
@@ -54,7 +55,7 @@ def look(folder: Path) -> Looked:
     """
     trained = load_trained(folder)
     data = trained.run.data
-    samples = read_manifest(data.manifest, data.root)
+    samples = samples_of(trained.run)
     split = division(samples, data.split, data.fold)
     if split.sha256 != trained.split_sha256:
         raise UsageError(
