@@ -12,8 +12,9 @@ from app.aggregate import call_eye
 from app.errors import ReportError
 from app.paths import resources
 from app.reading import open_studies
+from app.results.encapsulated import write_encapsulated
 from app.study import BScanResult, Gradability, VolumeResult
-from tests.results_builder import NORMAL, both_eyes, card, named, study_result, volume_result
+from tests.results_builder import NORMAL, WHEN, both_eyes, card, named, study_result, volume_result
 
 PDF = b"%PDF-1.4 made up, of odd length\n%%EOF"
 
@@ -32,6 +33,11 @@ def demo():
         call = call_eye(odds, np.ones(len(found), np.bool_), card())
         volumes.append(VolumeResult(volume=volume, bscans=found, call=call))
     return replace(study_result(*volumes), study=study)
+
+
+def saved(result, path):
+    write_encapsulated(result, PDF, path, WHEN)
+    return pydicom.dcmread(path)
 
 
 def test_that_the_pdf_comes_back_whole(tmp_path):
