@@ -30,7 +30,7 @@ def softmax(logits):
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def clinic_predictions(seed=0, *, patients=60, skill=4.0, scans=2, outside=0):
+def clinic_predictions(seed=0, *, patients=30, skill=4.0, scans=2, outside=0):
     """Validation predictions of `patients` of each class, right more often the higher the skill."""
     rng = np.random.default_rng(seed)
     samples = [
@@ -49,7 +49,7 @@ def clinic_predictions(seed=0, *, patients=60, skill=4.0, scans=2, outside=0):
     return predictions_of(samples, CLASSES, logits)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.floats(0.3, 6.0), st.integers(0, 99))
 def test_that_the_temperature_that_was_put_in_is_found(temperature, seed):
     rng = np.random.default_rng(seed)
@@ -172,7 +172,7 @@ def test_that_calibration_lowers_the_error_and_reads_back(tmp_path):
     assert after["expected calibration error"] < before["expected calibration error"]
     assert after["accuracy"] == before["accuracy"]
     assert load_calibration(tmp_path / "calibration.json") == calibration
-    assert json.loads((tmp_path / "calibration.json").read_text())["bscans"] == 480
+    assert json.loads((tmp_path / "calibration.json").read_text())["bscans"] == 240
     (tmp_path / "broken.json").write_text("{}")
     with pytest.raises(UsageError, match="no calibration"):
         load_calibration(tmp_path / "broken.json")
