@@ -34,7 +34,7 @@ from app.study import (
 )
 
 _READERS = 2
-_AHEAD = 3 * BATCH  # B-scans read before the network asks for them
+_AHEAD = 4 * BATCH  # B-scans read before the network asks for them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _OUTPUTS = ["logits", "maps", "unfamiliarity"]
 
-BATCH = 8
-"""B-scans for one pass: more gains no speed on a CPU and costs memory."""
+BATCH = 4
+"""B-scans for one pass: 8 take no less time per B-scan, and twice the memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -147,6 +147,8 @@ def _open_session(package: ModelPackage, threads: int) -> "onnxruntime.Inference
 
     options: Any = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    # A pattern is kept for every size of batch met: 130 MB for nothing, at equal speed.
+    options.enable_mem_pattern = False
     options.log_severity_level = 3  # errors only; warnings about the graph are not for the user
     try:
         return onnxruntime.InferenceSession(
