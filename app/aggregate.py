@@ -15,8 +15,10 @@ probabilities of that disease and of all more severe ones: how likely it is at l
 
 The most severe disease that is called or suspected is the eye's; a suspected one makes the outcome
 uncertain. Where none is, the eye is out of scope if more than `max_unfamiliar` of its gradable
-B-scans are unlike the training data, and healthy otherwise. Before all that, an eye is ungradable
-if less than `min_gradable` of its B-scans can be judged. Nothing to judge is never healthy.
+B-scans are unlike the training data, or if a disease would be called or suspected with these
+counted in: what the model has never seen is no evidence for a class, and none for health either.
+Otherwise it is healthy. Before all that, an eye is ungradable if less than `min_gradable` of its
+B-scans can be judged. Nothing to judge is never healthy.
 
 What holds for every policy, and is tested: to an eye that is healthy, suspected or called, adding
 usable B-scans each of whose tails is at least as high as every one of the eye's own never makes
@@ -71,13 +73,9 @@ def call_eye(probabilities: NDArray[np.floating], familiar: NDArray[np.bool_], c
     gradable = _gradable(probabilities, n_classes=len(card.classes))
     usable = np.flatnonzero(gradable & familiar)
     n, n_gradable, n_usable = len(probabilities), int(gradable.sum()), len(usable)
-    findings = [
-        _judge(disease, probabilities, usable, card)
-        for disease in sorted(card.classes, key=lambda each: -each.severity)
-        if disease.severity > 0 and n_usable
-    ]
+    findings = _judge_all(probabilities, usable, card)
     scores = _scores(findings, card)
-    worst = next((each for each in findings if each.called or each.suspected), None)
+    worst = _worst(findings)
 
     if n_gradable == 0 or n_gradable < card.aggregation.min_gradable * n:
         reason = _ungradable_reason(worst, n_gradable=n_gradable, n=n)
@@ -91,13 +89,19 @@ def call_eye(probabilities: NDArray[np.floating], familiar: NDArray[np.bool_], c
             evidence=worst.evidence,
             reason=_disease_reason(worst, findings, _among(n_usable, n)),
         )
-    n_strange = n_gradable - n_usable
-    if n_usable == 0 or n_strange > card.aggregation.max_unfamiliar * n_gradable:
-        strange = tuple(np.flatnonzero(gradable & ~familiar).tolist())
+    strange = np.flatnonzero(gradable & ~familiar)
+    if n_usable == 0 or len(strange) > card.aggregation.max_unfamiliar * n_gradable:
         reason = (
-            f"Unlike anything the model was trained on: {n_strange} of {_among(n_gradable, n)}."
+            f"Unlike anything the model was trained on: {len(strange)} of {_among(n_gradable, n)}."
         )
-        return _unanswered(Outcome.OUT_OF_SCOPE, scores, strange, reason)
+        return _unanswered(Outcome.OUT_OF_SCOPE, scores, tuple(strange.tolist()), reason)
+    hidden = _worst(_judge_all(probabilities, np.flatnonzero(gradable), card))
+    if hidden is not None:
+        reason = (
+            f"Unlike anything the model was trained on, and not like health either: "
+            f"{len(strange)} of {_among(n_gradable, n)}."
+        )
+        return _unanswered(Outcome.OUT_OF_SCOPE, scores, tuple(strange.tolist()), reason)
     mildest = findings[-1]
     return Call(
         outcome=Outcome.CALLED,
@@ -183,6 +187,21 @@ def _gradable(probabilities: NDArray[np.floating], *, n_classes: int) -> NDArray
             "of it. Install the model package again."
         )
     return gradable
+
+
+def _judge_all(
+    probabilities: NDArray[np.floating], usable: NDArray[np.intp], card: Card
+) -> list[_Finding]:
+    """What the usable B-scans say of each disease, from the most severe to the mildest."""
+    return [
+        _judge(disease, probabilities, usable, card)
+        for disease in sorted(card.classes, key=lambda each: -each.severity)
+        if disease.severity > 0 and len(usable)
+    ]
+
+
+def _worst(findings: Sequence[_Finding]) -> _Finding | None:
+    return next((each for each in findings if each.called or each.suspected), None)
 
 
 def _judge(

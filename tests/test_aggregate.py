@@ -147,12 +147,16 @@ def test_that_a_few_strange_bscans_do_not_stop_a_healthy_call():
     assert call(eye(), familiar=np.arange(20) >= 6).label == "NORMAL"
 
 
-def test_that_strange_bscans_are_no_evidence():
+def test_that_strange_bscans_are_evidence_neither_for_a_class_nor_for_health():
     lesions = eye(CNV=dict.fromkeys(range(3), 0.9))
 
     answer = call(lesions, familiar=np.arange(20) >= 3)
 
-    assert answer.label == "NORMAL"
+    assert outcome(answer) == (Outcome.OUT_OF_SCOPE, None)
+    assert answer.evidence == (0, 1, 2)
+    assert answer.reason == (
+        "Unlike anything the model was trained on, and not like health either: 3 of 20 B-scans."
+    )
 
 
 def test_that_a_disease_in_the_familiar_bscans_is_called_beside_strange_ones():
