@@ -53,6 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 identity=options.identity,
             )
         )
+    if given[:1] in (["convert"], ["anonymise"]):
+        from app.cli_copies import main as copy_studies
+
+        return copy_studies(given)
     options = _window_parser().parse_args(given)
     if has_display():
         return _open_window(options.paths)

@@ -6,7 +6,7 @@ analysed. Identifiers are derived from the volume's own: writing twice gives the
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,8 +17,9 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 from pydicom.valuerep import format_number_as_ds
 
 from app import __version__
-from app.errors import ReadError, ReportError, UsageError
+from app.errors import AppError, ReadError, ReportError, UsageError
 from app.files import whole_file
+from app.progress import Progress, ignore_progress
 from app.study import BScan, Laterality, Localizer, Patient, Pixels, Spacing, Study, Volume
 
 OPHTHALMIC_TOMOGRAPHY = "1.2.840.10008.5.1.4.1.1.77.1.5.4"
@@ -356,3 +357,32 @@ def _append_pixels(file: BinaryIO, dataset: Dataset, frames: Iterable[Pixels]) -
             raise ReadError("A B-scan has another size than its file's header says.")
         file.write(frame.data)
     file.write(b"\0" * (length % 2))
+
+
+def convert_studies(
+    studies: Sequence[Study], folder: Path, progress: Progress = ignore_progress
+) -> tuple[list[Path], list[AppError]]:
+    """Write every volume, and its localizer, as DICOM under names that tell no patient.
+
+    Returns:
+        The files written, and why a volume was not: the others are, whatever happens to one.
+    """
+    written: list[Path] = []
+    failures: list[AppError] = []
+    total = sum(len(study.volumes) for study in studies)
+    done = 0
+    for number, study in enumerate(studies, start=1):
+        for index, volume in enumerate(study.volumes, start=1):
+            stem = folder / f"study-{number}" / f"{volume.laterality.value}-{index}"
+            try:
+                write_opt(volume, study, stem.with_suffix(".dcm"))
+                written.append(stem.with_suffix(".dcm"))
+                if volume.localizer is not None:
+                    picture = stem.with_name(f"{stem.name}-localizer.dcm")
+                    write_localizer(volume, study, picture)
+                    written.append(picture)
+            except AppError as error:
+                failures.append(error)
+            done += 1
+            progress(done, total)
+    return written, failures

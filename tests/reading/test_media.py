@@ -1,5 +1,7 @@
 """Archives and DICOMDIR media: everything on them is read, and nothing they try succeeds."""
 
+import gc
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -19,6 +21,19 @@ def zipped(path: Path, members: dict[str, bytes]) -> Path:
         for name, data in members.items():
             file.writestr(name, data)
     return path
+
+
+def write_medium(folder: Path, *paths: Path) -> None:
+    """Write a folder with a DICOMDIR."""
+    files = FileSet()
+    for path in paths:
+        files.add(path)
+    files.write(folder)
+    with warnings.catch_warnings():
+        # pydicom leaves its temporary folder to the collector, which complains.
+        warnings.simplefilter("ignore", ResourceWarning)
+        del files
+        gc.collect()
 
 
 def test_an_archive_is_read_like_a_folder(tmp_path: Path):
@@ -125,9 +140,7 @@ def test_unpacked_bytes_leave_no_named_file(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_medium_is_read_once_though_its_directory_lists_everything(tmp_path: Path):
     path = write(tmp_path / "a.dcm", bscans(3))
-    files = FileSet()
-    files.add(path)
-    files.write(tmp_path / "medium")
+    write_medium(tmp_path / "medium", path)
     whole = opened(tmp_path / "medium")
     assert len(whole.studies) == 1
     (skipped,) = whole.skipped
@@ -139,9 +152,7 @@ def test_a_medium_is_read_once_though_its_directory_lists_everything(tmp_path: P
 
 def test_a_directory_that_climbs_reads_nothing_outside(tmp_path: Path):
     path = write(tmp_path / "a.dcm", bscans(3))
-    files = FileSet()
-    files.add(path)
-    files.write(tmp_path / "medium")
+    write_medium(tmp_path / "medium", path)
     directory = tmp_path / "medium" / "DICOMDIR"
 
     def change(dataset: Dataset) -> None:

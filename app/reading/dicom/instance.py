@@ -179,9 +179,11 @@ def _date(text: str) -> date | None:
     """A DA value, or the day of a DT value (PS3.5 6.2); the form with dots is of ACR-NEMA."""
     digits = text.replace(".", "", 2)[:8] if text[4:5] == "." else text[:8]
     try:
-        return datetime.strptime(digits, "%Y%m%d").date()
+        day = datetime.strptime(digits, "%Y%m%d").date()
     except ValueError:
         return None
+    # De-identification writes 1 January 1900 where a date is mandatory; it is nobody's.
+    return day if day > date(1900, 1, 1) else None
 
 
 def _first_date(dataset: Dataset) -> date | None:
