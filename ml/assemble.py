@@ -1,7 +1,7 @@
 """Put a run together: its data, its network, its folder, its processes."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from ml.splits import Split, division, select
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Division:
-    """The labelled B-scans of one fold, and the split they come from."""
+    """The B-scans of one fold, and the split they come from."""
 
     train: tuple[Sample, ...]
     val: tuple[Sample, ...]
@@ -30,11 +30,24 @@ class Division:
     split: Split
 
 
-def samples_of(run: Run) -> tuple[Sample, ...]:
-    """Every B-scan of the manifest in the chosen sources, labelled or not."""
+def divide_all(run: Run) -> Division:
+    """Divide the B-scans of the chosen sources, labelled or not.
+
+    The whole manifest is divided first: a patient may have B-scans in several sources.
+
+    Raises:
+        UsageError: If a patient stands on two sides.
+    """
     samples = read_manifest(run.data.manifest, run.data.root)
+    split = division(samples, run.data.split, run.data.fold)
     wanted = run.data.sources
-    return tuple(s for s in samples if not wanted or s.source in wanted)
+
+    def part(hashes: Iterable[str]) -> tuple[Sample, ...]:
+        return tuple(s for s in select(samples, hashes) if not wanted or s.source in wanted)
+
+    return Division(
+        train=part(split.train), val=part(split.val), test=part(split.test), split=split
+    )
 
 
 def divide(run: Run) -> Division:
@@ -43,17 +56,16 @@ def divide(run: Run) -> Division:
     Raises:
         UsageError: If a patient stands on two sides, or a part is empty.
     """
-    samples = samples_of(run)
-    split = division(samples, run.data.split, run.data.fold)
+    whole = divide_all(run)
     limit = run.data.limit or None
     parts = {
-        part: _spread(_known(select(samples, hashes), run.data.classes), limit)
-        for part, hashes in (("train", split.train), ("val", split.val), ("test", split.test))
+        part: _spread(_known(getattr(whole, part), run.data.classes), limit)
+        for part in ("train", "val", "test")
     }
     for part, members in parts.items():
         if not members:
             raise UsageError(f"The {part} part of the split holds no B-scan of the run's classes.")
-    return Division(**parts, split=split)
+    return Division(**parts, split=whole.split)
 
 
 def _known(samples: Sequence[Sample], classes: Sequence[str]) -> tuple[Sample, ...]:

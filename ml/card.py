@@ -12,6 +12,7 @@ from ml.classes import class_info
 from ml.config import Run
 from ml.evaluation import Evaluation, Result
 from ml.manifest import LICENCES, Sample
+from ml.metrics import Estimate
 
 ARCHITECTURES = {"efficientnet_b2": "EfficientNet-B2"}
 DEVICES = {"kermany": "Heidelberg Spectralis", "octdl": "Optovue Avanti"}
@@ -127,16 +128,16 @@ def figures_of(evaluation: Evaluation) -> tuple[Figure, ...]:
     ]
     if evaluation.scope:
         scope = evaluation.scope
-        names = {id(scope.caught): "out-of-scope B-scans caught"}
+        named = {
+            "AUROC for out of scope": scope.auroc,
+            "AUROC for out of scope, within one device": scope.same_device,
+            "out-of-scope B-scans caught": scope.caught,
+            "in-scope B-scans sent to a reader": scope.sent,
+        }
         figures += [
-            Figure(
-                name=names.get(id(each), each.name),
-                value=_plain(each.value),
-                low=_plain(each.low),
-                high=_plain(each.high),
-                data=f"{evaluation.part} B-scans in and out of scope",
-            )
-            for each in (scope.auroc, scope.caught, scope.sent)
+            _figure(name, estimate, f"{evaluation.part} B-scans in and out of scope")
+            for name, estimate in named.items()
+            if estimate is not None
         ]
     return tuple(figures)
 
@@ -151,16 +152,20 @@ def _figures(result: Result, part: str) -> list[Figure]:
     wanted = [*_AT_BSCAN, *names] if result.subset != "octdl" else ["accuracy", *names]
     found = {each.name: each for each in result.estimates}
     return [
-        Figure(
-            name=name,
-            value=_plain(found[name].value),
-            low=_plain(found[name].low),
-            high=_plain(found[name].high),
-            data=data,
-        )
+        _figure(name, found[name], data)
         for name in wanted
         if name in found and not math.isnan(found[name].value)
     ]
+
+
+def _figure(name: str, estimate: Estimate, data: str) -> Figure:
+    return Figure(
+        name=name,
+        value=_plain(estimate.value),
+        low=_plain(estimate.low),
+        high=_plain(estimate.high),
+        data=data,
+    )
 
 
 def _plain(value: float) -> float:

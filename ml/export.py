@@ -23,7 +23,7 @@ from app.errors import AppError, StorageError, UsageError
 from app.modelpack import CARD, Card, load_package
 from app.paths import resources
 from app.preprocess import prepare
-from ml.assemble import Division, divide, samples_of
+from ml.assemble import divide, divide_all
 from ml.calibrate import Calibration, calibrate_run, load_calibration
 from ml.card import figures_of, make_card, prose
 from ml.checkpoint import save_tensors
@@ -35,7 +35,7 @@ from ml.manifest import Sample
 from ml.predict import Trained, load_trained
 from ml.quantize import quantized
 from ml.scoring import score_package
-from ml.splits import require_same_split, select
+from ml.splits import require_same_split
 
 TOLERANCE = 1e-4
 """Largest difference of probabilities, and of maps as a share of their range."""
@@ -93,12 +93,12 @@ def make_package(
         _write(folder, card, graph, trained, explained)
         differences = _prove(folder, explained, _frames(trained, division.val, _PROOF_FRAMES),
                              exact=not int8)  # fmt: skip
-        evaluation = _measure(folder, trained, division)
+        evaluation = _measure(folder, trained)
         card = replace(card, figures=figures_of(evaluation))
         (folder / "model.json").write_bytes(CARD.dump_json(card, indent=1) + b"\n")
         (folder / "card.md").write_text(prose(card, trained.run, calibration, differences))
         _install(folder, target)
-    write_evaluation(evaluation, samples_of(trained.run), run_folder / "evaluation")
+    write_evaluation(evaluation, divide_all(trained.run).test, run_folder / "evaluation")
     return Exported(folder=target, evaluation=evaluation, differences=differences)
 
 
@@ -149,11 +149,11 @@ def _prove(
     return differences
 
 
-def _measure(folder: Path, trained: Trained, division: Division) -> Evaluation:
+def _measure(folder: Path, trained: Trained) -> Evaluation:
     """Judge the package on the test patients, in scope and out of it."""
-    samples = select(samples_of(trained.run), division.split.test)
+    division = divide_all(trained.run)
     package = load_package(folder)
-    predictions = score_package(package, samples, split_sha256=division.split.sha256)
+    predictions = score_package(package, division.test, split_sha256=division.split.sha256)
     return evaluate(predictions, card=package.card)
 
 

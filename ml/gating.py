@@ -12,14 +12,13 @@ from app.errors import UsageError
 from app.modelpack import InputSpec
 from app.preprocess import retina_band
 from app.study import Pixels
-from ml.assemble import samples_of
+from ml.assemble import divide_all
 from ml.classes import OUT_OF_SCOPE
 from ml.familiarity import Gate, Seen, fit_gate_threshold, fit_gates, score
 from ml.manifest import Sample
 from ml.metrics import Cases, Ranking, measure
 from ml.predict import Trained, load_trained, outputs_of, outputs_of_bands
 from ml.predictions import Predictions, predictions_of
-from ml.splits import division, select
 from ml.strangers import strangers
 
 IN_SCOPE_SHARE = 0.95
@@ -55,14 +54,13 @@ def look(folder: Path) -> Looked:
     """
     trained = load_trained(folder)
     data = trained.run.data
-    samples = samples_of(trained.run)
-    split = division(samples, data.split, data.fold)
-    if split.sha256 != trained.split_sha256:
+    division = divide_all(trained.run)
+    if division.split.sha256 != trained.split_sha256:
         raise UsageError(
             f"The data of {folder.name} are divided otherwise than when it was trained, so that "
             "its test patients may be among those to calibrate on. Train it again."
         )
-    train, val = select(samples, split.train), select(samples, split.val)
+    train, val = division.train, division.val
     inside = [each for each in train if each.label in data.classes]
     others = [each for each in train if _is_outside(each)]
     validating = [each for each in val if each.label in data.classes or _is_outside(each)]
