@@ -13,6 +13,7 @@ from pydicom.fileset import FileSet
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from app.reading import archive, scratch
+from app.reading.dicom import header
 from tests.oct_files import bscans, failure_of, opened, pixels_of, rewrite, the_volume, write
 
 
@@ -71,10 +72,11 @@ def test_paths_that_climb_out_of_an_archive_write_nothing(tmp_path: Path):
     assert sorted(tmp_path.rglob("*")) == sorted([*before, path])
 
 
-def test_a_bomb_is_refused_before_it_fills_the_disk(tmp_path: Path):
+def test_a_bomb_is_refused_before_it_fills_the_disk(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(archive, "_ALWAYS_ALLOWED", 1 << 20)
     start = write(tmp_path / "a.dcm", bscans(1)).read_bytes()
     (tmp_path / "a.dcm").unlink()
-    path = zipped(tmp_path / "a.zip", {"a.dcm": start + bytes(300 << 20)})
+    path = zipped(tmp_path / "a.zip", {"a.dcm": start + bytes(30 << 20)})
     (skipped,) = opened(path).skipped
     assert "unpacks to far more" in skipped.reason
 
@@ -117,12 +119,13 @@ def test_a_damaged_member_does_not_stop_the_others(tmp_path: Path):
     assert [skipped.failed for skipped in result.skipped] == [True]
 
 
-def test_a_deflated_bomb_is_refused(tmp_path: Path):
+def test_a_deflated_bomb_is_refused(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(header, "_INFLATED_RATIO", 20)
     path = write(tmp_path / "a.dcm", bscans(1))
 
     def change(dataset: Dataset) -> None:
         dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
-        dataset.add_new(0x00091010, "OB", bytes(400 << 20))
+        dataset.add_new(0x00091010, "OB", bytes(20 << 20))
 
     rewrite(path, change)
     assert path.stat().st_size < 1 << 20
