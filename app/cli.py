@@ -92,7 +92,7 @@ def _window_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m app",
         description="Screens OCT volumes of the retina. Opens the window.",
-        epilog="Without a window: python -m app analyse, convert or anonymise; each has its --help.",
+        epilog="Without a window: python -m app analyse, convert, anonymise; each has --help.",
     )
     parser.add_argument("--version", action="version", version=f"KD-OCT {__version__}")
     parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="files or folders")
