@@ -30,7 +30,7 @@ _INTERESTING = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0xFF
 
 def corpus(folder: Path) -> dict[str, bytes]:
     """Small whole files of every family that is read."""
-    frames = bscans(2, rows=16, columns=24)
+    frames = bscans(2, rows=40, columns=48)  # JPEG 2000 codes none much smaller
     made: dict[str, bytes] = {}
     made["native.dcm"] = write(folder / "a.dcm", frames).read_bytes()
     rewrite(folder / "a.dcm", lambda dataset: dataset.compress(RLELossless))
@@ -56,7 +56,7 @@ def corpus(folder: Path) -> dict[str, bytes]:
 
 _XML = b"""<HEDX><BODY><Patient><ID>1</ID><Study><StudyUID>1.2</StudyUID><Series><ID>1</ID>
 <Laterality>R</Laterality><Image><ImageType><Type>OCT</Type></ImageType>
-<OphthalmicAcquisitionContext><Width>24</Width><Height>16</Height><ScaleX>0.01</ScaleX>
+<OphthalmicAcquisitionContext><Width>48</Width><Height>40</Height><ScaleX>0.01</ScaleX>
 <Start><Coord><X>1</X><Y>2</Y></Coord></Start><End><Coord><X>3</X><Y>2</Y></Coord></End>
 </OphthalmicAcquisitionContext><ImageData><ExamURL>x\\picture.png</ExamURL></ImageData></Image>
 </Series></Study></Patient></BODY></HEDX>"""
@@ -64,7 +64,7 @@ _XML = b"""<HEDX><BODY><Patient><ID>1</ID><Study><StudyUID>1.2</StudyUID><Series
 
 def _vol(frames: list[np.ndarray]) -> bytes:
     header = struct.pack(
-        "<12s3I3d2I2dId4sQiI", b"HSF-OCT-103\0", 24, 2, 16, 0.01, 0.1, 0.004,
+        "<12s3I3d2I2dId4sQiI", b"HSF-OCT-103\0", 48, 2, 40, 0.01, 0.1, 0.004,
         10, 10, 0.02, 0.02, 30, 0.0, b"OD", 131285284618218310, 3, 64,
     )  # fmt: skip
     data = header.ljust(2048, b"\0") + bytes(100)
