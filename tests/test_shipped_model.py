@@ -1,0 +1,100 @@
+"""The model package that ships: whole, equal to its network, and able to do what its card says."""
+
+import json
+
+import numpy as np
+import pytest
+
+from app.analysis import analyse
+from app.engine import Engine
+from app.installed import choose_package, demo_study
+from app.preprocess import prepare
+from app.reading import open_studies
+from app.study import Laterality, Outcome
+from tests.shared_data import manifest, needs_shared
+
+
+@pytest.fixture(scope="module")
+def package():
+    return choose_package()
+
+
+@pytest.fixture(scope="module")
+def demo():
+    return open_studies([demo_study()]).studies[0]
+
+
+@pytest.fixture(scope="module")
+def result(demo, package):
+    return analyse(demo, package)
+
+
+def test_that_a_trained_model_ships_with_figures_and_intervals(package):
+    card = package.card
+    figures = {figure.name for figure in card.figures}
+
+    assert card.trained
+    assert {"accuracy", "AUROC for referable", "expected calibration error"} <= figures
+    assert {f"sensitivity for {name}" for name in ("DRUSEN", "DME", "CNV")} <= figures
+    assert all(figure.low <= figure.value <= figure.high for figure in card.figures)
+    assert all("CC BY 4.0" in each.licence for each in card.training)
+
+
+def test_that_the_card_in_prose_is_of_this_graph(package):
+    assert package.card.graph_sha256 in (package.folder / "card.md").read_text()
+    assert json.loads((package.folder / "model.json").read_text())["id"] == package.folder.name
+
+
+def test_that_the_synthetic_eyes_get_the_calls_they_were_made_for(result):
+    calls = {eye.laterality: eye.call for eye in result.eyes}
+
+    assert calls[Laterality.RIGHT].label == "DRUSEN"
+    assert calls[Laterality.LEFT].label == "CNV"
+    assert all(call.outcome is Outcome.CALLED for call in calls.values())
+    assert result.call.label == "CNV"
+
+
+def test_that_its_maps_and_logits_are_grad_cam_s_for_every_class(package, demo):
+    torch = pytest.importorskip("torch", reason="The ml extra is not installed.")
+    from safetensors.torch import load_file
+
+    from ml.models import build
+    from tests.grad_cam import raw_grad_cam, worst_disagreement
+
+    card = package.card
+    network = build("efficientnet_b2", len(card.classes), channels=len(card.input.mean)).eval()
+    network.load_state_dict(load_file(package.folder / "weights.safetensors"))
+    frames = np.stack(
+        [
+            prepare(bscan.pixels(), card.input).tensor
+            for volume in demo.volumes
+            for bscan in volume.bscans[::2]
+        ]
+    )
+    engine = Engine(package)
+    found = [engine.infer(frames[start : start + 8]) for start in range(0, len(frames), 8)]
+    logits = np.concatenate([each.logits for each in found])
+    maps = np.concatenate([each.maps for each in found])
+
+    assert len(frames) >= 50
+    with torch.enable_grad():
+        for index in range(len(card.classes)):
+            cams, expected = raw_grad_cam(network, frames, index)
+            assert worst_disagreement(maps[:, index], cams) <= 1e-4
+            assert np.abs(logits - expected).max() <= 1e-4
+
+
+@needs_shared
+def test_that_it_answers_real_validation_bscans_about_as_well_as_its_card_says(package):
+    """A few of them: a graph, a preprocessing or a class order gone wrong would show."""
+    known = [each for each in manifest() if each.split == "val" and each.label4]
+    chosen = [known[index] for index in np.linspace(0, len(known) - 1, 64).astype(int)]
+    card, engine = package.card, Engine(package)
+
+    right = [
+        card.names[int(engine.infer(prepare(each.pixels(), card.input).tensor[None])
+                       .probabilities.argmax())] == each.label4
+        for each in chosen
+    ]  # fmt: skip
+
+    assert np.mean(right) >= 0.85
