@@ -44,8 +44,8 @@ def corpus(folder: Path) -> dict[str, bytes]:
         made[f"picture.{form.lower()}"] = buffer.getvalue()
     made["scan.vol"] = _vol(frames)
     made["export.xml"] = _XML
-    cube = "P_Macular Cube 8x2_1-31-2010_1-2-3_OD_sn1_cube_z.img"
-    made[cube] = bytes(512 * 8 * 2)
+    cube = "P_Macular Cube 16x2_1-31-2010_1-2-3_OD_sn1_cube_z.img"
+    made[cube] = bytes(512 * 16 * 2)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.dcm", made["native.dcm"])
