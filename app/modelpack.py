@@ -199,4 +199,11 @@ def load_package(folder: Path) -> ModelPackage:
 
 def list_packages(models: Path) -> tuple[Path, ...]:
     """Return the folders under `models` that look like packages, by name; none is verified."""
-    return tuple(sorted(path.parent for path in models.glob("*/model.json")))
+    # Hidden folders are packages that were being replaced when something stopped.
+    return tuple(
+        sorted(
+            path.parent
+            for path in models.glob("*/model.json")
+            if not path.parent.name.startswith(".")
+        )
+    )

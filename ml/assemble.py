@@ -10,6 +10,7 @@ import torch
 
 from app.errors import UsageError
 from app.modelpack import InputSpec
+from ml.checks import check_rows, require_sound
 from ml.config import Run
 from ml.data import Views, read_bands
 from ml.depthwise import use_fast_depthwise
@@ -39,6 +40,8 @@ def divide_all(run: Run) -> Division:
         UsageError: If a patient stands on two sides.
     """
     samples = read_manifest(run.data.manifest, run.data.root)
+    wished = [sample for sample in samples if sample.label not in run.data.ignore]
+    require_sound(check_rows(wished, run.data.classes))
     split = division(samples, run.data.split, run.data.fold)
     wanted = run.data.sources
 

@@ -32,6 +32,7 @@ class Data:
     split: Path | None = None  # written by python -m ml.splits; None: the manifest's own column
     fold: Annotated[int, Field(ge=0)] = 0
     sources: tuple[str, ...] = ()  # only these data sets; empty: all
+    ignore: tuple[str, ...] = ()  # labels to leave out; any other unknown label is an error
     # how often a class is drawn in an epoch: as it comes, by the root of its share, or equally
     balance: Literal["none", "root", "equal"] = "none"
     limit: Annotated[int, Field(ge=0)] = 0  # images per split, 0 for all: for quick trials
@@ -108,6 +109,7 @@ class Run:
     augment: Augment
     train: Train
     loss: Loss = Field(default_factory=Loss)
+    package: str = ""  # ml.distill then makes and installs the package of this name
     distill: Distill | None = None
 
     def __post_init__(self) -> None:

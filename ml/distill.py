@@ -1,11 +1,11 @@
 """Distil teachers into a student, and make the model package that the program runs.
 
-python -m ml.distill --config ml/configs/desk.toml [--package ID] [--resume]
+python -m ml.distill --config ml/configs/desk.toml [--resume]
 
 The teachers are named by their runs' files; one that is not trained yet is trained first, on the
-student's own split. With `--package` the student is then calibrated, exported, proved against
-the network it came from, and put where the program finds it. Stopped anywhere, the same command
-with `--resume` goes on.
+student's own split. If the file names a package, the student is then calibrated, exported, proved
+against the network it came from, and put where the program finds it. Stopped anywhere, the same
+command with `--resume` goes on.
 """
 
 import sys
@@ -22,7 +22,7 @@ from ml.assemble import device, divide, join_processes, on_same_data, run_folder
 from ml.config import Distill, Run, load_run
 from ml.data import Batch, network_input
 from ml.dryrun import rehearse
-from ml.loop import Scores
+from ml.loop import Scores, is_first
 from ml.losses import distillation_loss, softened
 from ml.predict import Trained, load_trained
 from ml.splits import require_same_split
@@ -127,7 +127,7 @@ def _view_spec(run: Run, teachers: Sequence[Trained]) -> InputSpec:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = arguments_of("Distil teachers into a student.")
-    parser.add_argument("--package", metavar="ID", help="then calibrate, export and install it")
+    parser.add_argument("--package", metavar="ID", help="the package to make, if not the file's")
     options = parser.parse_args(arguments)
     try:
         run = load_run(options.config, options.overrides)
@@ -139,10 +139,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not (options.resume and (out / "model.safetensors").exists()):
             scores = distil(run, out, resume=options.resume)
             print(f"{out}: validation accuracy {scores.accuracy:.4f}, loss {scores.loss:.4f}")
-        if options.package:
+        package = options.package or run.package
+        if package and is_first():
             from ml.export import described, make_package
 
-            print(described(make_package(out, options.package)))
+            print(described(make_package(out, package)))
     except AppError as error:
         print(error, file=sys.stderr)
         return 1

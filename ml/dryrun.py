@@ -1,10 +1,10 @@
 """Rehearse a run: what data, what network, how much memory and time, before it is started."""
 
-import resource
 import time
 from collections import Counter
 from dataclasses import replace
 
+import psutil
 import torch
 from torch.nn import functional
 
@@ -42,7 +42,7 @@ def rehearse(run: Run) -> str:
         optimizer.zero_grad()
         times.append(time.perf_counter() - begun)
     steps = len(division.train) // train.batch * train.epochs
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    used = psutil.Process().memory_info().rss / 2**20
     lines = [f"split {division.split.sha256[:12]}, fold {run.data.fold}"]
     for part, samples in (
         ("training", division.train),
@@ -58,6 +58,6 @@ def rehearse(run: Run) -> str:
         f"{run.input.height} x {run.input.width}, start from {run.model.start.value}",
         f"{steps} batches of {train.batch}; {times[-1]:.2f} s each on {device().type}: "
         f"about {steps * times[-1] / 60:.0f} minutes, validation and teachers not counted",
-        f"peak memory so far {peak:.0f} MB",
+        f"memory in use {used:.0f} MB",
     ]
     return "\n".join(lines)

@@ -5,7 +5,9 @@ and resumed gives the numbers of one that was not.
 """
 
 import json
+import math
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -140,7 +142,9 @@ class Trainer:
             if train.ema and self._at_step_end(len(groups)):
                 self._ema.update(self.network)
             bar.set_postfix(loss=f"{self._mean_loss():.4f}", refresh=False)
-            if time.monotonic() - self._saved > train.checkpoint_minutes * 60:
+            # Within a group of accumulated batches a checkpoint would lose their gradients.
+            due = time.monotonic() - self._saved > train.checkpoint_minutes * 60
+            if due and self._at_step_end(len(groups)):
                 self._save()
         if 0 <= train.swa_start <= epoch:
             self._swa.update(self.network)
@@ -190,7 +194,9 @@ class Trainer:
                 network, find_unused_parameters=self.run.train.frozen_epochs > 0
             )
         if self.run.train.compile:
-            return torch.compile(network)  # type: ignore[return-value]
+            if shutil.which("c++") or self._device.type != "cpu":
+                return torch.compile(network)  # type: ignore[return-value]
+            tqdm.write("There is no C++ compiler, so the network runs as it is (train.compile).")
         return network
 
     def _groups(self, epoch: int) -> list[list[tuple[int, int]]]:
@@ -258,6 +264,11 @@ class Trainer:
             self.network.load_state_dict(self._ema.state)
         scores = self.score()
         criterion = scores.criterion(self.run.train.select)
+        if not math.isfinite(criterion):
+            raise UsageError(
+                f"The validation loss became {scores.loss} in epoch {epoch + 1}. Lower train.lr, "
+                "or set train.clip."
+            )
         if self._state.best is None or criterion > self._state.best:
             self._state.best, self._state.best_epoch = criterion, epoch
             if is_first():
@@ -317,6 +328,7 @@ class Trainer:
     def _averaged(self) -> dict[str, Tensor]:
         """The SWA weights, their BatchNorm statistics measured anew where there are any."""
         self.network.load_state_dict(self._swa.state)
+        torch.manual_seed(self.run.train.seed)  # for dropout
         with autocast(self.run.train, self._device):
             update_batch_norm(self.network, self._some_inputs())
         return {name: tensor.clone() for name, tensor in self.network.state_dict().items()}

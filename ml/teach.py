@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from app.errors import AppError
@@ -95,12 +96,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 OUT_OF_MEMORY = (
     "The memory does not suffice. Lower train.batch and raise train.accumulate by the same "
-    "factor, or lower input.height and input.width, then go on with --resume."
+    "factor, or lower input.height and input.width, and start again with another --out."
 )
 
 
 def out_of_memory(error: Exception) -> bool:
-    return isinstance(error, MemoryError) or "memory" in str(error).lower()
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
+        words in str(error) for words in ("not enough memory", "can't allocate memory")
+    )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ many mm it spans. Layout after the readers of octCirrusReader and RETIMAT; no fi
 machine has been met here, and the volume says so.
 """
 
-import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +16,7 @@ import numpy as np
 from app.errors import DamagedFile, UnsupportedFile
 from app.reading.entries import Entry, unreadable
 from app.reading.found import Found
+from app.reading.identifiers import uid_of_content, uid_of_words
 from app.study import BScan, FrameSource, Laterality, Patient, Pixels, Volume
 
 _NAME = re.compile(
@@ -75,7 +75,7 @@ def read_img(entry: Entry) -> Found:
     acquired = _moment(f"{name['day']} {name['time']}")
     patient = name["patient"].strip()
     volume = Volume(
-        uid=_digest(entry),
+        uid=uid_of_content([entry]),
         laterality=_EYES[name["eye"].upper()],
         bscans=tuple(
             BScan(
@@ -98,7 +98,7 @@ def read_img(entry: Entry) -> Found:
     return Found(
         volume=volume,
         patient=Patient(identifier=patient or None),
-        study_uid=f"img-{patient}-{visit or volume.uid}",
+        study_uid=uid_of_words("img", patient, visit) if patient and visit else volume.uid,
         visited=visit,
         description=name["scan"].strip() or None,
     )
@@ -109,8 +109,3 @@ def _moment(text: str) -> datetime | None:
         return datetime.strptime(text, "%m-%d-%Y %H-%M-%S")
     except ValueError:
         return None
-
-
-def _digest(entry: Entry) -> str:
-    digest = hashlib.sha256(entry.size.to_bytes(8) + entry.head(1 << 20))
-    return f"2.25.{int.from_bytes(digest.digest()[:15])}"

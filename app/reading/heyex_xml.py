@@ -4,7 +4,6 @@ The XML names patient, visit, eye, scale and the place of each line; the picture
 Only the last part of a picture's address is used, and it is looked for beside the XML.
 """
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -16,6 +15,7 @@ from app.reading.dicom.frames import FrameFacts, eye_of
 from app.reading.dicom.order import Ordered, spatial_order
 from app.reading.entries import Entry
 from app.reading.found import Found
+from app.reading.identifiers import uid_of_words
 from app.reading.lines import Points, circle_on, line_on
 from app.reading.pictures import read_pages
 from app.study import BScan, Laterality, Localizer, Patient, Spacing, Volume
@@ -106,15 +106,22 @@ def _series(
             notes=tuple(notes),
         ),
         patient=_patient(patient),
-        study_uid=_text(study, "StudyUID") or f"heyex-{_text(study, 'ID')}-{visited or uid}",
+        study_uid=_study_uid(patient, study, visited) or uid,
         visited=visited,
     )
 
 
 def _identifier(series: Element, study: Element) -> str:
     words = (_text(study, "StudyUID"), _text(series, "SeriesUID"), _text(series, "ID"))
-    content = ElementTree.tostring(series) if not any(words) else "\0".join(words).encode()
-    return f"2.25.{int.from_bytes(hashlib.sha256(content).digest()[:15])}"
+    return uid_of_words(*(words if any(words) else [ElementTree.tostring(series, "unicode")]))
+
+
+def _study_uid(patient: Element, study: Element, visited: date | None) -> str | None:
+    """What is common to one patient's series of one visit; nothing, if the patient is not named."""
+    if given := _text(study, "StudyUID"):
+        return given
+    named = _text(patient, "PatientID")
+    return uid_of_words("heyex", named, visited) if named and visited else None
 
 
 def _localizer(

@@ -4,7 +4,6 @@ They say nothing of patient, eye or scale. A folder of them is taken for one vol
 the natural order of the file names, and the volume says that this was assumed.
 """
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -18,6 +17,7 @@ from app.errors import DamagedFile, ReadError
 from app.reading.entries import Entry, natural, unreadable
 from app.reading.found import Found
 from app.reading.grey import AS_STORED, Stored, Tone, luminance, to_grey
+from app.reading.identifiers import uid_of_content
 from app.study import BScan, FrameSource, Laterality, Patient, Pixels, Skipped, Volume
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
@@ -153,7 +153,7 @@ def _tone(entry: Entry, count: int) -> Tone:
 
 
 def _volume(entries: Sequence[Entry], bscans: Iterable[BScan], order: str) -> Found:
-    uid = _digest(entries)
+    uid = uid_of_content(entries)
     notes = [
         "These are plain pictures: they do not say whose eye they show, which eye, or at what "
         "scale. They are taken for one volume, in the order of "
@@ -167,15 +167,3 @@ def _volume(entries: Sequence[Entry], bscans: Iterable[BScan], order: str) -> Fo
         notes=tuple(notes),
     )
     return Found(volume=volume, patient=Patient(), study_uid=uid)
-
-
-def _digest(entries: Iterable[Entry]) -> str:
-    """An identifier of the content: the sizes and beginnings of the files."""
-    digest = hashlib.sha256()
-    for entry in entries:
-        try:
-            head = entry.head(1 << 14)
-        except OSError:
-            head = b""
-        digest.update(entry.size.to_bytes(8) + head)
-    return f"2.25.{int.from_bytes(digest.digest()[:15])}"

@@ -5,7 +5,6 @@ floats: reflectivity from 0 to 1, and 3.4e38 where there is none. What HEYEX sho
 root. Layout after Heidelberg's "Spectralis special function: exporting raw data".
 """
 
-import hashlib
 import struct
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -19,6 +18,7 @@ from app.reading.dicom.frames import FrameFacts
 from app.reading.dicom.order import spatial_order
 from app.reading.entries import Entry, unreadable
 from app.reading.found import Found
+from app.reading.identifiers import uid_of_content, uid_of_words
 from app.reading.lines import Points, circle_on, line_on
 from app.study import (
     BScan,
@@ -61,7 +61,6 @@ class _Header:
     patient_id: str
     birth_date: date | None
     visited: date | None
-    digest: str
 
     @property
     def bscan_size(self) -> int:
@@ -85,7 +84,7 @@ def read_vol(entry: Entry) -> Found:
     facts = [FrameFacts(location=place or None) for place in places]
     ordered = spatial_order(facts, "stored order")
     volume = Volume(
-        uid=f"2.25.{int(header.digest[:30], 16)}",
+        uid=uid_of_content([entry]),
         laterality=header.eye,
         bscans=tuple(_bscan(entry, header, at, places[at]) for at in ordered.order),
         order=ordered.basis,
@@ -101,9 +100,16 @@ def read_vol(entry: Entry) -> Found:
     return Found(
         volume=volume,
         patient=Patient(identifier=header.patient_id or None, birth_date=header.birth_date),
-        study_uid=f"vol-{header.patient_id}-{header.birth_date}-{header.visited or volume.uid}",
+        study_uid=_study_uid(header) or volume.uid,
         visited=header.visited or (header.acquired.date() if header.acquired else None),
     )
+
+
+def _study_uid(header: _Header) -> str | None:
+    """What is common to one patient's files of one visit; nothing, if the patient is not named."""
+    if not header.patient_id or header.visited is None:
+        return None
+    return uid_of_words("vol", header.patient_id, header.birth_date, header.visited)
 
 
 def _read_header(file: BinaryIO, size: int) -> _Header:
@@ -135,7 +141,6 @@ def _read_header(file: BinaryIO, size: int) -> _Header:
         patient_id=patient_id.split(b"\0")[0].decode("latin-1").strip(),
         birth_date=_day(birth),
         visited=_day(visit),
-        digest=hashlib.sha256(data + size.to_bytes(8)).hexdigest(),
     )
     _check(header, size)
     return header

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from app.errors import DamagedFile
+from app.errors import DamagedFile, UsageError
 from app.modelpack import InputSpec
 from app.preprocess import prepare
 from ml.assemble import divide, labels_of
@@ -105,3 +105,13 @@ def test_that_an_unreadable_image_stops_the_run(phantoms, tmp_path):
 
     with pytest.raises(DamagedFile, match=r"cut\.png"):
         read_bands([replace(sample, image=damaged)], SPEC)
+
+
+def test_that_a_label_that_is_no_class_stops_the_run_unless_it_is_left_out(phantoms):
+    three = {"classes": ("NORMAL", "DRUSEN", "CNV")}
+
+    with pytest.raises(UsageError, match="DME"):
+        divide(tiny_run(phantoms, data=three))
+
+    kept = divide(tiny_run(phantoms, data={**three, "ignore": ("DME",)}))
+    assert {sample.label for sample in kept.train} == set(three["classes"])

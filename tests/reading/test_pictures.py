@@ -103,3 +103,15 @@ def test_a_picture_of_one_pixel_or_of_billions_is_refused(tmp_path: Path):
     huge[16:24] = (60000).to_bytes(4) * 2
     path.write_bytes(huge)
     assert failure_of(path)
+
+
+def test_that_pictures_that_begin_alike_are_not_taken_for_one(tmp_path):
+    for name, grey in (("a", 60), ("b", 200)):
+        frame = np.zeros((240, 320), np.uint8)
+        frame[200:] = grey
+        (tmp_path / name).mkdir()
+        Image.fromarray(frame).save(tmp_path / name / "scan.tif")
+
+    studies = opened(tmp_path / "a", tmp_path / "b").studies
+
+    assert len({study.uid for study in studies}) == 2

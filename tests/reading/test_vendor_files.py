@@ -57,6 +57,25 @@ def test_a_vol_file_is_read_as_heyex_shows_it(tmp_path: Path):
     assert f"{study.patient.birth_date} {study.visited}" == "1951-10-03 2017-01-11"
 
 
+def test_identifiers_made_for_a_study_tell_nothing_of_the_patient(tmp_path: Path):
+    vol = write_vol(tmp_path / "a.vol", bscans(2))
+    cube = tmp_path / CUBE
+    cube.write_bytes(np.stack(bscans(5, rows=512, columns=32)).tobytes())
+    for path in (vol, cube):
+        (study,) = opened(path).studies
+        for uid in (study.uid, study.volumes[0].uid):
+            assert uid.startswith("2.25.")
+            assert not any(word in uid for word in ("01234", "1951", "P7", "2017", "2010-"))
+
+
+def test_files_of_patients_without_a_number_are_not_joined(tmp_path: Path):
+    for seed in (1, 2):
+        path = write_vol(tmp_path / f"{seed}.vol", bscans(2, seed=seed))
+        path.write_bytes(path.read_bytes().replace(b"01234", b"\0" * 5))
+
+    assert len(opened(tmp_path / "1.vol", tmp_path / "2.vol").studies) == 2
+
+
 def test_a_circle_around_the_disc_is_read(tmp_path: Path):
     volume = the_volume(write_vol(tmp_path / "a.vol", bscans(1), pattern=2))
     location = volume.bscans[0].location

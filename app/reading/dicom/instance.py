@@ -1,6 +1,5 @@
 """What one DICOM file contributes, as far as its header tells."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -16,6 +15,7 @@ from app.reading.dicom.header import PARSE_ERRORS, Header, read_header
 from app.reading.dicom.pixels import check_first_frame
 from app.reading.dicom.places import FramePlaces, find_frames
 from app.reading.entries import Entry
+from app.reading.identifiers import uid_of_content
 from app.study import Laterality, Patient
 
 PHANTOM_MANUFACTURER = "KD-OCT phantom"
@@ -99,7 +99,7 @@ def _instance(header: Header) -> Instance | NotOct:
     places = find_frames(header, form, frames)
     check_first_frame(header, places)
     eyes = {_eye(dataset, keyword) for keyword in ("ImageLaterality", "Laterality")} - {None}
-    sop_uid = _text(dataset, "SOPInstanceUID") or _digest(header)
+    sop_uid = _text(dataset, "SOPInstanceUID") or uid_of_content([header.entry])
     series_uid = _text(dataset, "SeriesInstanceUID")
     concatenation = _text(dataset, "ConcatenationUID") or None
     return Instance(
@@ -240,12 +240,3 @@ def _name(dataset: Dataset) -> str | None:
     if not written:
         return None
     return written[0] if len(written) == 1 else f"{written[0]} ({written[1]})"
-
-
-def _digest(header: Header) -> str:
-    """Stand-in for a missing SOP Instance UID: the same bytes give the same one."""
-    digest = hashlib.sha256()
-    with header.entry.open() as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return f"2.25.{int.from_bytes(digest.digest()[:15])}"
