@@ -193,6 +193,9 @@ def test_that_the_heat_map_changes_with_its_class_and_goes_with_its_key(qtbot, w
     pictures = [choose(position) for position in range(1, 5)]
     assert any(picture != pictures[0] for picture in pictures[1:])
 
+    # Without a window manager nobody gives the window the focus that shortcuts need.
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
     qtbot.keyClick(panel.view, Qt.Key.Key_H)
     qtbot.waitUntil(lambda: shown() is not None)
     assert shown().isGrayscale()
