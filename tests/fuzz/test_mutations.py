@@ -7,6 +7,9 @@ import pytest
 
 from tests.fuzz.mutations import corpus, read_everything, session
 
+# Libraries warn of the damage that they meet; here damage is all there is.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
 
 def test_the_corpus_itself_is_read(tmp_path: Path):
     for name, data in corpus(tmp_path).items():
