@@ -21,6 +21,10 @@ Pixels = NDArray[np.uint8]
 """One B-scan or localizer, shape (rows, columns): row 0 is the vitreous side, 255 is bright."""
 
 
+EYE_SET = "The eye was set by the reader."
+"""The note of a volume whose eye the file does not tell."""
+
+
 class Laterality(StrEnum):
     RIGHT = "OD"
     LEFT = "OS"
@@ -101,8 +105,16 @@ class Volume:
     synthetic: bool = False  # made by a program, shows no patient
 
     def on_eye(self, laterality: Laterality) -> "Volume":
-        """The same volume with the eye set by the user."""
-        return replace(self, laterality=laterality)
+        """The same volume with the eye set by the user, which its notes then say."""
+        if laterality is self.laterality:
+            return self
+        notes = self.notes if self.eye_set else (*self.notes, EYE_SET)
+        return replace(self, laterality=laterality, notes=notes)
+
+    @property
+    def eye_set(self) -> bool:
+        """Whether the eye is the reader's word rather than the file's."""
+        return EYE_SET in self.notes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

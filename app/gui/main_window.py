@@ -365,7 +365,12 @@ class MainWindow(QMainWindow):
         self.actions_.enable(again, "analyse")
         self.actions_.enable(self.session.busy, "cancel")
         self.actions_.enable(bool(self.session.skipped), "skipped")
-        self.actions_.enable(self.room.panel.volume is not None, "name_right", "name_left")
+        volume = self.room.panel.volume
+        # What the file says of the eye stands; what the reader said can be taken back.
+        open_eye = volume is not None and (
+            volume.laterality is Laterality.UNKNOWN or volume.eye_set
+        )
+        self.actions_.enable(open_eye, "name_right", "name_left")
 
     # Doing
 

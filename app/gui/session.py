@@ -40,11 +40,13 @@ class Case:
     study: Study
     state: CaseState = CaseState.QUEUED
     result: StudyResult | None = None
+    card: "Card | None" = None  # of the model that made the result
     problem: str = ""  # why it failed, in a sentence
     done: int = 0
     total: int = 0
     started: float = 0.0  # time.monotonic
     demo: bool = False
+    grown: bool = False  # while it was analysed, so that it must be analysed again
 
     def seconds_left(self) -> float | None:
         """How long the analysis will still take; None while that cannot be told."""
@@ -52,6 +54,15 @@ class Case:
             return None
         passed = time.monotonic() - self.started
         return passed / self.done * (self.total - self.done)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Model:
+    """What is loaded, and the setting that it was loaded for."""
+
+    model_id: str | None
+    package: "ModelPackage"
+    engine: "Engine"
 
 
 @dataclass(kw_only=True)
@@ -88,11 +99,9 @@ class Session(QObject):
         self.cases: list[Case] = []
         self.current: Case | None = None
         self.skipped: tuple[Skipped, ...] = ()
-        self.card: Card | None = None
         self.reading: _Reading | None = None
         self.settings = settings
-        self._package: ModelPackage | None = None
-        self._engine: Engine | None = None
+        self._model: _Model | None = None
         self._waiting: list[_Reading] = []
         self._running: Case | None = None
         self._reader = Task(self._read, self)
@@ -107,15 +116,19 @@ class Session(QObject):
         self._analyst.failed.connect(self._analysis_failed)
 
     def change_settings(self, settings: Settings) -> None:
-        changed_model = settings.model_id != self.settings.model_id
         self.settings = settings
-        if changed_model:
-            self._package = self._engine = None
         self.settings_changed.emit()
         try:
             save_settings(settings)
         except AppError as error:
             self.noticed.emit(Notice(kind="problem", text=str(error)))
+
+    @property
+    def card(self) -> "Card | None":
+        """Of the model that made the result on show; where there is none, of the one loaded."""
+        if self.current is not None and self.current.card is not None:
+            return self.current.card
+        return self._model.package.card if self._model is not None else None
 
     @property
     def busy(self) -> bool:
@@ -152,6 +165,7 @@ class Session(QObject):
         self._waiting.clear()
         self._reader.cancel()
         for case in self.cases:
+            case.grown = False
             if case.state is CaseState.QUEUED:
                 self._set_state(case, CaseState.STOPPED)
         self._analyst.cancel()
@@ -169,10 +183,10 @@ class Session(QObject):
             for each in case.study.volumes
         )
         case.study = replace(case.study, volumes=volumes)
-        if case.result is not None and self.card is not None:
+        if case.result is not None and case.card is not None:
             from app.analysis import set_eye
 
-            case.result = set_eye(case.result, volume_uid, laterality, self.card)
+            case.result = set_eye(case.result, volume_uid, laterality, case.card)
         self.case_changed.emit(case)
         if case is self.current:
             self.current_changed.emit()
@@ -207,28 +221,62 @@ class Session(QObject):
     def _read_ended(self, opened: Opened) -> None:
         reading, self.reading = self.reading, None
         assert reading is not None
-        known = {case.study.uid: case for case in self.cases}
-        fresh = [
-            Case(study=study, demo=reading.demo)
-            for study in opened.studies
-            if study.uid not in known
-        ]
+        touched: list[Case] = []
+        news = False
+        for study in opened.studies:
+            case = self._case_of(study)
+            if case is None:
+                touched.append(Case(study=study, demo=reading.demo))
+                news = True
+            else:
+                touched.append(case)
+                news |= self._grow(case, study, demo=reading.demo)
+        fresh = [case for case in touched if case not in self.cases]
         if fresh and not reading.demo:
             # The demo is there for who has nothing else to look at.
-            self.cases = [case for case in self.cases if not case.demo or case is self._running]
+            self.cases = [
+                case
+                for case in self.cases
+                if not case.demo or case is self._running or case in touched
+            ]
         self.cases += fresh
         self.skipped = opened.skipped
         if fresh:
             self.cases_changed.emit()
-        first = fresh[0] if fresh else next((known[s.uid] for s in opened.studies), None)
-        if first is not None:
-            self.select(first)
-        self._tell_reading(opened, fresh=len(fresh))
+        if touched:
+            self.select((fresh or touched)[0])
+        self._tell_reading(opened, news=news)
         self.progressed.emit()
         self._analyse_next()
         self._read_next()
 
-    def _tell_reading(self, opened: Opened, *, fresh: int) -> None:
+    def _case_of(self, study: Study) -> Case | None:
+        """The open case of this visit; files of two patients never make one case."""
+        for case in self.cases:
+            if (case.study.uid, case.study.patient) == (study.uid, study.patient):
+                return case
+        return None
+
+    def _grow(self, case: Case, study: Study, *, demo: bool) -> bool:
+        """Add what the files hold beyond the volumes on show; False if that is nothing."""
+        known = {volume.uid for volume in case.study.volumes}
+        added = tuple(volume for volume in study.volumes if volume.uid not in known)
+        if not added:
+            return False
+        case.study = replace(case.study, volumes=(*case.study.volumes, *added))
+        case.result, case.card, case.problem = None, None, ""
+        case.demo = case.demo and demo
+        if case is self._running:
+            case.grown = True
+            self._analyst.cancel()
+            self.case_changed.emit(case)
+        else:
+            self._set_state(case, CaseState.QUEUED)
+        if case is self.current:
+            self.current_changed.emit()
+        return True
+
+    def _tell_reading(self, opened: Opened, *, news: bool) -> None:
         failed = [each for each in opened.skipped if each.failed]
         if not opened.studies:
             text = self.tr("No OCT study was found there.")
@@ -250,7 +298,7 @@ class Session(QObject):
                 else self.tr("{count} files that are not OCT were left out.").format(count=count)
             )
             self._notice("information", text, details=True)
-        elif not fresh:
+        elif not news:
             self._notice("information", self.tr("This study is already open."))
 
     def _notice(self, kind: str, text: str, *, details: bool = False) -> None:
@@ -284,17 +332,20 @@ class Session(QObject):
         self._analyst.start()
         self._set_state(case, CaseState.RUNNING)
 
-    def _analyse(self, progress: Progress) -> StudyResult:
+    def _analyse(self, progress: Progress) -> "tuple[StudyResult, Card]":
         from app.analysis import analyse
         from app.engine import Engine
         from app.installed import choose_package
 
         assert self._running is not None
         progress(0, 0)
-        if self._package is None or self._engine is None:
-            self._package = choose_package(self.settings.model_id)
-            self._engine = Engine(self._package)
-        return analyse(self._running.study, self._package, progress, engine=self._engine)
+        study, model, model_id = self._running.study, self._model, self.settings.model_id
+        if model is None or model.model_id != model_id:
+            package = choose_package(model_id)
+            model = _Model(model_id=model_id, package=package, engine=Engine(package))
+            self._model = model
+        result = analyse(study, model.package, progress, engine=model.engine)
+        return result, model.package.card
 
     def _analysis_progressed(self, done: int, total: int) -> None:
         if self._running is not None:
@@ -304,25 +355,35 @@ class Session(QObject):
             self._running.done, self._running.total = done, total
             self.progressed.emit()
 
-    def _analysis_ended(self, result: StudyResult) -> None:
-        case = self._end_running()
-        assert self._package is not None
-        self.card = self._package.card
-        for volume in case.study.volumes:
-            from app.analysis import set_eye
+    def _analysis_ended(self, made: "tuple[StudyResult, Card]") -> None:
+        from app.analysis import set_eye
 
-            # The reader may have named an eye meanwhile.
-            result = set_eye(result, volume.uid, volume.laterality, self.card)
-        case.result = result
-        self._set_state(case, CaseState.READY)
+        case = self._end_running()
+        if not self._queue_grown(case):
+            result, card = made
+            for volume in case.study.volumes:
+                # The reader may have named an eye meanwhile.
+                result = set_eye(result, volume.uid, volume.laterality, card)
+            case.result, case.card = result, card
+            self._set_state(case, CaseState.READY)
         self._analyse_next()
 
     def _analysis_stopped(self) -> None:
-        self._set_state(self._end_running(), CaseState.STOPPED)
+        case = self._end_running()
+        if not self._queue_grown(case):
+            self._set_state(case, CaseState.STOPPED)
         self._analyse_next()
+
+    def _queue_grown(self, case: Case) -> bool:
+        """Queue a case again whose volumes became more while it was analysed."""
+        grown, case.grown = case.grown, False
+        if grown:
+            self._set_state(case, CaseState.QUEUED)
+        return grown
 
     def _analysis_failed(self, error: Exception) -> None:
         case = self._end_running()
+        case.grown = False
         case.problem = (
             str(error)
             if isinstance(error, AppError)

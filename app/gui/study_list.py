@@ -120,7 +120,7 @@ class _CaseDelegate(QStyledItemDelegate):
         painter.restore()
 
     def _mark(self, case: Case, colours: theme.Colours) -> tuple[str, QColor]:
-        card = self._session.card
+        card = case.card
         if case.result is not None and card is not None:
             severities = {each.name: each.severity for each in card.classes}
             call = case.result.call

@@ -1,5 +1,7 @@
 """What a reader does, on the real window with real files."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,10 +12,12 @@ from PySide6.QtPrintSupport import QPrinter
 from app.gui.report_pdf import page_sizes
 from app.gui.session import CaseState
 from app.notices import SYNTHETIC, UNTRAINED
-from app.study import Laterality, Outcome, Patient
+from app.paths import user_data
+from app.study import EYE_SET, Laterality, Outcome, Patient
 from tests.gui_window import opened_window, wait_until_ended
 from tests.oct_files import bscans, write, write_linked
 from tests.shared_data import needs_shared, some_of
+from tests.tiny_package import tiny_package
 
 
 @pytest.fixture
@@ -43,11 +47,11 @@ def test_that_without_a_path_the_demo_study_opens_and_says_that_it_is_synthetic(
         assert window.bars.texts == [UNTRAINED, SYNTHETIC]
 
 
-def test_that_a_dropped_folder_is_read_analysed_and_shown(qtbot, both_eyes):
+def test_that_a_file_dropped_again_is_said_to_be_open(qtbot, both_eyes):
     with opened_window(qtbot, [both_eyes / "right.dcm"]) as window:
         wait_until_ended(qtbot, window)
         data = QMimeData()
-        data.setUrls([QUrl.fromLocalFile(str(both_eyes / "left.dcm"))])
+        data.setUrls([QUrl.fromLocalFile(str(both_eyes / "right.dcm"))])
         window.dropEvent(
             QDropEvent(
                 QPointF(400, 300),
@@ -59,6 +63,85 @@ def test_that_a_dropped_folder_is_read_analysed_and_shown(qtbot, both_eyes):
         )
         qtbot.waitUntil(lambda: any("already open" in each for each in window.bars.texts))
         assert len(window.session.cases) == 1
+
+
+def test_that_the_other_eye_of_an_open_study_joins_it_and_is_analysed(qtbot, both_eyes):
+    with opened_window(qtbot, [both_eyes / "right.dcm"]) as window:
+        wait_until_ended(qtbot, window)
+
+        window.open([both_eyes / "left.dcm"])
+
+        (case,) = window.session.cases
+        qtbot.waitUntil(lambda: len(case.study.volumes) == 2)
+        wait_until_ended(qtbot, window)
+        assert [eye.laterality for eye in case.result.eyes] == [Laterality.RIGHT, Laterality.LEFT]
+        assert window.results.eyes[Laterality.LEFT].isVisible()
+        assert not any("already open" in each for each in window.bars.texts)
+
+
+def test_that_an_eye_that_comes_while_the_other_is_analysed_is_not_lost(qtbot, both_eyes):
+    with opened_window(qtbot, []) as window:
+        session = window.session
+        wait_until_ended(qtbot, window)
+        session.open([both_eyes / "right.dcm"])
+        session.open([both_eyes / "left.dcm"])
+        qtbot.waitUntil(
+            lambda: any(len(c.study.volumes) == 2 and not c.demo for c in session.cases)
+        )
+
+        wait_until_ended(qtbot, window)
+
+        (case,) = session.cases
+        assert case.state is CaseState.READY
+        assert [eye.laterality for eye in case.result.eyes] == [Laterality.RIGHT, Laterality.LEFT]
+
+
+def test_that_files_of_two_patients_never_make_one_case(qtbot, both_eyes, tmp_path):
+    other = write(tmp_path / "o.dcm", bscans(3), uid="1.2.33", patient=Patient(identifier="P2"))
+
+    with opened_window(qtbot, [both_eyes]) as window:
+        wait_until_ended(qtbot, window)
+        window.open([other])
+        wait_until_ended(qtbot, window, studies=2)
+
+        assert [len(case.study.volumes) for case in window.session.cases] == [2, 1]
+
+
+def test_that_each_result_is_shown_with_the_card_of_its_own_model(qtbot, both_eyes):
+    with opened_window(qtbot, [both_eyes / "right.dcm"]) as window:
+        session = window.session
+        wait_until_ended(qtbot, window)
+        tiny_package(user_data() / "models", id="other", title="Other network")
+        first = session.current
+        session.change_settings(replace(session.settings, model_id="other"))
+        assert session.card.id == "tiny"
+
+        second = write(both_eyes / "second.dcm", bscans(3), uid="1.2.34", study="1.2.840.2")
+        window.open([second])
+        wait_until_ended(qtbot, window, studies=2)
+
+        assert session.current is not first
+        assert session.card.id == session.current.result.model_id == "other"
+        session.select(first)
+        assert session.card.id == first.result.model_id == "tiny"
+
+
+def test_that_settings_changed_during_the_analysis_do_not_break_it(qtbot, both_eyes):
+    with opened_window(qtbot, []) as window:
+        session = window.session
+        wait_until_ended(qtbot, window)
+        session.open([both_eyes])
+
+        def change(case):
+            if case.state is CaseState.RUNNING:
+                session.change_settings(replace(session.settings, model_id=None))
+
+        session.case_changed.connect(change)
+        wait_until_ended(qtbot, window)
+
+        case = session.current
+        assert case.state is CaseState.READY
+        assert case.result.model_id == case.card.id
 
 
 def test_that_each_patient_of_a_folder_is_a_row_and_what_is_no_oct_is_listed(qtbot, tmp_path):
@@ -233,6 +316,21 @@ def test_that_the_reader_names_an_unknown_eye_and_the_calls_regroup(qtbot, tmp_p
         assert [eye.laterality for eye in window.session.current.result.eyes] == [Laterality.LEFT]
         assert window.room.panel.volume.laterality is Laterality.LEFT
         assert window.results.eyes[Laterality.LEFT].isVisible()
+        assert window.actions_["name_right"].isEnabled()
+
+        window.actions_["name_right"].trigger()
+        (eye,) = window.session.current.result.eyes
+        assert eye.laterality is Laterality.RIGHT
+        assert eye.volumes[0].volume.notes.count(EYE_SET) == 1
+        window.export_to(tmp_path)
+        qtbot.waitUntil(lambda: any("Saved" in each for each in window.bars.texts))
+        (record,) = tmp_path.glob("*.json")
+        assert record.read_text("utf-8").count(EYE_SET) == 1
+
+
+def test_that_the_eye_that_a_file_names_stands(window):
+    assert not window.actions_["name_right"].isEnabled()
+    assert not window.actions_["name_left"].isEnabled()
 
 
 def test_that_the_saved_report_is_the_very_one_that_was_shown(qtbot, window, tmp_path):
