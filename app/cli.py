@@ -9,7 +9,6 @@ UID, the same every time.
 """
 
 import argparse
-import hashlib
 import os
 import socket
 import sys
@@ -198,10 +197,12 @@ def analyse_paths(order: Order) -> int:
 
 def _names(studies: Sequence[Study]) -> list[str]:
     """A file name for each study: the same for the same study, and nothing of the patient."""
+    from app.results.output import file_stem
+
     seen: Counter[str] = Counter()
     names = []
     for study in studies:
-        name = f"study-{hashlib.sha256(study.uid.encode()).hexdigest()[:8]}"
+        name = file_stem(study)
         seen[name] += 1
         names.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
     return names

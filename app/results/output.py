@@ -1,6 +1,7 @@
 """Write a result file whole, or say in a sentence why not."""
 
 import errno
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import BinaryIO
 
 from app.errors import ReportError
 from app.files import whole_file
+from app.study import Study
 
 _FULL = "The disk is full. Free some space, or save to another disk."
 
@@ -19,6 +21,11 @@ _ADVICE = {
     errno.EROFS: "The disk is write-protected. Save to another folder.",
     errno.ENAMETOOLONG: "The file name is too long. Choose a shorter one.",
 }
+
+
+def file_stem(study: Study) -> str:
+    """Name the files of a study: the same every time, and nothing of the patient."""
+    return f"study-{hashlib.sha256(study.uid.encode()).hexdigest()[:8]}"
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from app.gui.report_pdf import page_sizes
 from app.gui.session import CaseState
 from app.notices import SYNTHETIC, UNTRAINED
 from app.paths import user_data
+from app.results.output import file_stem
 from app.study import EYE_SET, Laterality, Outcome, Patient
 from tests.gui_window import opened_window, wait_until_ended
 from tests.oct_files import bscans, write, write_linked
@@ -382,6 +383,18 @@ def test_that_exported_file_names_tell_nothing_of_the_patient(qtbot, window, tmp
     names = [path.name for path in folder.iterdir()]
     assert {name.rsplit(".", 1)[1] for name in names} == {"pdf", "json", "csv"}
     assert not any("Doe" in name or "P1" in name for name in names)
+
+
+def test_that_an_export_writes_over_nothing(qtbot, window, tmp_path):
+    folder = tmp_path / "export"
+    folder.mkdir()
+    for _ in range(2):
+        with qtbot.waitSignal(window.exporter.written, timeout=60_000):
+            window.export_to(folder)
+
+    stem = file_stem(window.session.current.study)
+    assert {path.stem for path in folder.iterdir()} == {stem, f"{stem}-2"}
+    assert len(list(folder.iterdir())) == 6
 
 
 def test_that_closing_a_study_shows_the_next_and_at_last_the_empty_room(qtbot, window):
