@@ -148,6 +148,8 @@ def _read_header(file: BinaryIO, size: int) -> _Header:
 
 def _bscan_header_size(file: BinaryIO, localizer_size: int, declared: int) -> int:
     """What the first B-scan says of the size of its header; eyepy writes another in the file's."""
+    if localizer_size > _LARGEST_SIDE**2:
+        return declared  # refused later, with the rest of what cannot be
     file.seek(_HEADER_SIZE + localizer_size)
     data = file.read(_BSCAN_HEADER.size)
     return int(_BSCAN_HEADER.unpack(data)[1]) if len(data) == _BSCAN_HEADER.size else declared

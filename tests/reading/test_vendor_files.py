@@ -115,6 +115,14 @@ def test_a_vol_file_of_absurd_size_is_refused(tmp_path: Path):
     assert "more than any scanner makes" in failure_of(path)
 
 
+def test_a_vol_file_with_a_localizer_of_absurd_size_is_refused(tmp_path: Path):
+    path = write_vol(tmp_path / "a.vol", bscans(2))
+    data = bytearray(path.read_bytes())
+    data[56:64] = b"\xff" * 8
+    path.write_bytes(data)
+    assert "more than any scanner makes" in failure_of(path)
+
+
 @needs_shared
 def test_a_real_spectralis_line_scan_is_read():
     assert SHARED is not None

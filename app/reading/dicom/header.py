@@ -14,7 +14,7 @@ from typing import BinaryIO
 from pydicom import config
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import FileDataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
 
@@ -26,6 +26,7 @@ from app.reading.scratch import Scratch
 config.settings.reading_validation_mode = config.IGNORE
 
 PARSE_ERRORS = (
+    BytesLengthException,
     InvalidDicomError,
     ArithmeticError,
     AssertionError,
