@@ -118,7 +118,7 @@ def test_a_vol_file_of_absurd_size_is_refused(tmp_path: Path):
 def test_a_vol_file_with_a_localizer_of_absurd_size_is_refused(tmp_path: Path):
     path = write_vol(tmp_path / "a.vol", bscans(2))
     data = bytearray(path.read_bytes())
-    data[56:64] = b"\xff" * 8
+    data[48:56] = b"\xff" * 8
     path.write_bytes(data)
     assert "more than any scanner makes" in failure_of(path)
 
