@@ -11,6 +11,7 @@ from app.gui.theme import DARK
 from app.study import Spacing
 
 _MARGIN = 10
+_ELIDE = Qt.TextElideMode.ElideRight
 _INK = QColor("#f2f5f8")
 _QUIET = QColor("#b4bec8")
 _SHADE = QColor(6, 7, 8, 170)
@@ -27,9 +28,10 @@ class Caption:
     remark: str = ""  # "Decided the call"
     message: str = ""  # across the middle, where there is no picture
     legend: str = ""  # of the heat map; "" where none is shown
+    hint: str = ""  # why there is none
 
     def spoken(self) -> str:
-        words = (self.place, self.finding, self.remark, self.message, self.legend)
+        words = (self.place, self.finding, self.remark, self.message, self.legend, self.hint)
         return ". ".join(each for each in words if each)
 
 
@@ -56,6 +58,12 @@ def draw_caption(painter: QPainter, frame: QRect, caption: Caption) -> None:
         painter.drawText(
             inside, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, caption.message
         )
+    if caption.hint:
+        words = [(metrics.elidedText(caption.hint, _ELIDE, inside.width() * 2 // 3), _QUIET, None)]
+        at = QPointF(
+            inside.right() - _plate_width(metrics, words), inside.bottom() - metrics.height() - 4
+        )
+        _plate(painter, at, words)
     if caption.legend:
         _draw_legend(painter, inside, caption.legend)
 

@@ -80,6 +80,7 @@ class EyePanel(QWidget):
         self._about = ElidedLabel("muted")
         self._volumes = QComboBox()
         theme.say(self._volumes, self.tr("Acquisition"))
+        self._volumes.setMaximumWidth(200)
         self._volumes.activated.connect(self.volume_chosen)
         self._right = self._eye_button(self.tr("Right (OD)"), Laterality.RIGHT)
         self._left = self._eye_button(self.tr("Left (OS)"), Laterality.LEFT)
@@ -196,13 +197,20 @@ class EyePanel(QWidget):
         self._show_index()
 
     def close_volume(self) -> None:
-        """Stop the background work on the volume on show."""
+        """Take the volume away; its background work stops on its own."""
         for each in (self._frames, self._overview):
             if each is not None:
-                each.close()
-                each.deleteLater()
+                each.retire()
         self._frames = self._overview = None
         self.volume, self.findings = None, None
+
+    def shut_down(self) -> None:
+        """Wait until no background work is left. Call it before the window goes."""
+        self.close_volume()
+        for frames in self.findChildren(Frames):
+            frames.close()
+        for overview in self.findChildren(Overview):
+            overview.close()
 
     def go_to(self, index: int) -> None:
         """Show B-scan `index` because the reader asks for it."""
@@ -327,6 +335,9 @@ class EyePanel(QWidget):
         legend = ""
         if heat is not None and result.bscans[self.index].maps is not None:
             legend = self.tr("Heat map: {name}").format(name=wording.class_word(card.names[heat]))
+        hint = ""
+        if self._options.heat and heat is None:
+            hint = self.tr("No heat map: no disease was called. Choose a class to see its map.")
         deciding = self.index in result.call.evidence
         return Caption(
             place=place,
@@ -335,6 +346,7 @@ class EyePanel(QWidget):
             remark=self.tr("▼ weighed most") if deciding else "",
             message=message,
             legend=legend,
+            hint=hint,
         )
 
     def _picture_ready(self, index: int) -> None:

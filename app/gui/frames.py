@@ -96,6 +96,13 @@ class Frames(QObject):
         if start:
             self._task.start()
 
+    def retire(self) -> None:
+        """Stop without waiting; this object is destroyed when its worker has stopped."""
+        self.blockSignals(True)
+        with self._lock:
+            self._wishes.clear()
+        self._task.retire(self)
+
     def close(self) -> None:
         """Stop the worker. Call it before this object is destroyed."""
         with self._lock:

@@ -41,6 +41,11 @@ class Overview(QObject):
     def start(self) -> None:
         self._task.start()
 
+    def retire(self) -> None:
+        """Stop without waiting; this object is destroyed when its worker has stopped."""
+        self.blockSignals(True)
+        self._task.retire(self)
+
     def close(self) -> None:
         """Stop the worker. Call it before this object is destroyed."""
         self._task.cancel()

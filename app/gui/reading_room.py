@@ -214,9 +214,9 @@ class ReadingRoom(QWidget):
         findings = self.panel.findings
         return findings.result if findings is not None else None
 
-    def close_all(self) -> None:
+    def shut_down(self) -> None:
         for panel in self.panels.values():
-            panel.close_volume()
+            panel.shut_down()
 
     def dress(self) -> None:
         self.empty.dress()

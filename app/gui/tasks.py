@@ -27,6 +27,7 @@ class Task(QObject):
     succeeded = Signal(object)
     failed = Signal(Exception)
     cancelled = Signal()
+    _left = Signal()
 
     def __init__(self, function: Callable[[Progress], Any], parent: QObject) -> None:
         super().__init__(parent)
@@ -52,6 +53,18 @@ class Task(QObject):
         with self._changed:
             self._changed.wait_for(lambda: self._running == 0)
 
+    def retire(self, owner: QObject) -> None:
+        """Cancel, and destroy `owner`, whose task this is, once the function has returned.
+
+        For what is no longer looked at: to wait for it would hold the GUI thread.
+        """
+        self.cancel()
+        with self._changed:
+            if self._running:
+                self._left.connect(owner.deleteLater)
+            else:
+                owner.deleteLater()
+
     def _report(self, done: int, total: int) -> None:
         if self._stop.is_set():
             raise Cancelled
@@ -68,5 +81,7 @@ class Task(QObject):
             self.succeeded.emit(result)
         finally:
             with self._changed:
+                # With the count, so that who retires this either hears it or finds it ended.
+                self._left.emit()
                 self._running -= 1
                 self._changed.notify_all()

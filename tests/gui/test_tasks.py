@@ -78,3 +78,36 @@ def test_that_an_error_is_delivered_whole(qtbot, start):
         task.start()
 
     assert isinstance(blocker.args[0], DamagedFile)
+
+
+def test_that_a_retired_owner_goes_once_its_function_has_returned(qtbot, qapp):
+    owner, running, go_on = QObject(), threading.Event(), threading.Event()
+
+    def work(progress):
+        running.set()
+        go_on.wait(5)
+        progress(0, 1)
+
+    task = Task(work, owner)
+    task.start()
+    assert running.wait(5)
+    gone = []
+    owner.destroyed.connect(lambda: gone.append(True))
+
+    task.retire(owner)
+    qapp.processEvents()
+    assert gone == []
+    go_on.set()
+
+    qtbot.waitUntil(lambda: gone == [True])
+
+
+def test_that_a_task_can_be_started_again(qtbot, start):
+    task, seen = start(lambda progress: len(seen)), []
+    task.succeeded.connect(seen.append)
+
+    for _ in range(2):
+        with qtbot.waitSignal(task.succeeded):
+            task.start()
+
+    assert seen == [0, 1]
