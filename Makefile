@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 # What Qt's window needs from Debian; make test also needs a screen that nobody looks at.
-QT_LIBRARIES := libdbus-1-3 libegl1 libfontconfig1 libgl1 libglib2.0-0 libxcb-cursor0 \
+QT_LIBRARIES := libcups2 libdbus-1-3 libegl1 libfontconfig1 libgl1 libglib2.0-0 libxcb-cursor0 \
 	libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 \
 	libxcb-sync1 libxcb-xfixes0 libxcb-xkb1 libxkbcommon-x11-0 libxkbcommon0
 TEST_TOOLS := xauth xvfb

@@ -132,6 +132,8 @@ def device() -> torch.device:
 def join_processes() -> None:
     """Join the other processes of `torchrun`, if it started this one."""
     if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not torch.distributed.is_initialized():
+        if torch.cuda.is_available():
+            torch.cuda.set_device(device())
         torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
 
 

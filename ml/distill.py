@@ -116,6 +116,11 @@ def distil(run: Run, out: Path, *, resume: bool = False) -> Scores:
     division = divide(run)
     for teacher in teachers:
         require_same_split(teacher.split_sha256, division.split.sha256)
+        if teacher.run.data.fold != run.data.fold:
+            raise UsageError(
+                f"The teacher in {teacher.folder} was trained on fold {teacher.run.data.fold}, the "
+                f"student is to learn on fold {run.data.fold}: it would know some test patients."
+            )
     task = Distillation(run.distill, teachers, len(division.train), run.augment.views)
     return trainer(run, task, division, out, _view_spec(run, teachers)).fit(resume=resume)
 
@@ -146,6 +151,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(described(make_package(out, package)))
     except AppError as error:
         print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{error}. Mend that, then go on with --resume.", file=sys.stderr)
         return 1
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):

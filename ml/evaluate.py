@@ -26,6 +26,7 @@ from ml.evaluation_report import report
 from ml.evaluation_tables import as_csv, as_plain
 from ml.manifest import SPLITS, Sample, read_manifest
 from ml.metrics import REPLICATES
+from ml.predict import load_trained
 from ml.predictions import (
     Predictions,
     join_predictions,
@@ -107,6 +108,21 @@ def _part(options: argparse.Namespace, samples: Sequence[Sample]) -> tuple[list[
     return chosen, split.sha256
 
 
+def _require_own_division(run_folder: Path, split_sha256: str, fold: int) -> None:
+    """A run may only be judged on the division it was trained on.
+
+    Raises:
+        UsageError: If it was another: test patients may be among those it learnt from.
+    """
+    trained = load_trained(run_folder)
+    if (trained.split_sha256, trained.run.data.fold) != (split_sha256, fold):
+        raise UsageError(
+            f"{run_folder.name} was trained on fold {trained.run.data.fold} of another division "
+            f"({trained.split_sha256[:12]}, not {split_sha256[:12] or 'none'}). Name its own with "
+            "--folds and --fold."
+        )
+
+
 def _score(
     options: argparse.Namespace, package: ModelPackage | None, samples: Sequence[Sample]
 ) -> Predictions:
@@ -116,6 +132,7 @@ def _score(
         raise UsageError("Say with --manifest which B-scans to score.")
     part, split_sha256 = _part(options, samples)
     if options.run:
+        _require_own_division(options.run, split_sha256, options.fold)
         return score_run(options.run, part, tta=options.tta, temperature=options.temperature)
     if package is None:
         raise UsageError("Say what to evaluate: --package, --run or --predictions.")

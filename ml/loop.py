@@ -303,8 +303,7 @@ class Trainer:
 
     def _finish(self) -> Scores:
         """Compare the best epoch with the averaged weights; the better of the two is kept."""
-        if world_size() > 1:
-            torch.distributed.barrier()  # the first process may still be writing the best epoch
+        _wait_for_all()  # the first process may still be writing the best epoch
         candidates = {"best epoch": load_tensors(self.out / "best.safetensors")}
         if self._swa.count:
             candidates["swa"] = self._averaged()
@@ -323,6 +322,7 @@ class Trainer:
                 "validation": {name: asdict(each) for name, each in scores.items()},
             }
             write_json(self.out / "result.json", result)
+        _wait_for_all()  # what was written is read next
         return scores[kept]
 
     def _averaged(self) -> dict[str, Tensor]:
@@ -365,6 +365,11 @@ def rank() -> int:
 
 def world_size() -> int:
     return torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
+
+
+def _wait_for_all() -> None:
+    if world_size() > 1:
+        torch.distributed.barrier()
 
 
 def is_first() -> bool:

@@ -85,6 +85,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except AppError as error:
         print(error, file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"{error}. Mend that, then go on with --resume.", file=sys.stderr)
+        return 1
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
             raise
