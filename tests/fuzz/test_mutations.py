@@ -1,6 +1,7 @@
 """Whatever happens to a file, what comes out is a frame as announced or a sentence."""
 
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ def test_the_corpus_itself_is_read(tmp_path: Path):
 
 
 def test_mutated_files_give_frames_or_sentences(tmp_path: Path):
-    tried = Counter(session(tmp_path, seconds=8, seed=1))
+    # By number, not by time: every machine tries the same ones.
+    tried = Counter(islice(session(tmp_path, seconds=120, seed=1), 3000))
     print(f"{tried.total()} inputs tried")
     assert tried.total() > 0
 
