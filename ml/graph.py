@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
+import onnx
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -59,7 +60,18 @@ def export_graph(explained: Explained, shape: tuple[int, int, int]) -> bytes:
             dynamo=True,
             verbose=False,
         )
-    return cast("bytes", program.model_proto.SerializeToString())  # type: ignore[union-attr]
+    model = cast("torch.onnx.ONNXProgram", program).model_proto
+    _forget_origin(model)
+    return cast("bytes", model.SerializeToString())
+
+
+def _forget_origin(model: onnx.ModelProto) -> None:
+    """Remove the exporter's stack traces: they name folders of the computer that trained."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer,
+                 *graph.value_info):  # fmt: skip
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
 
 
 def difference(

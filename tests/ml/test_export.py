@@ -138,3 +138,10 @@ def test_that_int8_answers_much_like_the_network(pipeline, package, phantoms):
     frames = np.stack([prepare(decode(image), spec).tensor for image in images])
     answers = [Engine(load_package(each)).infer(frames).probabilities for each in (folder, package)]
     assert np.abs(answers[0] - answers[1]).mean() < 0.1
+
+
+def test_that_the_graph_names_no_folder_of_the_computer_that_trained(package):
+    graph = (package / "model.onnx").read_bytes()
+
+    assert str(CHECKOUT).encode() not in graph
+    assert b"site-packages" not in graph
