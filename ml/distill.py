@@ -16,17 +16,17 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from app.errors import AppError, UsageError
+from app.errors import UsageError
 from app.modelpack import InputSpec
-from ml.assemble import device, divide, join_processes, on_same_data, run_folder, trainer
+from ml.assemble import device, divide, on_same_data, run_folder, trainer
+from ml.command import arguments_of, carry_out, print_scores
 from ml.config import Distill, Run, load_run
 from ml.data import Batch, network_input
-from ml.dryrun import rehearse
 from ml.loop import Scores, is_first
 from ml.losses import distillation_loss, softened
 from ml.predict import Trained, load_trained
 from ml.splits import require_same_split
-from ml.teach import OUT_OF_MEMORY, arguments_of, out_of_memory, teach
+from ml.teach import teach
 
 
 class Distillation:
@@ -134,33 +134,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = arguments_of("Distil teachers into a student.")
     parser.add_argument("--package", metavar="ID", help="the package to make, if not the file's")
     options = parser.parse_args(arguments)
-    try:
-        run = load_run(options.config, options.overrides)
-        if options.dry_run:
-            print(rehearse(run))
-            return 0
-        join_processes()
-        out = options.out or run_folder(options.config, run)
+
+    def work(run: Run, out: Path) -> None:
         if not (options.resume and (out / "model.safetensors").exists()):
-            scores = distil(run, out, resume=options.resume)
-            print(f"{out}: validation accuracy {scores.accuracy:.4f}, loss {scores.loss:.4f}")
+            print_scores(out, distil(run, out, resume=options.resume))
         package = options.package or run.package
         if package and is_first():
             from ml.export import described, make_package
 
             print(described(make_package(out, package)))
-    except AppError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"{error}. Mend that, then go on with --resume.", file=sys.stderr)
-        return 1
-    except (MemoryError, RuntimeError) as error:
-        if not out_of_memory(error):
-            raise
-        print(OUT_OF_MEMORY, file=sys.stderr)
-        return 1
-    return 0
+
+    return carry_out(options, work)
 
 
 if __name__ == "__main__":

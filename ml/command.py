@@ -1,0 +1,75 @@
+"""What every training command shares: its options, and how it ends."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from app.errors import AppError
+from ml.assemble import join_processes, run_folder
+from ml.config import Run, load_run
+from ml.dryrun import rehearse
+from ml.loop import Scores
+
+OUT_OF_MEMORY = (
+    "The memory does not suffice. Lower train.batch and raise train.accumulate by the same "
+    "factor, or lower input.height and input.width, and start again with another --out."
+)
+
+
+def arguments_of(description: str) -> argparse.ArgumentParser:
+    """The options that every training command has."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--config", type=Path, required=True, help="the run's TOML file")
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override a key of the file, such as train.epochs=3",
+    )
+    parser.add_argument("--out", type=Path, help="the run's folder; by default under runs/")
+    parser.add_argument("--resume", action="store_true", help="go on where the run was stopped")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show data, model, memory and time, and stop"
+    )
+    return parser
+
+
+def carry_out(options: argparse.Namespace, work: Callable[[Run, Path], None]) -> int:
+    """Do the work on the run and folder that the options name; return the exit status.
+
+    What the user can mend is one sentence on standard error and status 1.
+    """
+    try:
+        run = load_run(options.config, options.overrides)
+        if options.dry_run:
+            print(rehearse(run))
+            return 0
+        join_processes()
+        work(run, options.out or run_folder(options.config, run))
+    except AppError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{error}. Mend that, then go on with --resume.", file=sys.stderr)
+        return 1
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        print(OUT_OF_MEMORY, file=sys.stderr)
+        return 1
+    return 0
+
+
+def print_scores(out: Path, scores: Scores) -> None:
+    print(f"{out}: validation accuracy {scores.accuracy:.4f}, loss {scores.loss:.4f}")
+
+
+def out_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
+        words in str(error) for words in ("not enough memory", "can't allocate memory")
+    )
