@@ -24,4 +24,6 @@ def test_that_freed_memory_is_used_again():
         for call in ("", "assert keep_freed_memory()")
     ]
 
+    if not faults[0]:
+        pytest.skip("this system counts no page faults")
     assert faults[1] < 0.1 * faults[0]
