@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from app.errors import PackageError
+from app.errors import PackageError, UsageError
 from app.modelpack import ModelPackage, list_packages, load_package
 from app.paths import resources, user_data
 
@@ -14,6 +14,7 @@ def choose_package(model_id: str | None = None) -> ModelPackage:
 
     Raises:
         PackageError: If there is none, or it does not verify.
+        UsageError: If `model_id` is not installed.
     """
     folders = [*list_packages(resources() / "models"), *list_packages(user_data() / "models")]
     if model_id is None and not folders:
@@ -22,7 +23,7 @@ def choose_package(model_id: str | None = None) -> ModelPackage:
         if model_id in (None, folder.name):
             return load_package(folder)
     installed = ", ".join(folder.name for folder in folders) or "none"
-    raise PackageError(
+    raise UsageError(
         f"The model package “{model_id}” is not installed. Choose another; there are: {installed}."
     )
 

@@ -126,6 +126,18 @@ def test_that_a_damaged_file_is_told_and_the_other_studies_are_done(both_eyes, t
     assert len(results(tmp_path / "out")) == 3
 
 
+def test_that_a_file_that_is_not_taken_is_named_from_the_folder_given_on(tmp_path, capsys):
+    exam = write_study(tmp_path / "Musterfrau" / "exam", eye())
+    (exam / "notes").mkdir()
+    (exam / "notes" / "letter.txt").write_text("Dear colleague")
+
+    analyse(exam.parent, "--out", tmp_path / "out")
+
+    told = capsys.readouterr().err
+    assert f"Skipped: {os.path.join('exam', 'notes', 'letter.txt')}: " in told
+    assert "Musterfrau" not in told
+
+
 def test_that_files_that_are_not_oct_leave_the_status_well(both_eyes, tmp_path):
     (both_eyes / "letter.txt").write_text("Dear colleague")
 
@@ -159,7 +171,7 @@ def test_that_results_are_not_put_into_a_file(both_eyes, tmp_path, capsys):
 def test_that_an_unknown_model_is_named_with_those_there_are(both_eyes, tmp_path, capsys):
     status = main(["analyse", "--model", "none-such", str(both_eyes), "--out", str(tmp_path / "o")])
 
-    assert status == 1
+    assert status == 2
     assert "“none-such” is not installed" in capsys.readouterr().err
 
 
