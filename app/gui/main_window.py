@@ -2,45 +2,33 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QStandardPaths, Qt, QUrl, Signal
-from PySide6.QtGui import (
-    QCloseEvent,
-    QDesktopServices,
-    QDragEnterEvent,
-    QDropEvent,
-    QGuiApplication,
-    QShowEvent,
-)
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
-    QFileDialog,
     QLabel,
     QMainWindow,
-    QSizePolicy,
     QSplitter,
     QStackedWidget,
-    QToolBar,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from app.errors import AppError
 from app.gui import dialogs, theme
 from app.gui.actions import Actions, quiet
 from app.gui.activity import Activity
 from app.gui.bars import Bars
-from app.gui.export import Exporter
 from app.gui.heat_controls import HeatControls
-from app.gui.icons import icon, program_icon
+from app.gui.icons import program_icon
+from app.gui.opening import Opening, local_paths
+from app.gui.paperwork import Paperwork
 from app.gui.reading_room import ReadingRoom
-from app.gui.report_view import ReportView
 from app.gui.result_panel import ResultPanel
 from app.gui.session import Case, CaseState, Notice, Session
 from app.gui.settings_dialog import SettingsDialog
 from app.gui.study_list import StudyList
+from app.gui.tool_bar import ToolBar
 from app.gui.window_state import WindowState
 from app.installed import demo_study
 from app.notices import RESEARCH_USE, SYNTHETIC, banners
@@ -78,18 +66,18 @@ class MainWindow(QMainWindow):
         self.results = ResultPanel()
         self.list = StudyList(session)
         self.bars = Bars()
-        self.report = ReportView()
-        self.exporter = Exporter(self)
+        self.opening = Opening(self, self.state)
+        self.papers = Paperwork(session, self.bars, self.opening, self)
         self.heat = HeatControls(session.settings.heat_opacity)
         self._build_panes()
-        self._build_tools()
+        self.tools = ToolBar(self.actions_, self.heat)
+        self.addToolBar(self.tools)
         self._build_foot()
         self._wire_session()
         self._wire_room()
         self._wire_actions()
         self.room.set_options(opacity=session.settings.heat_opacity)
         self.state.restore(self, self.panes)
-        self._fill_recent()
         self._show_case()
 
     # Building
@@ -103,7 +91,7 @@ class MainWindow(QMainWindow):
         self.panes.setSizes([220, 900, 320])
         self.pages = QStackedWidget()
         self.pages.addWidget(self.panes)
-        self.pages.addWidget(self.report)
+        self.pages.addWidget(self.papers.report)
         centre = QWidget()
         layout = QVBoxLayout(centre)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -111,62 +99,6 @@ class MainWindow(QMainWindow):
         layout.addWidget(self.bars)
         layout.addWidget(self.pages, 1)
         self.setCentralWidget(centre)
-
-    def _build_tools(self) -> None:
-        bar = QToolBar(self.tr("Tools"))
-        bar.setObjectName("tools")
-        bar.setMovable(False)
-        bar.toggleViewAction().setVisible(False)
-        bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
-        self.addToolBar(bar)
-        spelt_out = {
-            "open_folder": self.tr("Open"),
-            "heat": self.tr("Heat map"),
-            "show_report": self.tr("Report"),
-        }
-        for name in ("open_folder", "open_files", "", "heat", "outlined"):
-            self._add_tool(bar, name, spelt_out.get(name, ""))
-        bar.addWidget(self.heat)
-        for name in ("", "measure", "invert", "reset"):
-            self._add_tool(bar, name, spelt_out.get(name, ""))
-        gap = QWidget()
-        gap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        bar.addWidget(gap)
-        for name in ("show_report", "save_report", "print"):
-            self._add_tool(bar, name, spelt_out.get(name, ""))
-        bar.addSeparator()
-        self._theme_menu(bar)
-
-    def _add_tool(self, bar: QToolBar, name: str, words: str = "") -> None:
-        if not name:
-            bar.addSeparator()
-            return
-        action = self.actions_[name]
-        bar.addAction(action)
-        button = bar.widgetForAction(action)
-        if button is not None:
-            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            theme.say(button, action.toolTip())
-        if isinstance(button, QToolButton) and words:
-            action.setIconText(words)
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-
-    def _theme_menu(self, bar: QToolBar) -> None:
-        menu = self.actions_.menus["view"].addMenu(self.tr("T&heme"))
-        for choice, words in (
-            (theme.ThemeChoice.SYSTEM, self.tr("As the desktop")),
-            (theme.ThemeChoice.DARK, self.tr("Dark")),
-            (theme.ThemeChoice.LIGHT, self.tr("Light")),
-        ):
-            menu.addAction(words, partial(self.choose_theme, choice))
-        action = bar.addAction(
-            icon("theme"), self.tr("Dark or light"), "Ctrl+T", self._switch_theme
-        )
-        action.setToolTip(self.tr("Dark or light (Ctrl+T)"))
-        button = bar.widgetForAction(action)
-        if button is not None:
-            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            theme.say(button, self.tr("Dark or light theme"))
 
     def _build_foot(self) -> None:
         self.statusBar().setSizeGripEnabled(False)
@@ -189,19 +121,18 @@ class MainWindow(QMainWindow):
         session.settings_changed.connect(self._settings_changed)
         self.list.chosen.connect(session.select)
         self.bars.acted.connect(self._act)
-        self.report.noticed.connect(self.bars.show_notice)
-        self.report.saved.connect(self._saved)
-        self.report.closed.connect(self.show_scans)
-        self.report.broken.connect(self.broken)
-        self.exporter.written.connect(self._saved)
-        self.exporter.failed.connect(self._export_failed)
+        self.opening.chosen.connect(self.open)
+        self.papers.report_wanted.connect(lambda: self.pages.setCurrentIndex(1))
+        self.papers.report.closed.connect(self.show_scans)
+        self.papers.broken.connect(self.broken)
+        self.tools.theme_chosen.connect(self.choose_theme)
 
     def _wire_room(self) -> None:
         self.room.shown_changed.connect(self._shown_changed)
         self.room.eye_named.connect(self._name_eye)
         self.room.broken.connect(self.broken)
-        self.room.empty.folder_wanted.connect(self.open_folder)
-        self.room.empty.files_wanted.connect(self.open_files)
+        self.room.empty.folder_wanted.connect(self.opening.ask_folder)
+        self.room.empty.files_wanted.connect(self.opening.ask_files)
         self.room.empty.demo_wanted.connect(self.open_demo)
         self.results.jumped.connect(self.room.jump)
         self.heat.class_chosen.connect(self._choose_heat)
@@ -210,13 +141,13 @@ class MainWindow(QMainWindow):
     def _wire_actions(self) -> None:
         room = self.room
         for name, act in {
-            "open_files": self.open_files,
-            "open_folder": self.open_folder,
+            "open_files": self.opening.ask_files,
+            "open_folder": self.opening.ask_folder,
             "close_study": self._close_study,
-            "show_report": self.show_report,
-            "save_report": lambda: self._with_report(self.report.save),
-            "print": lambda: self._with_report(self.report.print),
-            "export": self._export,
+            "show_report": self.papers.show_report,
+            "save_report": self.papers.save_report,
+            "print": self.papers.print_report,
+            "export": self.papers.export,
             "settings": self._edit_settings,
             "quit": self.close,
             "analyse": self._analyse,
@@ -259,8 +190,7 @@ class MainWindow(QMainWindow):
             "full_screen": lambda on: self.showFullScreen() if on else self.showNormal(),
         }.items():
             self.actions_[name].toggled.connect(toggle)
-        self._recent = self.actions_.menus["file"].addMenu(self.tr("Open rece&nt"))
-        self.actions_.menus["file"].insertMenu(self.actions_["close_study"], self._recent)
+        self.actions_.menus["file"].insertMenu(self.actions_["close_study"], self.opening.recent)
 
     # Opening
 
@@ -268,56 +198,17 @@ class MainWindow(QMainWindow):
         """Read what the reader chose or dropped."""
         self.show_scans()
         self.bars.clear_notices()
-        for path in paths:
-            self.state.add_recent(path)
-        self._fill_recent()
+        self.opening.remember(list(paths))
         self.session.open(paths)
 
     def open_demo(self) -> None:
         self.show_scans()
         self.session.open([demo_study()], demo=True)
 
-    def open_files(self) -> None:
-        dialog = self._file_dialog(self.tr("Open files"))
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-        dialog.filesSelected.connect(lambda names: self.open([Path(name) for name in names]))
-        dialog.open()
-
-    def open_folder(self) -> None:
-        dialog = self._file_dialog(self.tr("Open folder"))
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.filesSelected.connect(lambda names: self.open([Path(name) for name in names]))
-        dialog.open()
-
-    def _file_dialog(self, title: str) -> QFileDialog:
-        recent = self.state.recent()
-        home = QStandardPaths.StandardLocation.HomeLocation
-        folder = recent[0].parent if recent else Path(QStandardPaths.writableLocation(home))
-        dialog = QFileDialog(self, title, str(folder))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        return dialog
-
-    def _fill_recent(self) -> None:
-        self._recent.clear()
-        for path in self.state.recent():
-            self._recent.addAction(path.name or str(path), partial(self.open, [path]))
-        self._recent.addSeparator()
-        self._recent.addAction(self.tr("Clear this list"), self._forget_recent)
-        self._recent.setEnabled(bool(self.state.recent()))
-
-    def _forget_recent(self) -> None:
-        self.state.forget_recent()
-        self._fill_recent()
-
     # Showing
 
     def show_scans(self) -> None:
         self.pages.setCurrentIndex(0)
-
-    def show_report(self) -> None:
-        if self._set_report_subject():
-            self.pages.setCurrentIndex(1)
-            self.report.show_report()
 
     def _show_case(self) -> None:
         self.show_scans()
@@ -403,48 +294,6 @@ class MainWindow(QMainWindow):
         if self.session.current is not None:
             self.session.set_eye(self.session.current, uid, laterality)
 
-    def _set_report_subject(self) -> bool:
-        case, card = self.session.current, self.session.card
-        if case is None or case.result is None or card is None:
-            return False
-        self.report.set_subject(case.result, card, self.session.settings)
-        return True
-
-    def _with_report(self, act) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-        if self._set_report_subject():
-            act()
-
-    def _export(self) -> None:
-        dialog = self._file_dialog(self.tr("Export PDF, JSON and CSV into a folder"))
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        if self.session.settings.folder is not None:
-            dialog.setDirectory(str(self.session.settings.folder))
-        dialog.fileSelected.connect(lambda name: self.export_to(Path(name)))
-        dialog.open()
-
-    def export_to(self, folder: Path) -> None:
-        """Write all results of the present case into a folder."""
-        case, card = self.session.current, self.session.card
-        if case is not None and case.result is not None and card is not None:
-            self.exporter.export(case.result, card, self.session.settings, folder)
-
-    def _saved(self, path: Path) -> None:
-        folder = path if path.is_dir() else path.parent
-        self.bars.show_notice(
-            Notice(
-                kind="information",
-                text=self.tr("Saved in “{folder}”.").format(folder=folder),
-                action=self.tr("Open folder"),
-                act=lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))),
-            )
-        )
-
-    def _export_failed(self, error: Exception) -> None:
-        if isinstance(error, AppError):
-            self.bars.show_notice(Notice(kind="problem", text=str(error)))
-        else:
-            self.broken.emit(error)
-
     def _act(self, notice: Notice) -> None:
         if notice.act is not None:
             notice.act()
@@ -458,10 +307,6 @@ class MainWindow(QMainWindow):
 
     def choose_theme(self, choice: theme.ThemeChoice) -> None:
         self.session.change_settings(replace(self.session.settings, theme=choice.value))
-
-    def _switch_theme(self) -> None:
-        dark = theme.current() is theme.DARK
-        self.choose_theme(theme.ThemeChoice.LIGHT if dark else theme.ThemeChoice.DARK)
 
     def _settings_changed(self) -> None:
         self.apply_theme(self.session.settings)
@@ -485,18 +330,16 @@ class MainWindow(QMainWindow):
             self.apply_theme(self.session.settings)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
-        if any(url.isLocalFile() for url in event.mimeData().urls()):
+        if local_paths(event.mimeData()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802 - Qt's name
-        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
         event.acceptProposedAction()
-        self.open(paths)
+        self.open(local_paths(event.mimeData()))
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         self.state.save(self, self.panes)
         self.session.shut_down()
-        self.report.shut_down()
-        self.exporter.shut_down()
+        self.papers.shut_down()
         self.room.shut_down()
         super().closeEvent(event)

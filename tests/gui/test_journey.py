@@ -323,7 +323,7 @@ def test_that_the_reader_names_an_unknown_eye_and_the_calls_regroup(qtbot, tmp_p
         (eye,) = window.session.current.result.eyes
         assert eye.laterality is Laterality.RIGHT
         assert eye.volumes[0].volume.notes.count(EYE_SET) == 1
-        window.export_to(tmp_path)
+        window.papers.export_to(tmp_path)
         qtbot.waitUntil(lambda: any("Saved" in each for each in window.bars.texts))
         (record,) = tmp_path.glob("*.json")
         assert record.read_text("utf-8").count(EYE_SET) == 1
@@ -336,38 +336,38 @@ def test_that_the_eye_that_a_file_names_stands(window):
 
 def test_that_the_saved_report_is_the_very_one_that_was_shown(qtbot, window, tmp_path):
     window.actions_["show_report"].trigger()
-    qtbot.waitUntil(lambda: window.report.pdf is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: window.papers.report.pdf is not None, timeout=60_000)
     target = tmp_path / "out" / "report.pdf"
 
-    with qtbot.waitSignal(window.report.saved, timeout=60_000):
-        window.report.save_as(target)
+    with qtbot.waitSignal(window.papers.report.saved, timeout=60_000):
+        window.papers.report.save_as(target)
 
-    assert target.read_bytes() == window.report.pdf
+    assert target.read_bytes() == window.papers.report.pdf
     assert any("Saved" in each for each in window.bars.texts)
 
 
 def test_that_the_report_prints_page_by_page(qtbot, window, tmp_path):
-    window._set_report_subject()
+    window.papers.set_subject()
     printer = QPrinter(QPrinter.PrinterMode.HighResolution)
     printer.setFullPage(True)
     printer.setOutputFormat(QPrinter.OutputFormat.PdfFormat)
     printer.setOutputFileName(str(tmp_path / "printed.pdf"))
 
-    with qtbot.waitSignal(window.report.noticed, timeout=120_000) as told:
-        window.report.print_on(printer)
+    with qtbot.waitSignal(window.papers.report.noticed, timeout=120_000) as told:
+        window.papers.report.print_on(printer)
 
     assert "printer" in told.args[0].text
     printed = (tmp_path / "printed.pdf").read_bytes()
-    assert len(page_sizes(printed)) == len(page_sizes(window.report.pdf))
+    assert len(page_sizes(printed)) == len(page_sizes(window.papers.report.pdf))
 
 
 def test_that_a_report_that_cannot_be_written_is_said_in_the_window(qtbot, window, tmp_path):
-    window._set_report_subject()
+    window.papers.set_subject()
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
 
-    with qtbot.waitSignal(window.report.noticed, timeout=60_000) as told:
-        window.report.save_as(blocked / "report.pdf")
+    with qtbot.waitSignal(window.papers.report.noticed, timeout=60_000) as told:
+        window.papers.report.save_as(blocked / "report.pdf")
 
     assert told.args[0].kind == "problem"
     assert "report.pdf" in told.args[0].text
@@ -377,8 +377,8 @@ def test_that_exported_file_names_tell_nothing_of_the_patient(qtbot, window, tmp
     folder = tmp_path / "export"
     folder.mkdir()
 
-    with qtbot.waitSignal(window.exporter.written, timeout=60_000):
-        window.export_to(folder)
+    with qtbot.waitSignal(window.papers.exporter.written, timeout=60_000):
+        window.papers.export_to(folder)
 
     names = [path.name for path in folder.iterdir()]
     assert {name.rsplit(".", 1)[1] for name in names} == {"pdf", "json", "csv"}
@@ -389,8 +389,8 @@ def test_that_an_export_writes_over_nothing(qtbot, window, tmp_path):
     folder = tmp_path / "export"
     folder.mkdir()
     for _ in range(2):
-        with qtbot.waitSignal(window.exporter.written, timeout=60_000):
-            window.export_to(folder)
+        with qtbot.waitSignal(window.papers.exporter.written, timeout=60_000):
+            window.papers.export_to(folder)
 
     stem = file_stem(window.session.current.study)
     assert {path.stem for path in folder.iterdir()} == {stem, f"{stem}-2"}
