@@ -1,0 +1,171 @@
+"""The file of cases: opened, brought up to date, and never left half written.
+
+Several threads and several processes may use it at once: within a process one lock orders the
+calls, between processes SQLite's write-ahead log and its IMMEDIATE transactions do.
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from app.cases.schema import MIGRATIONS
+from app.errors import StorageError
+from app.paths import user_data
+
+_PATIENCE = 10.0  # seconds that another process may hold the file
+_NOT_OURS = (
+    "The case list is damaged or no case list at all: “{name}”. Restore it from a backup, or move "
+    "it away and a new one is made."
+)
+
+
+def default_path() -> Path:
+    """Where this user's cases are kept."""
+    return user_data() / "cases.sqlite"
+
+
+class Database:
+    """An open file of cases. Any thread may call."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Open the file; create it, or bring it up to date after a backup beside it.
+
+        Raises:
+            StorageError: If that cannot be done. A file of a later version, or one that is none
+                of ours, is left as it is.
+        """
+        self.path = path or default_path()
+        self._lock = threading.RLock()
+        with told("opened"):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            version = _version(self.path)
+            # Made by ourselves, for the owner alone: SQLite gives its side files the same rights.
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            self._connection = sqlite3.connect(
+                self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+            )
+        try:
+            with told("opened"):
+                # What another program wrote must be seen as it stands, whatever its bytes.
+                self._connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                # A killed program loses nothing; only a power cut may cost the last change.
+                self._connection.execute("PRAGMA synchronous = NORMAL")
+                self._connection.execute("PRAGMA foreign_keys = ON")
+                self._migrate(version)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for this thread alone.
+
+        Raises:
+            StorageError: If the database fails.
+        """
+        with told("read"), self._lock:
+            yield self._connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """The connection in a transaction: all that the block does, or nothing.
+
+        Raises:
+            StorageError: If the database fails; nothing is written then.
+        """
+        with told("written"), self._lock:
+            # IMMEDIATE: two processes must not both build on the same newest entry.
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                # A full disk may have ended the transaction already.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def _migrate(self, version: int) -> None:
+        if version == len(MIGRATIONS):
+            return
+        if version:
+            _back_up(self._connection, self.path, version)
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            # Another process may have done it while this one waited.
+            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+            for statement in (each for step in MIGRATIONS[version:] for each in step):
+                self._connection.execute(statement)
+            self._connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+
+def _version(path: Path) -> int:
+    """The version of a file, looked at without touching it; 0 if there is none yet."""
+    if not path.exists() or path.stat().st_size == 0:
+        return 0
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as looked_at:
+        version: int = looked_at.execute("PRAGMA user_version").fetchone()[0]
+        (tables,) = looked_at.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if version > len(MIGRATIONS):
+        raise StorageError(
+            "The case list was made by a later version of this program and is left as it is. "
+            "Update the program."
+        )
+    if version == 0 and tables:
+        raise StorageError(_NOT_OURS.format(name=path.name))
+    return version
+
+
+def backup_path(path: Path, version: int) -> Path:
+    """Where the copy goes that is made before a file of `version` is brought up to date."""
+    return path.with_name(f"{path.stem}.before-update-from-{version}{path.suffix}")
+
+
+def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> None:
+    """Copy the database beside itself, whole, readable by its owner alone."""
+    target = backup_path(path, version)
+    unfinished = target.with_suffix(".part")
+    unfinished.unlink(missing_ok=True)
+    try:
+        os.close(os.open(unfinished, os.O_RDWR | os.O_CREAT, 0o600))
+        with closing(sqlite3.connect(unfinished)) as copy:
+            connection.backup(copy)
+        os.replace(unfinished, target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def told(what: str) -> Iterator[None]:
+    """Turn what the database says into a sentence for the reader."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise StorageError(f"The case list could not be {what}: {_reason(error)}") from error
+
+
+def _reason(error: sqlite3.Error | OSError) -> str:
+    message = str(error).lower()
+    if "disk is full" in message or "no space" in message:
+        return "the disk is full. Free some space."
+    if "not a database" in message or "malformed" in message:
+        return "the file is damaged. Restore it from a backup, or move it away to begin a new one."
+    if "locked" in message or "busy" in message:
+        return "another program holds the file. Close that program and try again."
+    if isinstance(error, PermissionError) or "readonly" in message or "unable to open" in message:
+        return "you may not write there. Check the rights of the folder of your own data."
+    words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"{words}. Check the disk, and that you may write to the folder of your own data."

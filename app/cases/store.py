@@ -1,0 +1,23 @@
+"""The file of cases as the program uses it: one object for all that it keeps.
+
+Call it from tasks: nothing here is meant for the GUI thread.
+"""
+
+from app.cases.annotations import CALLIPER, Annotation, Annotations
+from app.cases.subjects import PATIENT, bscan_subject
+from app.cases.trail import Agreement, Decision, Entry, Trail
+
+__all__ = [
+    "CALLIPER",
+    "PATIENT",
+    "Agreement",
+    "Annotation",
+    "Decision",
+    "Entry",
+    "Store",
+    "bscan_subject",
+]
+
+
+class Store(Trail, Annotations):
+    """Decisions, annotations and cases of one user. Any thread may call."""

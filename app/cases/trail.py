@@ -1,0 +1,189 @@
+"""What readers decided: append-only, and every change from outside shows.
+
+Each decision is one row, which the database itself refuses to change or delete; a decision is
+corrected or withdrawn by another row. Every row holds the SHA-256 of its own fields together with
+the hash of the row before it, so that a row that was altered, removed or slipped in by any other
+program breaks the chain, and `Trail.verify` names the place. Cutting off the newest rows leaves a
+shorter chain that is whole: compare `Trail.head` with a copy kept elsewhere to see that too.
+"""
+
+import hashlib
+import json
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.cases.database import Database
+from app.cases.subjects import is_eye
+from app.errors import StorageError
+
+_NO_HASH = "0" * 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a reader says of a B-scan, an eye or the patient."""
+
+    reader: str  # initials
+    study_uid: str
+    subject: str  # see app.cases.subjects
+    answer: str | None  # None withdraws the former one
+    machine: str | None  # the machine's answer at that time
+    blind: bool  # given before the reader saw the machine's
+    note: str
+    model: str  # id, version and SHA-256 of the model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the trail: who said what of whom, and what the machine said."""
+
+    number: int  # counts from 1
+    time: str  # ISO 8601 with time zone
+    reader: str  # initials
+    study_uid: str
+    subject: str  # see app.cases.subjects
+    before: str | None  # the reader's answer until then; None: there was none
+    after: str | None  # the reader's answer; None: withdrawn
+    machine: str | None  # the machine's answer at that time
+    blind: bool  # given before the reader saw the machine's
+    note: str
+    model: str  # id, version and SHA-256 of the model
+
+    @property
+    def agrees(self) -> bool:
+        return self.after is not None and self.after == self.machine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """How often blind readings were what the machine said, by the first answer for each eye."""
+
+    agreed: int
+    total: int
+
+
+class Trail(Database):
+    """The decisions in the file of cases."""
+
+    def decide(self, decision: Decision, when: datetime) -> Entry:
+        """Append a decision to the trail.
+
+        Args:
+            when: With time zone.
+
+        Raises:
+            StorageError: If it cannot be written; nothing is then.
+        """
+        if when.tzinfo is None:
+            raise ValueError("a time without zone means nothing elsewhere")
+        with self.writing() as database:
+            before = _latest(database, decision.study_uid, decision.subject)
+            head, number = _head(database)
+            row: _Row = (
+                number + 1,
+                when.isoformat(timespec="seconds"),
+                _clean(decision.reader),
+                decision.study_uid,
+                decision.subject,
+                before.after if before is not None else None,
+                decision.answer,
+                decision.machine,
+                int(decision.blind),
+                _clean(decision.note),
+                decision.model,
+            )
+            database.execute(
+                f"INSERT INTO trail VALUES ({', '.join('?' * 13)})", (*row, head, _hash(row, head))
+            )
+        return _entry(row)
+
+    def decision(self, study_uid: str, subject: str) -> Entry | None:
+        """The decision that holds; None if there is none or it was withdrawn."""
+        with self.reading() as database:
+            entry = _latest(database, study_uid, subject)
+        return entry if entry is not None and entry.after is not None else None
+
+    def decisions(self, study_uid: str) -> dict[str, Entry]:
+        """All decisions on a study that hold, by subject."""
+        latest = {entry.subject: entry for entry in self.trail(study_uid)}
+        return {subject: each for subject, each in latest.items() if each.after is not None}
+
+    def trail(self, study_uid: str | None = None) -> list[Entry]:
+        """Every entry, or those of one study, oldest first."""
+        where, given = ("", ()) if study_uid is None else (" WHERE study_uid = ?", (study_uid,))
+        with self.reading() as database:
+            rows = database.execute(f"{_SELECT}{where} ORDER BY number", given).fetchall()
+        return [_entry(row) for row in rows]
+
+    def agreement(self) -> Agreement:
+        """Count blind readings of eyes, the first of each, against the machine."""
+        seen: dict[tuple[str, str], bool] = {}
+        for entry in self.trail():
+            if entry.blind and entry.after is not None and is_eye(entry.subject):
+                seen.setdefault((entry.study_uid, entry.subject), entry.agrees)
+        return Agreement(agreed=sum(seen.values()), total=len(seen))
+
+    def head(self) -> str:
+        """The hash of the newest entry: it stands for the whole trail."""
+        with self.reading() as database:
+            return _head(database)[0]
+
+    def verify(self) -> int:
+        """Check the chain from its first entry; return how many there are.
+
+        Raises:
+            StorageError: Naming the first entry that is not as it was written.
+        """
+        previous, count = _NO_HASH, 0
+        with self.reading() as database:
+            rows = database.execute(
+                f"SELECT {_COLUMNS}, previous, hash FROM trail ORDER BY number"
+            ).fetchall()
+        for *fields, linked, hashed in rows:
+            count += 1
+            # The row as it stands, not as an Entry: that would hide a 2 where a 1 was written.
+            whole = fields[0] == count and linked == previous
+            if not whole or hashed != _hash(tuple(fields), previous):
+                raise StorageError(
+                    f"The audit trail was changed outside this program: entry {count} is not as "
+                    "it was written. Restore the file from a backup and tell who is responsible."
+                )
+            previous = hashed
+        return count
+
+
+_COLUMNS = "number, time, reader, study_uid, subject, before, after, machine, blind, note, model"
+_SELECT = f"SELECT {_COLUMNS} FROM trail"
+
+_Row = tuple[object, ...]
+
+
+def _latest(database: sqlite3.Connection, study_uid: str, subject: str) -> Entry | None:
+    row = database.execute(
+        f"{_SELECT} WHERE study_uid = ? AND subject = ? ORDER BY number DESC LIMIT 1",
+        (study_uid, subject),
+    ).fetchone()
+    return _entry(row) if row is not None else None
+
+
+def _head(database: sqlite3.Connection) -> tuple[str, int]:
+    row = database.execute("SELECT hash, number FROM trail ORDER BY number DESC LIMIT 1").fetchone()
+    return (row[0], row[1]) if row is not None else (_NO_HASH, 0)
+
+
+def _entry(row: _Row) -> Entry:
+    values = dict(zip(_COLUMNS.split(", "), row, strict=True))
+    return Entry(**values | {"blind": bool(values["blind"])})  # type: ignore[arg-type]
+
+
+def _hash(row: _Row, previous: str) -> str:
+    # JSON keeps fields apart: "ab" + "c" must not hash as "a" + "bc". Bytes, which only another
+    # program can have written, hash as what they are.
+    written = json.dumps([previous, *row], ensure_ascii=True, separators=(",", ":"), default=repr)
+    return hashlib.sha256(written.encode()).hexdigest()
+
+
+def _clean(text: str) -> str:
+    """Half a character, which a clipboard may hold, cannot be kept."""
+    return text.encode("utf-8", "replace").decode()
