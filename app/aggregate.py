@@ -209,8 +209,7 @@ def _judge(
 ) -> _Finding:
     policy = card.aggregation
     rule = policy.rules[disease.name]
-    as_ill = [c for c, each in enumerate(card.classes) if each.severity >= disease.severity]
-    tails = probabilities[usable][:, as_ill].sum(axis=1).round(_DIGITS)
+    tails = severe_share(probabilities[usable], disease, card)
     # A stable sort keeps spatial order among ties: the same volume always cites the same B-scans.
     order = np.argsort(-tails, kind="stable")
     score = min(1.0, round(float(tails[order[: policy.top_k]].mean()), _DIGITS))
@@ -227,6 +226,15 @@ def _judge(
         positive=tuple(usable[positive].tolist()),
         run=tuple(usable[run].tolist()),
     )
+
+
+def severe_share(
+    probabilities: NDArray[np.floating], disease: ClassInfo, card: Card
+) -> NDArray[np.floating]:
+    """What each B-scan gives to a disease and all that are worse: (n, n_classes) to (n,)."""
+    as_ill = [c for c, each in enumerate(card.classes) if each.severity >= disease.severity]
+    share: NDArray[np.floating] = probabilities[:, as_ill].sum(axis=1).round(_DIGITS)
+    return share
 
 
 def _longest_run(positive: NDArray[np.bool_]) -> NDArray[np.intp]:

@@ -1,91 +1,26 @@
 """What was found: the patient's call and advice, each eye's, and the B-scan on show."""
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
     QScrollArea,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
 from app.gui import theme, wording
 from app.gui.icons import pixmap
+from app.gui.probability_bars import ProbabilityBars
 from app.gui.session import Case, CaseState
 from app.modelpack import Card
 from app.notices import HEAT_MAP
+from app.spread import score_ranges
 from app.study import BScanResult, Call, EyeResult, Laterality, Outcome, StudyResult
 
-_ROW = 22
 _EVIDENCE = 8  # B-scans named; the filmstrip marks the rest
-
-
-class ProbabilityBars(QWidget):
-    """One bar for each class, with its name and its percentage."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._rows: list[tuple[str, float, int]] = []
-
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        return QSize(200, _ROW * len(self._rows))
-
-    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        return self.sizeHint()
-
-    def show_values(
-        self, values: tuple[float, ...] | None, card: Card, name: str, *, at_least: bool = False
-    ) -> None:
-        """Show one value in [0, 1] for each class, the most severe first; None shows nothing.
-
-        Args:
-            at_least: Whether a class's value counts the more severe ones in, as an eye's do.
-        """
-        rows = []
-        if values is not None:
-            rows = [
-                (
-                    wording.at_least(info, card) if at_least else wording.class_word(info.name),
-                    value,
-                    info.severity,
-                )
-                for info, value in zip(card.classes, values, strict=True)
-            ]
-        self._rows = sorted(rows, key=lambda row: -row[2])
-        spoken = ", ".join(f"{word} {wording.percent(value)}" for word, value, _ in self._rows)
-        theme.say(self, f"{name}: {spoken}")
-        self.updateGeometry()
-        self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        colours = theme.current()
-        metrics = self.fontMetrics()
-        names = max((metrics.horizontalAdvance(word) for word, _, _ in self._rows), default=0) + 10
-        figures = metrics.horizontalAdvance("> 99 %") + 8
-        for place, (word, value, severity) in enumerate(self._rows):
-            top = place * _ROW
-            painter.setPen(QColor(colours.text))
-            painter.drawText(QRectF(0, top, names, _ROW), Qt.AlignmentFlag.AlignVCenter, word)
-            groove = QRectF(names, top + 7, max(self.width() - names - figures, 10), _ROW - 14)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(colours.raised))
-            painter.drawRoundedRect(groove, 3, 3)
-            filled = QRectF(groove)
-            filled.setWidth(max(groove.width() * value, 3))
-            painter.setBrush(theme.class_colour(severity, colours))
-            painter.drawRoundedRect(filled, 3, 3)
-            painter.setPen(QColor(colours.text))
-            painter.drawText(
-                QRectF(self.width() - figures, top, figures, _ROW),
-                Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight,
-                wording.percent(value),
-            )
 
 
 def _label(text: str = "", name: str = "") -> QLabel:
@@ -272,7 +207,13 @@ class ResultPanel(QScrollArea):
         call = eye.call
         self._show_call(block, call, card)
         block.show_text(block.sentence, call.reason)
-        block.bars.show_values(call.scores, card, self.tr("Scores of the eye"), at_least=True)
+        block.bars.show_values(
+            call.scores,
+            card,
+            self.tr("Scores of the eye"),
+            at_least=True,
+            ranges=score_ranges(eye.volumes[eye.deciding].bscans, card),
+        )
         block.show_text(block.links, self._evidence(call))
 
     def _show_call(self, block: _Block, call: Call, card: Card) -> None:
