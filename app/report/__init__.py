@@ -5,18 +5,30 @@ the context into blocks; a new one is a module and a place in a chapter below.
 """
 
 import threading
+from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.modelpack import Card
+from app.report.sections import ALL_SECTIONS, Section
 from app.settings import Settings
 from app.study import StudyResult
+
+if TYPE_CHECKING:
+    from app.report.context import Context
+    from app.report.page import Block
 
 _ONE_AT_A_TIME = threading.Lock()  # the PDF library registers fonts for the whole process
 
 
 def write_report(
-    result: StudyResult, card: Card, path: Path, settings: Settings, when: datetime
+    result: StudyResult,
+    card: Card,
+    path: Path,
+    settings: Settings,
+    when: datetime,
+    sections: Collection[Section] = ALL_SECTIONS,
 ) -> None:
     """Write the report of a study as PDF.
 
@@ -25,44 +37,40 @@ def write_report(
     Args:
         card: Of the package that made the result.
         when: Printed as the time the report was made.
+        sections: Which of the parts that may be left out are in it.
 
     Raises:
         ReportError: If the file cannot be written; what stood there before stays as it was.
     """
     from app.results.output import output_file
 
-    content = render(result, card, settings, when)
+    content = render(result, card, settings, when, sections)
     with output_file(path) as file:
         file.write(content)
 
 
-def render(result: StudyResult, card: Card, settings: Settings, when: datetime) -> bytes:
+def render(
+    result: StudyResult,
+    card: Card,
+    settings: Settings,
+    when: datetime,
+    sections: Collection[Section] = ALL_SECTIONS,
+) -> bytes:
     """Return the report as the bytes of a PDF."""
     # Here, not above: the window must not wait for the PDF library.
     from app import __version__
     from app.notices import RESEARCH_USE
-    from app.report.chrome import draw_chrome, first_room, letterhead, room
+    from app.report.chrome import draw_chrome, first_room, room
     from app.report.context import MARGIN, Context
-    from app.report.evidence import evidence
-    from app.report.eyes import eyes
     from app.report.fonts import Fonts
-    from app.report.identity import identity
-    from app.report.limits import limits, notes
-    from app.report.method import method
     from app.report.page import Pen, into_pages
-    from app.report.signature import signature
-    from app.report.verdict import verdict
 
-    chapters = (
-        (letterhead, identity, verdict, eyes, notes),
-        (evidence,),
-        (method, limits, signature),
-    )
     with _ONE_AT_A_TIME:
         fonts = Fonts()
         context = Context(result=result, card=card, settings=settings, when=when, fonts=fonts)
         blocks = [
-            [block for section in chapter for block in section(context)] for chapter in chapters
+            [block for section in chapter for block in section(context)]
+            for chapter in _chapters(sections)
         ]
         pages = into_pages(blocks, first_room(context), room(context))
         pen = Pen(context.sheet, fonts)
@@ -81,3 +89,32 @@ def render(result: StudyResult, card: Card, settings: Settings, when: datetime) 
                 top += block.height
             pen.next_page()
         return pen.finish()
+
+
+def _chapters(
+    sections: Collection[Section],
+) -> "list[list[Callable[[Context], list[Block]]]]":
+    """Return the report's parts in their order, without those that were left out."""
+    from app.report.chrome import letterhead
+    from app.report.evidence import evidence
+    from app.report.eyes import eyes
+    from app.report.identity import identity
+    from app.report.limits import limits, notes
+    from app.report.method import method
+    from app.report.signature import signature
+    from app.report.verdict import verdict
+
+    optional = {
+        evidence: Section.EVIDENCE,
+        method: Section.METHOD,
+        signature: Section.SIGNATURE,
+    }
+    chapters = (
+        (letterhead, identity, verdict, eyes, notes),
+        (evidence,),
+        (method, limits, signature),
+    )
+    return [
+        [part for part in chapter if part not in optional or optional[part] in sections]
+        for chapter in chapters
+    ]

@@ -14,6 +14,7 @@ from PIL import Image
 from app.errors import DamagedFile, ReportError
 from app.notices import RESEARCH_USE, SYNTHETIC, UNTRAINED
 from app.report import render, write_report
+from app.report.sections import Section
 from app.settings import Settings
 from app.study import Gradability, Laterality, Localizer, Patient, Spacing
 from tests.report.pdf_pages import metadata, pictures, texts
@@ -87,6 +88,28 @@ def test_that_the_report_tells_how_it_was_come_by(both):
     assert all(limit in text for limit in card().limits)
     assert "Assessment by the qualified reader" in text
     assert "Signature" in text
+
+
+@pytest.mark.parametrize(
+    ("left_out", "words"),
+    [
+        (Section.EVIDENCE, "Key B-scans"),
+        (Section.METHOD, "How the call is made"),
+        (Section.SIGNATURE, "Assessment by the qualified reader"),
+    ],
+)
+def test_that_a_section_can_be_left_out_but_never_the_call_or_its_limits(left_out, words):
+    full = whole(small())
+    text = " ".join(" ".join(texts(_without(left_out))).split())
+
+    assert words in full
+    assert words not in text
+    for stays in (RESEARCH_USE, "RESULT OF THE MODEL", "Limits of use", "model kd-oct-b2"):
+        assert stays in text, stays
+
+
+def _without(section):
+    return render(small(), card(), CLINIC, WHEN, set(Section) - {section})
 
 
 @pytest.mark.parametrize("paper", ["A4", "Letter"])
