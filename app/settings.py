@@ -8,7 +8,7 @@ would be worse than one that starts and says so.
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,6 +20,8 @@ from app.files import whole_file
 from app.paths import user_config
 
 logger = logging.getLogger(__name__)
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @checked(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -35,8 +37,14 @@ class Settings:
     theme: Literal["system", "light", "dark"] = "system"
     ui_scale: Annotated[int, Field(ge=75, le=300)] = 100  # percent
     model_id: str | None = None  # None: the package that ships with the program
-    heat_opacity: Annotated[float, Field(ge=0, le=1)] = 0.6
+    heat_opacity: Share = 0.6
     export_identity: bool = False  # True: JSON and CSV carry the patient's name and number
+    reader: Annotated[str, Field(max_length=12)] = ""  # initials, under every decision
+    blind_first: bool = False  # True: the machine's call is shown only after the reader's own
+    # By class: the share of the clinic's patients who have it; predictive values rest on it.
+    prevalence: dict[str, Share] = field(default_factory=dict)
+    # By model and class: the clinic's own threshold, one of those that the package permits.
+    thresholds: dict[str, dict[str, Share]] = field(default_factory=dict)
 
 
 _VALUES: TypeAdapter[Settings] = TypeAdapter(Settings)
@@ -111,7 +119,7 @@ def _parse(text: str) -> _Loaded:
         return _Loaded(Settings(), ("The settings file is damaged, so the defaults are used.",))
     settings = Settings()
     problems = []
-    known = {field.name for field in fields(settings)}
+    known = {each.name for each in fields(settings)}
     for key, value in values.items():
         if key not in known:
             problems.append(f"The setting “{key}” is not known to this version and is left out.")

@@ -261,7 +261,7 @@ class ReadingRoom(QWidget):
         return tuple(heat_scale(bscans, position) for position in range(len(self.card.classes)))
 
     def _eye_result(self, laterality: Laterality) -> EyeResult | None:
-        if self.case is None or self.case.result is None:
+        if self.case is None or self.case.result is None or not self.case.revealed(laterality):
             return None
         eyes = self.case.result.eyes
         return next((eye for eye in eyes if eye.laterality is laterality), None)

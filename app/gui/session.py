@@ -17,6 +17,7 @@ from PySide6.QtCore import QObject, Signal
 from app.errors import AppError
 from app.gui.tasks import Task
 from app.progress import Progress
+from app.readings import Readings
 from app.settings import Settings, save_settings
 from app.study import Laterality, Opened, Skipped, Study, StudyResult
 
@@ -47,6 +48,17 @@ class Case:
     started: float = 0.0  # time.monotonic
     demo: bool = False
     grown: bool = False  # while it was analysed, so that it must be analysed again
+    readings: Readings = Readings()  # what readers decided
+    blind_first: bool = False  # the reader answers before the machine's answer is shown
+    seen: frozenset[Laterality] = frozenset()  # eyes whose answer was shown all the same
+
+    def revealed(self, laterality: Laterality | None = None) -> bool:
+        """Whether the machine's answer for an eye may be shown; None: for all, so the patient's."""
+        if not self.blind_first:
+            return True
+        if laterality is None:
+            return all(self.revealed(each.laterality) for each in self.study.volumes)
+        return laterality in self.seen or self.readings.eye(laterality) is not None
 
     def seconds_left(self) -> float | None:
         """How long the analysis will still take; None while that cannot be told."""

@@ -59,6 +59,8 @@ class StudyModel(QAbstractListModel):
                 return self.tr("Not analysed")
             case CaseState.FAILED:
                 return self.tr("Could not be analysed")
+        if not case.revealed():
+            return self.tr("Your call first")
         return wording.call_title(case.result.call) if case.result else ""
 
     def _reset(self) -> None:
@@ -121,6 +123,8 @@ class _CaseDelegate(QStyledItemDelegate):
 
     def _mark(self, case: Case, colours: theme.Colours) -> tuple[str, QColor]:
         card = case.card
+        if not case.revealed():
+            return "eye", QColor(colours.accent)
         if case.result is not None and card is not None:
             severities = {each.name: each.severity for each in card.classes}
             call = case.result.call
