@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from app.errors import DamagedFile, UnsupportedFile
-from app.reading.entries import Entry, unreadable
+from app.reading.entries import Entry, bytes_at
 from app.reading.found import Found
 from app.reading.identifiers import uid_of_content, uid_of_words
 from app.study import BScan, FrameSource, Laterality, Patient, Pixels, Volume
@@ -39,14 +39,7 @@ class _Cube:
     def load(self, index: int) -> Pixels:
         """Read one B-scan: the last one stored is the first, its last byte the first pixel."""
         length = self.rows * self.columns
-        try:
-            with self.entry.open() as file:
-                file.seek((self.bscans - 1 - index) * length)
-                data = file.read(length)
-        except OSError as error:
-            raise DamagedFile(f"A frame can no longer be read. {unreadable(error)}") from error
-        if len(data) != length:
-            raise DamagedFile("The file ends before its last frame: a part of it is missing.")
+        data = bytes_at(self.entry, (self.bscans - 1 - index) * length, length)
         return np.frombuffer(data, np.uint8)[::-1].reshape(self.rows, self.columns)
 
 

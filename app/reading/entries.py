@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from app.errors import DamagedFile
 from app.study import Skipped
 
 _CLUTTER = {".ds_store", "thumbs.db", "desktop.ini", "__macosx"}
@@ -22,6 +23,7 @@ class Entry:
     path: Path  # what it is called; for a member of an archive, archive/member
     size: int  # bytes
     open: Callable[[], BinaryIO] = field(repr=False)
+    on_disk: bool = False  # `path` is a file that another process can open too
 
     def head(self, count: int) -> bytes:
         """Read the first `count` bytes.
@@ -37,7 +39,24 @@ def entry_at(path: Path, size: int) -> Entry:
     def open_file() -> BinaryIO:
         return path.open("rb")
 
-    return Entry(path=path, size=size, open=open_file)
+    return Entry(path=path, size=size, open=open_file, on_disk=True)
+
+
+def bytes_at(entry: Entry, start: int, length: int) -> bytes:
+    """Read a run of bytes of an entry that was looked at before.
+
+    Raises:
+        DamagedFile: If it can no longer be read, or has become shorter.
+    """
+    try:
+        with entry.open() as file:
+            file.seek(start)
+            data = file.read(length)
+    except OSError as error:
+        raise DamagedFile(f"A frame can no longer be read. {unreadable(error)}") from error
+    if len(data) != length:
+        raise DamagedFile("The file ends before its last frame: a part of it is missing.")
+    return data
 
 
 def find_entries(paths: Sequence[Path]) -> Iterator[Entry | Skipped]:

@@ -114,3 +114,17 @@ def luminance(colour: Stored) -> NDArray[np.float64]:
     weights = np.array([0.299, 0.587, 0.114])
     grey: NDArray[np.float64] = colour.astype(np.float64) @ weights
     return grey
+
+
+def filled_range(low: float, high: float) -> tuple[float, float]:
+    """The span that shows values of no known meaning: what they fill, from nothing up."""
+    start = min(low, 0.0)
+    return start, high if high > start else start + 1
+
+
+def range_note(span: tuple[float, float]) -> str:
+    """Say to the user that values are shown by the range that they fill."""
+    return (
+        f"The file does not say how bright its values are meant to be; {span[0]:g} to "
+        f"{span[1]:g}, the range that they fill, is shown from black to white."
+    )

@@ -7,23 +7,20 @@ the natural order of the file names, and the volume says that this was assumed.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import partial
-from io import BytesIO
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from app.errors import DamagedFile, ReadError
-from app.reading.entries import Entry, natural, unreadable
+from app.reading.dicom.workers import decode_picture
+from app.reading.entries import Entry, natural
 from app.reading.found import Found
-from app.reading.grey import AS_STORED, Stored, Tone, luminance, to_grey
+from app.reading.grey import AS_STORED, Tone, filled_range, to_grey
 from app.reading.identifiers import uid_of_content
+from app.reading.limits import check_size
 from app.study import BScan, FrameSource, Laterality, Patient, Pixels, Skipped, Volume
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
-_LARGEST_FRAME = 1 << 26  # pixels
-_SMALLEST_SIDE = 8
-_MOST_PAGES = 20_000
 _LARGEST_FILE = 4 << 30  # bytes
 PICTURE_ERRORS = (
     Image.DecompressionBombError,
@@ -78,13 +75,11 @@ def read_pages(entry: Entry) -> list[BScan]:
     try:
         with entry.open() as file, Image.open(file, formats=FORMATS) as image:
             count = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
-            if count > _MOST_PAGES:
-                raise DamagedFile(f"This picture has {count} pages, more than any scanner makes.")
             pages, modes = [], set()
             for index in range(count):
                 if count > 1:
                     image.seek(index)
-                _check_size(*image.size)
+                check_size(image.height, image.width, count)
                 pages.append(image.size)
                 modes.add(image.mode)
     except PICTURE_ERRORS as error:
@@ -107,49 +102,20 @@ def load_page(entry: Entry, index: int, size: tuple[int, int], tone: Tone) -> Pi
     Raises:
         DamagedFile: If it cannot be decoded, or has changed.
     """
-    stored = _stored(entry, index)
+    stored = decode_picture(entry, index)
     if stored.shape != size:
         raise DamagedFile("A picture has changed since it was opened.")
     return to_grey(stored, tone)
 
 
-def _stored(entry: Entry, index: int) -> Stored:
-    try:
-        # Pillow reads on demand; a file that vanishes meanwhile must not be half read.
-        with entry.open() as file:
-            content = BytesIO(file.read()) if entry.size < (64 << 20) else file
-            with Image.open(content, formats=FORMATS) as image:
-                if index:
-                    image.seek(index)
-                if image.mode in ("L", "I", "F") or image.mode.startswith("I;16"):
-                    return np.array(image)
-                if image.mode in ("1", "LA"):
-                    return np.array(image.convert("L"))
-                colour = luminance(np.asarray(image.convert("RGB")))
-                return np.rint(colour).astype(np.uint8)
-    except PICTURE_ERRORS as error:
-        why = unreadable(error) if isinstance(error, OSError) and error.errno else ""
-        raise DamagedFile(f"A picture cannot be decoded: it is damaged. {why}".strip()) from error
-
-
-def _check_size(columns: int, rows: int) -> None:
-    if min(rows, columns) < _SMALLEST_SIDE:
-        raise DamagedFile(f"This picture of {rows} x {columns} pixels shows nothing.")
-    if rows * columns > _LARGEST_FRAME:
-        raise DamagedFile(
-            f"This picture says that it has {rows} x {columns} pixels, more than any scanner "
-            "makes; it is not opened."
-        )
-
-
 def _tone(entry: Entry, count: int) -> Tone:
     """Show 16 bits whole, or by the range that they fill where that is dim; so floats."""
-    sampled = [_stored(entry, index) for index in sorted({0, count // 2, count - 1})]
+    sampled = [decode_picture(entry, index) for index in sorted({0, count // 2, count - 1})]
     low = float(min(each.min() for each in sampled))
     high = float(max(each.max() for each in sampled))
     if sampled[0].dtype.kind in "iu" and low >= 0 and 0xFFFF / 8 <= high <= 0xFFFF:
         return Tone(span=(0.0, 65535.0))
-    return Tone(span=(min(low, 0.0), high if high > min(low, 0.0) else min(low, 0.0) + 1))
+    return Tone(span=filled_range(low, high))
 
 
 def _volume(entries: Sequence[Entry], bscans: Iterable[BScan], order: str) -> Found:

@@ -16,9 +16,10 @@ import numpy as np
 from app.errors import DamagedFile
 from app.reading.dicom.frames import FrameFacts
 from app.reading.dicom.order import spatial_order
-from app.reading.entries import Entry, unreadable
+from app.reading.entries import Entry, bytes_at
 from app.reading.found import Found
 from app.reading.identifiers import uid_of_content, uid_of_words
+from app.reading.limits import LARGEST_FRAME, check_size
 from app.reading.lines import Points, circle_on, line_on
 from app.study import (
     BScan,
@@ -37,8 +38,6 @@ _BSCAN_HEADER = struct.Struct("<12sI4d")
 _CIRCLE = 2  # scan pattern
 _NO_REFLECTIVITY = 1e38
 _EYES = {b"OD": Laterality.RIGHT, b"OS": Laterality.LEFT}
-_LARGEST_SIDE = 1 << 14
-_MOST_BSCANS = 20_000
 _DAY_ZERO = date(1899, 12, 30)  # of dates counted in days
 _TIME_ZERO = datetime(1601, 1, 1)  # of times counted in 100 ns
 
@@ -148,7 +147,7 @@ def _read_header(file: BinaryIO, size: int) -> _Header:
 
 def _bscan_header_size(file: BinaryIO, localizer_size: int, declared: int) -> int:
     """What the first B-scan says of the size of its header; eyepy writes another in the file's."""
-    if localizer_size > _LARGEST_SIDE**2:
+    if localizer_size > LARGEST_FRAME:
         return declared  # refused later, with the rest of what cannot be
     file.seek(_HEADER_SIZE + localizer_size)
     data = file.read(_BSCAN_HEADER.size)
@@ -156,20 +155,9 @@ def _bscan_header_size(file: BinaryIO, localizer_size: int, declared: int) -> in
 
 
 def _check(header: _Header, size: int) -> None:
-    if header.bscans < 1:
-        raise DamagedFile("It is OCT, but holds no frames.")
-    sides = (header.rows, header.columns)
-    if max(*sides, header.localizer_rows, header.localizer_columns) > _LARGEST_SIDE or (
-        header.bscans > _MOST_BSCANS
-    ):
-        raise DamagedFile(
-            f"It says that it holds {header.bscans} frames of {header.rows} x {header.columns} "
-            "pixels, more than any scanner makes; it is not opened."
-        )
-    if min(sides) < 8:
-        raise DamagedFile(
-            f"It is OCT, but its frames of {header.rows} x {header.columns} pixels show nothing."
-        )
+    check_size(header.rows, header.columns, header.bscans)
+    if header.localizer_rows * header.localizer_columns:
+        check_size(header.localizer_rows, header.localizer_columns)
     if header.bscan_header_size < _BSCAN_HEADER.size or header.bscan_at(header.bscans) > size:
         whole = max(0, size - header.bscan_at(0)) // header.bscan_size
         raise DamagedFile(
@@ -234,7 +222,7 @@ def _localizer(entry: Entry, header: _Header) -> Localizer | None:
 
 
 def _load_bscan(entry: Entry, start: int, rows: int, columns: int) -> Pixels:
-    data = np.frombuffer(_bytes_at(entry, start, rows * columns * 4), "<f4")
+    data = np.frombuffer(bytes_at(entry, start, rows * columns * 4), "<f4")
     with np.errstate(invalid="ignore"):
         shown = np.where((data >= 0) & (data < _NO_REFLECTIVITY), np.clip(data, 0, 1), 0)
     grey: Pixels = np.rint(shown**0.25 * 255).astype(np.uint8).reshape(rows, columns)
@@ -242,17 +230,5 @@ def _load_bscan(entry: Entry, start: int, rows: int, columns: int) -> Pixels:
 
 
 def _load_localizer(entry: Entry, rows: int, columns: int) -> Pixels:
-    data = _bytes_at(entry, _HEADER_SIZE, rows * columns)
+    data = bytes_at(entry, _HEADER_SIZE, rows * columns)
     return np.frombuffer(data, np.uint8).reshape(rows, columns)
-
-
-def _bytes_at(entry: Entry, start: int, length: int) -> bytes:
-    try:
-        with entry.open() as file:
-            file.seek(start)
-            data = file.read(length)
-    except OSError as error:
-        raise DamagedFile(f"A frame can no longer be read. {unreadable(error)}") from error
-    if len(data) != length:
-        raise DamagedFile("The file ends before its last frame: a part of it is missing.")
-    return data

@@ -1,5 +1,6 @@
 """Plain pictures: one folder is one volume of an unknown eye, and says so."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 from PIL import Image
 
 from app.errors import DamagedFile
+from app.reading.dicom import workers
+from app.reading.dicom.workers import WORKERS
 from app.study import Laterality, Patient, Spacing
 from tests.oct_files import bscans, failure_of, opened, pixels_of, the_volume
 from tests.shared_data import needs_shared, some_of
@@ -84,6 +87,21 @@ def test_a_picture_cut_in_its_pixels_fails_when_it_is_read(tmp_path: Path):
     volume = the_volume(path)
     with pytest.raises(DamagedFile, match="damaged"):
         volume.bscans[0].pixels()
+
+
+def test_a_picture_that_kills_its_decoder_costs_a_worker_and_not_the_window(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    Image.fromarray(bscans(1)[0]).save(path)
+    volume = the_volume(path)
+    # What a native decoder's crash looks like from here: the process is gone in mid-sentence.
+    monkeypatch.setattr(
+        workers, "_command", lambda: [sys.executable, "-c", "import os; os.abort()"]
+    )
+    WORKERS.end()
+    with pytest.raises(DamagedFile, match="its decoder had to stop"):
+        volume.bscans[0].pixels()
+    monkeypatch.undo()
+    assert np.array_equal(volume.bscans[0].pixels(), bscans(1)[0])
 
 
 def test_a_picture_that_vanishes_fails_with_a_sentence(tmp_path: Path):

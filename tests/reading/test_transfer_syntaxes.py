@@ -44,7 +44,7 @@ from app.reading.dicom.header import read_header
 from app.reading.dicom.pixels import read_stored
 from app.reading.dicom.places import find_frames
 from app.reading.dicom.syntaxes import SYNTAXES, Decoder
-from app.reading.dicom.workers import Worker
+from app.reading.dicom.workers import WORKERS, Worker
 from app.reading.entries import entry_at
 from app.study import Volume
 from tests.oct_files import (
@@ -365,6 +365,23 @@ def test_a_frame_that_takes_too_long_ends_its_worker_with_a_sentence():
         worker.decode(request, b"", 0.5)
     assert time.monotonic() - began < 15
     assert not worker.alive
+
+
+def test_a_file_whose_frame_took_too_long_is_not_waited_for_again(tmp_path: Path, monkeypatch):
+    frames = bscans(3)
+    path = compress(write(tmp_path / "a.dcm", frames), JPEG2000Lossless, as_jpeg_2000, frames)
+    volume = the_volume(path)
+    WORKERS.end()
+    monkeypatch.setattr(workers, "_SLOW", set())
+    monkeypatch.setattr(workers, "TIME_LIMIT", 0.2)
+    asleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    monkeypatch.setattr(workers, "_command", lambda: asleep)
+    with pytest.raises(DamagedFile, match="not decoded within"):
+        volume.bscans[0].pixels()
+    with pytest.raises(DamagedFile, match="until the program is started again"):
+        volume.bscans[1].pixels()
+    monkeypatch.undo()
+    assert np.array_equal(volume.bscans[1].pixels(), frames[1])
 
 
 def test_frames_are_decoded_from_several_threads_at_once(tmp_path: Path):

@@ -3,6 +3,7 @@
 Native decoders die on some damaged frames, and a few run for ever. So they run in a process of
 their own, started by `workers`, which this module keeps small: it imports neither pydicom nor,
 until one is asked for, any decoder. It ends when its input does, so it never outlives the program.
+Pictures are decoded here too: Pillow's libraries are as native as the others.
 """
 
 import io
@@ -17,11 +18,15 @@ REQUEST = struct.Struct("<8s64sHHBBBL")
 REPLY = struct.Struct("<BL")
 """0 and the number of bytes of the frame, or a number from below and that of a message."""
 FAILED, ABSENT = 1, 2
+PICTURE = b"picture"
+"""Decoder of a whole picture file; what follows is the page as 32 bits, and one of these two."""
+PLACE, CONTENT = b"\0", b"\1"
+"""What stands after it: the path of the file, or its bytes."""
 
 _MEMORY_LIMIT = 4 << 30  # bytes of address space, where the system can limit it
 # What the decoders' Python layers raise. Anything else ends the process, which is noticed.
-_DECODER_ERRORS = (ArithmeticError, EOFError, LookupError, MemoryError, OSError, RuntimeError,
-                   SyntaxError, TypeError, ValueError, struct.error)  # fmt: skip
+_DECODER_ERRORS = (ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError,
+                   RuntimeError, SyntaxError, TypeError, ValueError, struct.error)  # fmt: skip
 
 
 def serve() -> None:
@@ -129,10 +134,36 @@ def _gdcm(
     return decoded
 
 
+def _picture(
+    data: bytes, syntax: str, rows: int, columns: int, components: int, precision: int, signed: int
+) -> bytes:
+    """One page as its numpy type, its rows and columns, and its grey values."""
+    import numpy as np
+    from PIL import Image
+
+    (page,) = struct.unpack_from("<L", data)
+    source, place = data[5:], data[4:5] == PLACE
+    opened = os.fsdecode(source) if place else io.BytesIO(source)
+    with Image.open(opened, formats=("PNG", "JPEG", "TIFF", "BMP")) as image:
+        if page:
+            image.seek(page)
+        if image.mode in ("L", "I", "F") or image.mode.startswith("I;16"):
+            values = np.array(image)
+        elif image.mode in ("1", "LA"):
+            values = np.array(image.convert("L"))
+        else:
+            colours = np.asarray(image.convert("RGB"), np.float64)
+            values = np.rint(colours @ [0.299, 0.587, 0.114]).astype(np.uint8)
+    values = values.astype(values.dtype.newbyteorder("<"), copy=False)
+    size = struct.pack("<3sLL", values.dtype.str.encode(), *values.shape)
+    return size + values.tobytes()
+
+
 _Decode = Callable[[bytes, str, int, int, int, int, int], bytes]
 _DECODERS: dict[str, _Decode] = {
     "pillow": _pillow,
     "openjpeg": _openjpeg,
     "charls": _charls,
     "gdcm": _gdcm,
+    PICTURE.decode(): _picture,
 }

@@ -10,11 +10,8 @@ from app.errors import DamagedFile, UnsupportedFile
 from app.reading.dicom.header import DOUBLE_FLOAT, FLOAT, Header
 from app.reading.dicom.syntaxes import SYNTAXES, Syntax
 from app.reading.grey import Lookup
+from app.reading.limits import check_size
 
-_LARGEST_SIDE = 1 << 14
-_LARGEST_FRAME = 1 << 26  # pixels
-_SMALLEST_SIDE = 8
-_MOST_FRAMES = 20_000
 _COLOURS = {"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"}
 _GREYS = {"MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"}
 
@@ -79,7 +76,7 @@ def form_of(header: Header, frames: int) -> PixelForm:
         if photometric == "PALETTE COLOR"
         else None,
     )
-    _check_size(form, frames)
+    check_size(form.rows, form.columns, frames)
     _check_bits(form)
     return form
 
@@ -101,25 +98,6 @@ def _syntax(header: Header) -> Syntax:
             "Export it uncompressed, or as JPEG 2000."
         )
     return syntax
-
-
-def _check_size(form: PixelForm, frames: int) -> None:
-    """Refuse what no scanner makes, before anything of that size is allocated."""
-    if frames < 1:
-        raise DamagedFile("It is OCT, but holds no frames.")
-    if min(form.rows, form.columns) < _SMALLEST_SIDE:
-        raise DamagedFile(
-            f"It is OCT, but its frames of {form.rows} x {form.columns} pixels show nothing."
-        )
-    if (
-        max(form.rows, form.columns) > _LARGEST_SIDE
-        or form.rows * form.columns > _LARGEST_FRAME
-        or frames > _MOST_FRAMES
-    ):
-        raise DamagedFile(
-            f"It says that it holds {frames} frames of {form.rows} x {form.columns} pixels, "
-            "more than any scanner makes; it is not opened."
-        )
 
 
 def _check_bits(form: PixelForm) -> None:

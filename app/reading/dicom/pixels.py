@@ -64,7 +64,7 @@ def read_stored(places: FramePlaces, index: int) -> Stored:
         values = _run_lengths(data, form)
     else:
         stream = _checked_stream(data, form)
-        values = _compressed(data, stream, form)
+        values = _compressed(data, stream, places)
         if stream.transform is not None:  # it knows better than the header
             photometric = ("RGB", "YBR_FULL")[stream.transform == 1]
     if form.samples == 3:
@@ -131,12 +131,13 @@ def _checked_stream(data: bytes, form: PixelForm) -> Codestream:
     return stream
 
 
-def _compressed(data: bytes, stream: Codestream, form: PixelForm) -> Stored:
+def _compressed(data: bytes, stream: Codestream, places: FramePlaces) -> Stored:
+    form = places.form
     signed = stream.signed if form.syntax.decoder is Decoder.OPENJPEG else form.signed
     decoder = form.syntax.decoder
     if decoder is Decoder.GDCM and stream.process in (0xC0, 0xC1) and stream.precision == 8:
         decoder = Decoder.PILLOW
-    frame = decode_frame(data, decoder, form.syntax_uid, stream, signed=signed)
+    frame = decode_frame(data, decoder, form.syntax_uid, stream, signed=signed, entry=places.entry)
     size = 1 if stream.precision <= 8 else 2
     values = np.frombuffer(frame, f"<{'i' if signed else 'u'}{size}")
     if form.signed and not signed and stream.precision == form.stored:

@@ -12,7 +12,7 @@ from app.reading.dicom.instance import Instance
 from app.reading.dicom.order import Ordered, spatial_order
 from app.reading.dicom.pixels import read_stored
 from app.reading.dicom.places import FramePlaces
-from app.reading.grey import Tone, modality_values, to_grey
+from app.reading.grey import Tone, filled_range, modality_values, range_note, to_grey
 from app.study import BScan, FrameSource, Laterality, Localizer, Pixels, Spacing, Volume
 
 Frame = tuple[Instance, int]
@@ -148,12 +148,8 @@ def _tones(frames: Sequence[Frame], facts: Sequence[FrameFacts]) -> tuple[list[T
     allowed = tones[0].span
     if not (form.floating or form.signed or rescaled) and high >= _DIM * allowed[1]:
         return tones, None
-    span = (min(low, 0.0), high if high > min(low, 0.0) else min(low, 0.0) + 1)
-    note = (
-        f"The file does not say how bright its values are meant to be; {span[0]:g} to "
-        f"{span[1]:g}, the range that they fill, is shown from black to white."
-    )
-    return [tone if tone.window else replace(tone, span=span) for tone in tones], note
+    span = filled_range(low, high)
+    return [tone if tone.window else replace(tone, span=span) for tone in tones], range_note(span)
 
 
 def _spread(count: int) -> list[int]:

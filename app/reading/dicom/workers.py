@@ -1,28 +1,39 @@
 """Keep processes that decode compressed frames, and start another when one dies.
 
 A frame that kills its decoder, or takes too long, costs one worker and is reported as damaged;
-the program and the other frames go on. Two workers use two cores; each is started when needed and
-then kept, since starting takes longer than decoding.
+the program and the other frames go on. Of a file that took too long no further frame is tried, so
+that a volume of such frames costs its reader one wait and not hundreds. Two workers use two cores;
+each is started when needed and then kept, since starting takes longer than decoding.
 """
 
 import atexit
 import os
+import struct
 import subprocess
 import sys
 import threading
 from pathlib import Path
 from typing import IO
 
+import numpy as np
+
 from app.errors import DamagedFile, UnsupportedFile
 from app.reading.dicom.codestream import Codestream
-from app.reading.dicom.decode import ABSENT, REPLY, REQUEST
+from app.reading.dicom.decode import ABSENT, CONTENT, PICTURE, PLACE, REPLY, REQUEST
 from app.reading.dicom.syntaxes import Decoder
+from app.reading.entries import Entry, bytes_at
+from app.reading.grey import Stored
+from app.reading.limits import LARGEST_FRAME
 
 DECODE_FLAG = "--decode-frames"
 """What the packaged program is started with to become a worker; see `app.__main__`."""
 
 TIME_LIMIT = 20.0  # seconds per frame; the slowest whole frame met took 0.3
 _MOST = max(1, min(4, os.cpu_count() or 1))
+
+
+class TooSlow(DamagedFile):
+    """A frame was not decoded in time."""
 
 
 class Worker:
@@ -67,7 +78,7 @@ class Worker:
             watch.cancel()
         self.end()
         if self._late:
-            raise DamagedFile(
+            raise TooSlow(
                 f"A frame was not decoded within {time_limit:.0f} seconds: it is damaged."
             )
         raise DamagedFile("A frame is damaged: its decoder had to stop.")
@@ -127,19 +138,24 @@ class Workers:
 
 WORKERS = Workers()
 atexit.register(WORKERS.end)
+_SLOW: set[tuple[Path, int]] = set()
+"""Files, by path and size, of which a frame has taken too long since the program started."""
 
 
 def decode_frame(
-    frame: bytes, decoder: Decoder, syntax: str, stream: Codestream, *, signed: bool
+    frame: bytes, decoder: Decoder, syntax: str, stream: Codestream, *, signed: bool, entry: Entry
 ) -> bytes:
     """Decode one compressed frame in a worker.
+
+    Args:
+        entry: The file that the frame is of.
 
     Returns:
         Samples in row order, colour by pixel, one byte each up to 8 bits of precision and two,
         little endian, above.
 
     Raises:
-        DamagedFile: If it cannot be decoded.
+        DamagedFile: If it cannot be decoded, or another frame of the file took too long before.
         UnsupportedFile: If the decoder is not installed.
     """
     request = REQUEST.pack(
@@ -152,16 +168,54 @@ def decode_frame(
         signed,
         len(frame),
     )
-    status, reply = WORKERS.decode(request, frame, TIME_LIMIT)
+    reply = _ask(request, frame, entry)
+    size = 1 if stream.precision <= 8 else 2
+    if len(reply) != stream.rows * stream.columns * stream.components * size:
+        raise DamagedFile("A frame is damaged: it decodes to another size than it says.")
+    return reply
+
+
+def decode_picture(entry: Entry, page: int) -> Stored:
+    """Decode one page, counted from 0, of a PNG, JPEG, TIFF or BMP file in a worker.
+
+    Returns:
+        Grey values, shape (rows, columns), 8 or more bits or floats; colours as their luminance.
+
+    Raises:
+        DamagedFile: If it cannot be read or decoded.
+    """
+    if entry.on_disk:
+        bytes_at(entry, entry.size - 1, 1)  # here it can be said why not, if it has gone
+        source = PLACE + os.fsencode(entry.path.absolute())
+    else:
+        source = CONTENT + bytes_at(entry, 0, entry.size)
+    request = REQUEST.pack(PICTURE, b"", 0, 0, 0, 0, 0, len(source) + 4)
+    reply = _ask(request, struct.pack("<L", page) + source, entry)
+    kind, rows, columns = struct.unpack_from("<3sLL", reply)
+    values = np.frombuffer(reply, np.dtype(kind.decode()), offset=11)
+    if rows * columns > LARGEST_FRAME or len(values) != rows * columns:
+        raise DamagedFile("A picture is damaged: it decodes to another size than it says.")
+    return values.reshape(rows, columns)
+
+
+def _ask(request: bytes, data: bytes, entry: Entry) -> bytes:
+    known = (entry.path, entry.size)
+    if known in _SLOW:
+        raise DamagedFile(
+            "A frame of this file took too long to decode, so its others are not tried until the "
+            "program is started again."
+        )
+    try:
+        status, reply = WORKERS.decode(request, data, TIME_LIMIT)
+    except TooSlow:
+        _SLOW.add(known)
+        raise
     if status == ABSENT:
         raise UnsupportedFile(
             f"Its compression cannot be read here: the decoder {reply.decode()} is not installed."
         )
     if status:
         raise DamagedFile("A frame is damaged: it cannot be decoded.")
-    size = 1 if stream.precision <= 8 else 2
-    if len(reply) != stream.rows * stream.columns * stream.components * size:
-        raise DamagedFile("A frame is damaged: it decodes to another size than it says.")
     return reply
 
 
