@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from app.cases.leader import Lead
 from app.cases.schema import MIGRATIONS
 from app.errors import StorageError
 from app.paths import user_data
@@ -39,6 +40,7 @@ class Database:
         """
         self.path = path or default_path()
         self._lock = threading.RLock()
+        self._lead = Lead(self.path.with_suffix(".lock"))
         with told("opened"):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             version = _version(self.path)
@@ -55,6 +57,8 @@ class Database:
                 # A killed program loses nothing; only a power cut may cost the last change.
                 self._connection.execute("PRAGMA synchronous = NORMAL")
                 self._connection.execute("PRAGMA foreign_keys = ON")
+                # What was wiped must not stay legible in the file's free pages.
+                self._connection.execute("PRAGMA secure_delete = ON")
                 self._migrate(version)
         except BaseException:
             self._connection.close()
@@ -62,7 +66,12 @@ class Database:
 
     def close(self) -> None:
         with self._lock:
+            self._lead.leave()
             self._connection.close()
+
+    def take_lead(self) -> bool:
+        """Whether this process is the one that goes on with what an earlier one left."""
+        return self._lead.take()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

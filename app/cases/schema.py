@@ -44,5 +44,44 @@ _ANNOTATIONS = (
     "CREATE INDEX annotation_of_study ON annotation (study_uid, subject)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = ((*_TRAIL, *_ANNOTATIONS),)
+_CASES = (
+    # Cards are a few KB each and few; each result is shown with the very one it was made with.
+    "CREATE TABLE card (sha256 TEXT PRIMARY KEY, text TEXT NOT NULL)",
+    """
+    CREATE TABLE study_case (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        study_uid TEXT NOT NULL,
+        summary TEXT NOT NULL,
+        sources TEXT NOT NULL,
+        study BLOB NOT NULL,
+        state TEXT NOT NULL,
+        problem TEXT NOT NULL DEFAULT '',
+        added TEXT NOT NULL,
+        removed TEXT
+    )
+    """,
+    "CREATE INDEX case_of_study ON study_case (study_uid)",
+    """
+    CREATE TABLE result (
+        case_number INTEGER PRIMARY KEY REFERENCES study_case ON DELETE CASCADE,
+        call TEXT NOT NULL,
+        level TEXT NOT NULL,
+        model TEXT NOT NULL,
+        card TEXT NOT NULL REFERENCES card,
+        analysed TEXT NOT NULL,
+        contents TEXT NOT NULL,
+        record BLOB NOT NULL,
+        maps BLOB NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE dropped (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        paths TEXT NOT NULL,
+        time TEXT NOT NULL
+    )
+    """,
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = ((*_TRAIL, *_ANNOTATIONS), _CASES)
 """Each step is applied once, in order. Only ever append: files of every version are out there."""

@@ -4,6 +4,8 @@ Call it from tasks: nothing here is meant for the GUI thread.
 """
 
 from app.cases.annotations import CALLIPER, Annotation, Annotations
+from app.cases.case_table import CaseTable
+from app.cases.kept import CaseState, KeptCase, LoadedCase, Summary
 from app.cases.subjects import PATIENT, bscan_subject
 from app.cases.trail import Agreement, Decision, Entry, Trail
 
@@ -12,12 +14,16 @@ __all__ = [
     "PATIENT",
     "Agreement",
     "Annotation",
+    "CaseState",
     "Decision",
     "Entry",
+    "KeptCase",
+    "LoadedCase",
     "Store",
+    "Summary",
     "bscan_subject",
 ]
 
 
-class Store(Trail, Annotations):
+class Store(Trail, Annotations, CaseTable):
     """Decisions, annotations and cases of one user. Any thread may call."""

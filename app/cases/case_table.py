@@ -1,0 +1,290 @@
+"""The cases in the file of cases: kept when they are dropped, with their results once there."""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from app.cases.database import Database
+from app.cases.files import KeptFiles, Sources, missing_sentence, sources_of
+from app.cases.kept import CaseState, KeptCase, LoadedCase, ModelName, Summary
+from app.cases.result_record import decode_result, encode_result
+from app.cases.study_record import UNREADABLE, decode_study, encode_study
+from app.errors import StorageError
+from app.modelpack import CARD, Card
+from app.study import Call, Study, StudyResult
+
+_UNDO_DAYS = 1
+"""How long a case that was taken off the list can be brought back; then it is wiped."""
+
+_SUMMARY: TypeAdapter[Summary] = TypeAdapter(Summary)
+_SOURCES: TypeAdapter[Sources] = TypeAdapter(Sources)
+_CALL: TypeAdapter[Call] = TypeAdapter(Call)
+_MODEL: TypeAdapter[ModelName] = TypeAdapter(ModelName)
+
+_KEPT = """
+    SELECT number, summary, state, problem, added, removed, call, level, card, model, analysed
+    FROM study_case LEFT JOIN result ON case_number = number
+"""
+
+
+class CaseTable(Database):
+    """Studies on their way through the program, and what came of them."""
+
+    # Listing
+
+    def cases(self) -> list[KeptCase]:
+        """Every case on the list, in the order they were added."""
+        with self.reading() as database:
+            rows = database.execute(f"{_KEPT} WHERE removed IS NULL ORDER BY number").fetchall()
+            cards = dict(database.execute("SELECT sha256, text FROM card").fetchall())
+            decided = _decisions(database)
+        read = {sha256: _card(text) for sha256, text in cards.items()}
+        return [_kept(row, read, decided) for row in rows]
+
+    def find(self, study: Study) -> KeptCase | None:
+        """The case of this visit, even one taken off the list; two patients never share one."""
+        with self.reading() as database:
+            rows = database.execute(
+                f"{_KEPT} WHERE study_uid = ? ORDER BY number DESC", (study.uid,)
+            ).fetchall()
+            cards = dict(database.execute("SELECT sha256, text FROM card").fetchall())
+            decided = _decisions(database, study.uid)
+        read = {sha256: _card(text) for sha256, text in cards.items()}
+        found = [_kept(row, read, decided) for row in rows]
+        return next((each for each in found if each.summary.patient == study.patient), None)
+
+    def load(self, number: int) -> LoadedCase:
+        """Read a case back; the disk is asked whether its files are still there.
+
+        Raises:
+            StorageError: If there is no such case, or what was kept cannot be read.
+        """
+        with self.reading() as database:
+            row = database.execute(
+                "SELECT sources, study, record, maps, contents FROM study_case "
+                "LEFT JOIN result ON case_number = number WHERE number = ?",
+                (number,),
+            ).fetchone()
+        if row is None:
+            raise StorageError("This case is no longer kept. Open its files again.")
+        sources: Sources = _read(_SOURCES, row[0])
+        study = decode_study(row[1], KeptFiles(sources))
+        return LoadedCase(
+            study=study,
+            result=None if row[2] is None else decode_result(row[2], row[3], study),
+            contents={} if row[4] is None else json.loads(row[4]),
+            missing=missing_sentence(sources),
+        )
+
+    # Keeping
+
+    def keep(self, study: Study, dropped: Sequence[Path], when: datetime) -> int:
+        """Keep a study that is to be analysed; return its number.
+
+        A case of this visit that is kept already takes the study's volumes, loses its result and
+        comes back to the list.
+
+        Args:
+            dropped: The files and folders that the user chose.
+
+        Raises:
+            StorageError: If it cannot be written.
+        """
+        sources = _text(_SOURCES, sources_of(study, dropped))
+        summary, blob = _text(_SUMMARY, Summary.of(study)), encode_study(study)
+        known = self.find(study)
+        with self.writing() as database:
+            if known is not None:
+                database.execute("DELETE FROM result WHERE case_number = ?", (known.number,))
+                database.execute(
+                    "UPDATE study_case SET summary = ?, sources = ?, study = ?, state = ?, "
+                    "problem = '', removed = NULL WHERE number = ?",
+                    (summary, sources, blob, CaseState.QUEUED, known.number),
+                )
+                return known.number
+            number = database.execute(
+                "INSERT INTO study_case (study_uid, summary, sources, study, state, added) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (study.uid, summary, sources, blob, CaseState.QUEUED, _iso(when)),
+            ).lastrowid
+        assert number is not None
+        return number
+
+    def keep_study(self, number: int, study: Study) -> None:
+        """Keep what the reader said of a study, such as which eye a volume shows."""
+        with self.writing() as database:
+            database.execute(
+                "UPDATE study_case SET summary = ?, study = ? WHERE number = ?",
+                (_text(_SUMMARY, Summary.of(study)), encode_study(study), number),
+            )
+
+    def keep_result(
+        self, number: int, result: StudyResult, card: Card, contents: Mapping[str, str]
+    ) -> None:
+        """Keep a result with the card it was made with; the case is ready then.
+
+        Args:
+            contents: The digest of each volume's files, by its UID; see app.cases.files.
+        """
+        record, maps = encode_result(result)
+        card_text = CARD.dump_json(card).decode()
+        card_key = hashlib.sha256(card_text.encode()).hexdigest()
+        model = ModelName(
+            id=result.model_id, version=result.model_version, sha256=result.model_sha256
+        )
+        with self.writing() as database:
+            database.execute("INSERT OR IGNORE INTO card VALUES (?, ?)", (card_key, card_text))
+            database.execute(
+                "INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    number,
+                    _text(_CALL, result.call),
+                    result.referral.level,
+                    _text(_MODEL, model),
+                    card_key,
+                    result.analysed.isoformat(),
+                    json.dumps(dict(contents)),
+                    record,
+                    maps,
+                ),
+            )
+            database.execute(
+                "UPDATE study_case SET summary = ?, study = ?, state = ?, problem = '' "
+                "WHERE number = ?",
+                (
+                    _text(_SUMMARY, Summary.of(result.study)),
+                    encode_study(result.study),
+                    CaseState.READY,
+                    number,
+                ),
+            )
+
+    def set_state(self, number: int, state: CaseState, problem: str = "") -> None:
+        with self.writing() as database:
+            database.execute(
+                "UPDATE study_case SET state = ?, problem = ? WHERE number = ?",
+                (state, problem, number),
+            )
+
+    def relocate(self, number: int, study: Study, dropped: Sequence[Path]) -> None:
+        """Say where a case's files lie now; its result stands.
+
+        Args:
+            study: The kept study with B-scans of the new place.
+        """
+        sources = _text(_SOURCES, sources_of(study, dropped))
+        with self.writing() as database:
+            database.execute(
+                "UPDATE study_case SET summary = ?, sources = ?, study = ? WHERE number = ?",
+                (_text(_SUMMARY, Summary.of(study)), sources, encode_study(study), number),
+            )
+
+    # Off the list and back
+
+    def remove(self, number: int, when: datetime) -> None:
+        """Take a case off the list; its files and the decisions on it are not touched."""
+        with self.writing() as database:
+            database.execute(
+                "UPDATE study_case SET removed = ? WHERE number = ?", (_iso(when), number)
+            )
+
+    def restore(self, number: int) -> None:
+        """Undo a removal."""
+        with self.writing() as database:
+            database.execute("UPDATE study_case SET removed = NULL WHERE number = ?", (number,))
+
+    def wipe_removed(self, now: datetime) -> None:
+        """Overwrite what was taken off the list so long ago that nobody will want it back."""
+        oldest = _iso(now - timedelta(days=_UNDO_DAYS))
+        with self.writing() as database:
+            database.execute("DELETE FROM study_case WHERE removed < ?", (oldest,))
+
+    # What was dropped and is not yet read
+
+    def drop(self, paths: Sequence[Path], when: datetime) -> int:
+        """Note files and folders that are to be read; return a number for `picked_up`."""
+        with self.writing() as database:
+            number = database.execute(
+                "INSERT INTO dropped (paths, time) VALUES (?, ?)",
+                (json.dumps([str(path.absolute()) for path in paths]), _iso(when)),
+            ).lastrowid
+        assert number is not None
+        return number
+
+    def picked_up(self, number: int) -> None:
+        """They have been read, or are not wanted any more."""
+        with self.writing() as database:
+            database.execute("DELETE FROM dropped WHERE number = ?", (number,))
+
+    def dropped(self) -> list[tuple[int, tuple[Path, ...]]]:
+        """What is still to be read, with its number, in the order it came."""
+        with self.reading() as database:
+            rows = database.execute("SELECT number, paths FROM dropped ORDER BY number").fetchall()
+        return [(number, tuple(map(Path, json.loads(paths)))) for number, paths in rows]
+
+
+def _kept(
+    row: tuple[Any, ...], cards: Mapping[str, Card | None], decided: Mapping[str, dict[str, str]]
+) -> KeptCase:
+    number, summary, state, problem, added, removed, call, level, card, model, analysed = row
+    read: Summary = _read(_SUMMARY, summary)
+    return KeptCase(
+        number=number,
+        summary=read,
+        state=CaseState(state),
+        problem=problem,
+        added=datetime.fromisoformat(added),
+        analysed=None if analysed is None else datetime.fromisoformat(analysed),
+        call=None if call is None else _read(_CALL, call),
+        level=level or "",
+        card=None if card is None else cards[card],
+        model=None if model is None else _read(_MODEL, model),
+        removed=removed is not None,
+        decisions=decided.get(read.study_uid, {}),
+    )
+
+
+def _decisions(
+    database: sqlite3.Connection, study_uid: str | None = None
+) -> dict[str, dict[str, str]]:
+    """The reader's answers that hold, by study and subject."""
+    where, given = ("", ()) if study_uid is None else ("WHERE study_uid = ?", (study_uid,))
+    rows = database.execute(
+        "SELECT study_uid, subject, after, max(number) FROM trail "
+        f"{where} GROUP BY study_uid, subject",
+        given,
+    )
+    found: dict[str, dict[str, str]] = {}
+    for uid, subject, after, _ in rows:
+        if after is not None:
+            found.setdefault(uid, {})[subject] = after
+    return found
+
+
+def _card(text: str) -> Card | None:
+    """A card of another version of the program may not be read by this one."""
+    try:
+        return CARD.validate_json(text)
+    except ValidationError:
+        return None
+
+
+def _text(adapter: TypeAdapter[Any], value: object) -> str:
+    return json.dumps(adapter.dump_python(value, mode="json"), separators=(",", ":"))
+
+
+def _read(adapter: TypeAdapter[Any], text: str) -> Any:  # noqa: ANN401 - as the adapter says
+    try:
+        return adapter.validate_python(json.loads(text))
+    except (ValueError, ValidationError) as error:
+        raise StorageError(UNREADABLE) from error
+
+
+def _iso(when: datetime) -> str:
+    return when.astimezone(UTC).isoformat(timespec="seconds")
