@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 from PySide6.QtCore import QCoreApplication, QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QLinearGradient, QPainter, QPen, QTransform
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen, QTransform
 
 from app.gui.geometry import scale_bar_um
+from app.gui.legend import draw_legend
 from app.gui.theme import DARK
 from app.study import Spacing
 
@@ -28,6 +28,7 @@ class Caption:
     remark: str = ""  # "Decided the call"
     message: str = ""  # across the middle, where there is no picture
     legend: str = ""  # of the heat map; "" where none is shown
+    outlined: bool = False  # it is shown as lines
     hint: str = ""  # why there is none
 
     def spoken(self) -> str:
@@ -65,7 +66,7 @@ def draw_caption(painter: QPainter, frame: QRect, caption: Caption) -> None:
         )
         _plate(painter, at, words)
     if caption.legend:
-        _draw_legend(painter, inside, caption.legend)
+        draw_legend(painter, inside, caption.legend, outlined=caption.outlined)
 
 
 def draw_scale_bars(painter: QPainter, frame: QRect, to_view: QTransform, spacing: Spacing) -> None:
@@ -158,35 +159,6 @@ def _plate(painter: QPainter, at: QPointF, words: list[tuple[str, QColor, QColor
         x += width + 10
     painter.setBrush(Qt.BrushStyle.NoBrush)
     return int(plate.width())
-
-
-def _draw_legend(painter: QPainter, inside: QRect, text: str) -> None:
-    """The colours of the heat map from none to the strongest of the study."""
-    from app.overlay import FLOOR, colours
-
-    small = QFont(painter.font())
-    metrics = painter.fontMetrics()
-    width = max(110, metrics.horizontalAdvance(text))
-    box = QRectF(
-        inside.right() - width - 12, inside.bottom() - metrics.height() - 20, width + 12, 0
-    )
-    box.setBottom(inside.bottom())
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(_SHADE)
-    painter.drawRoundedRect(box, 4, 4)
-    painter.setFont(small)
-    painter.setPen(_INK)
-    painter.drawText(box.adjusted(6, 2, -6, 0), Qt.AlignmentFlag.AlignLeft, text)
-    bar = QRectF(box.left() + 6, box.bottom() - 12, box.width() - 12, 6)
-    gradient = QLinearGradient(bar.topLeft(), bar.topRight())
-    for share in np.linspace(FLOOR, 1, 9):
-        red, green, blue = (int(each) for each in colours()[round(255 * share)])
-        gradient.setColorAt((share - FLOOR) / (1 - FLOOR), QColor(red, green, blue))
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(gradient)
-    painter.drawRoundedRect(bar, 2, 2)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
 
 
 def _shadowed(

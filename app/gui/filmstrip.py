@@ -23,7 +23,7 @@ from app.study import Gradability, VolumeResult
 _MARK = 8  # height of the row of triangles
 _BARS = 34
 _BETWEEN = 6
-_THUMBNAIL = (40, 96)  # least and greatest height
+_THUMBNAIL = (40, 128)  # least and greatest height
 _STRIPE = 4  # colour bar under a thumbnail
 _GROUND = QColor("#0e1114")
 _EMPTY = QColor("#20262d")
@@ -115,7 +115,7 @@ class Filmstrip(QWidget):
 
     def _thumbnails_from(self) -> tuple[float, float]:
         """Where the first thumbnail begins, and how wide each is with its gap."""
-        width = min(max(self._thumbnail() * self._aspect, 36), 200) + 3
+        width = min(max(self._thumbnail() * self._aspect, 36), 240) + 3
         if self._count * width <= self.width():
             return 0.0, width
         first = self.width() / 2 - (self._index + 0.5) * width

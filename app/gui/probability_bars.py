@@ -12,6 +12,7 @@ from app.modelpack import Card, Figure
 from app.spread import Range
 
 _ROW = 22
+_LEAST_RANGE = 0.02  # below it a line would be a blot
 _CALIBRATION = "calibration"  # in the name of every figure that measures it
 
 
@@ -100,7 +101,7 @@ class ProbabilityBars(QWidget):
             painter.drawRoundedRect(groove, 3, 3)
             painter.setBrush(theme.class_colour(row.severity, colours))
             painter.drawRoundedRect(_part(groove, 0, row.value, mirrored=mirrored), 3, 3)
-            if row.range is not None and row.range[0] < row.range[1]:
+            if row.range is not None and row.range[1] - row.range[0] >= _LEAST_RANGE:
                 _paint_range(painter, _part(groove, *row.range, mirrored=mirrored), colours)
 
 

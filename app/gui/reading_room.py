@@ -19,7 +19,8 @@ from PySide6.QtWidgets import (
 
 from app.gui import theme, wording
 from app.gui.elided_label import ElidedLabel
-from app.gui.eye_panel import EyePanel, Findings, ViewOptions
+from app.gui.eye_panel import EyePanel
+from app.gui.findings import Findings, ViewOptions
 from app.gui.icons import pixmap
 from app.gui.session import Case
 from app.modelpack import Card

@@ -226,7 +226,7 @@ def test_that_every_bscan_is_reached_with_keys_wheel_and_slider(qtbot, window):
         reached.append(panel.index)
 
     assert reached == [0, 1, 2, 8, 8, 7, 6, 0]
-    panel.slider.setValue(5)
+    panel.position.slider.setValue(5)
     assert panel.index == 5
     assert "6 of 9" in view.accessibleDescription()
 
@@ -310,9 +310,9 @@ def test_that_the_reader_names_an_unknown_eye_and_the_calls_regroup(qtbot, tmp_p
         wait_until_ended(qtbot, window)
         panel = window.room.panel
         assert panel.volume.laterality is Laterality.UNKNOWN
-        assert panel._left.isVisible()
+        assert panel.header._left.isVisible()
 
-        panel._left.click()
+        panel.header._left.click()
 
         assert [eye.laterality for eye in window.session.current.result.eyes] == [Laterality.LEFT]
         assert window.room.panel.volume.laterality is Laterality.LEFT

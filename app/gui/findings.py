@@ -1,0 +1,117 @@
+"""What an eye panel says of a volume: words on its B-scans, colours, the heat from above."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QCoreApplication
+from PySide6.QtGui import QColor, QImage
+
+from app.gui import theme, wording
+from app.gui.bscan_marks import Caption
+from app.gui.images import colour_image, map_projection
+from app.modelpack import Card
+from app.study import Outcome, VolumeResult
+
+_COLUMNS = 128  # of the heat map from above
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewOptions:
+    """What the reader chose for all eyes."""
+
+    heat: bool = True
+    class_index: int | None = None  # None: the class that the eye was called
+    opacity: float = 0.6
+    outlined: bool = False
+    true_proportions: bool = True
+    measuring: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Findings:
+    """The result of one volume with what it takes to show it."""
+
+    result: VolumeResult
+    card: Card
+    scales: tuple[float, ...]  # of each class's maps, over the whole study
+    _strengths: dict[int, NDArray[np.float32]] = field(default_factory=dict, repr=False)
+
+    def sought(self, options: ViewOptions) -> int | None:
+        """Position of the class whose places are shown: the one chosen, or the disease called."""
+        if options.class_index is not None:
+            return options.class_index
+        call = self.result.call
+        if call.outcome not in (Outcome.CALLED, Outcome.UNCERTAIN) or call.label is None:
+            return None
+        # What speaks for a healthy eye lies everywhere and says nothing.
+        if self.card.class_named(call.label).severity == 0:
+            return None
+        return self.card.names.index(call.label)
+
+    def heat_class(self, options: ViewOptions) -> int | None:
+        """Position of the class whose heat map lies over the B-scans; None: none does."""
+        return self.sought(options) if options.heat else None
+
+    def colours(self) -> tuple[QColor | None, ...]:
+        """For each B-scan the colour of its class; None where it has none."""
+        positions = (wording.bscan_finding(each, self.card)[1] for each in self.result.bscans)
+        severities = [each.severity for each in self.card.classes]
+        return tuple(
+            None if each is None else theme.class_colour(severities[each], theme.DARK)
+            for each in positions
+        )
+
+    def from_above(self, position: int) -> NDArray[np.float32]:
+        """How strongly each place of the eye spoke for a class, shape (n_bscans, 128), 0 to 1.
+
+        Each value is the strongest along the depth of its B-scan, as a share of the study's.
+        """
+        if position not in self._strengths:
+            volume = self.result.volume
+            strength = map_projection(
+                self.result.bscans, (each.columns for each in volume.bscans), position, _COLUMNS
+            )
+            self._strengths[position] = np.clip(strength / self.scales[position], 0, 1)
+        return self._strengths[position]
+
+    def heat_from_above(self, position: int, opacity: float) -> QImage:
+        """Colours of `from_above`, to be laid over the eye: what is weak stays clear."""
+        from app.overlay import FLOOR, colours
+
+        share = self.from_above(position)
+        ramp = np.clip((share - FLOOR) / (1 - FLOOR), 0, 1)
+        alpha = (ramp * opacity * 255).astype(np.uint8)
+        return colour_image(np.dstack([colours()[(share * 255).astype(np.uint8)], alpha]))
+
+    def caption(self, index: int, options: ViewOptions, *, place: str, message: str) -> Caption:
+        """The words on B-scan `index`."""
+        result = self.result.bscans[index]
+        finding, position = wording.bscan_finding(result, self.card)
+        colour = QColor(theme.DARK.ungradable)
+        if position is not None:
+            colour = theme.class_colour(self.card.classes[position].severity, theme.DARK)
+        heat = self.heat_class(options)
+        legend = ""
+        if heat is not None and result.maps is not None:
+            legend = _translate("Heat map: {name}").format(
+                name=wording.class_word(self.card.names[heat])
+            )
+        hint = ""
+        if options.heat and heat is None:
+            hint = _translate("No heat map: no disease was called. Choose a class to see its map.")
+        deciding = index in self.result.call.evidence
+        return Caption(
+            place=place,
+            finding=finding,
+            finding_colour=colour,
+            remark=_translate("▼ weighed most") if deciding else "",
+            message=message,
+            legend=legend,
+            outlined=options.outlined,
+            hint=hint,
+        )
+
+
+def _translate(text: str) -> str:
+    return QCoreApplication.translate("EyePanel", text)
