@@ -46,6 +46,11 @@ def _file() -> list[Command | None]:
         Command(
             name="export", words=translate("&Export results…"), keys=("Ctrl+E",), icon="export"
         ),
+        Command(
+            name="report_selected",
+            words=translate("Reports of selected st&udies…"),
+            keys=("Ctrl+Shift+S",),
+        ),
         None,
         Command(name="settings", words=translate("Se&ttings…"), keys=("Ctrl+,",), icon="settings"),
         None,

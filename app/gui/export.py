@@ -1,72 +1,101 @@
-"""All results of a case into one folder, as the command line writes them."""
+"""Results into one folder, as the command line writes them: of one case, or of many."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, count
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from app.gui.report_pdf import ReportOrder
 from app.gui.tasks import Task
-from app.modelpack import Card
 from app.progress import Progress
 from app.results.output import file_stem
-from app.settings import Settings
-from app.study import StudyResult
+
+ALL_KINDS = ("pdf", "json", "csv")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batch:
+    orders: tuple[ReportOrder, ...]
+    folder: Path
+    kinds: tuple[str, ...]
 
 
 class Exporter(QObject):
-    """Writes PDF, JSON and CSV; one case at a time."""
+    """Writes PDF, JSON and CSV; one batch at a time."""
 
+    progressed = Signal(int, int)  # cases
     written = Signal(object)  # Path of the folder
+    stopped = Signal()  # by the reader; the files written so far are whole
     failed = Signal(Exception)
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self._order: tuple[StudyResult, Card, Settings, Path] | None = None
+        self._batch: _Batch | None = None
         self._task = Task(self._write, self)
-        self._task.succeeded.connect(self._ended)
-        self._task.failed.connect(self._broke)
+        self._task.progressed.connect(self.progressed)
+        self._task.succeeded.connect(lambda folder: self._end(self.written, folder))
+        self._task.cancelled.connect(lambda: self._end(self.stopped))
+        self._task.failed.connect(lambda error: self._end(self.failed, error))
 
-    def export(self, result: StudyResult, card: Card, settings: Settings, folder: Path) -> None:
-        """Write the files into `folder`, under names that tell nothing of the patient.
+    @property
+    def busy(self) -> bool:
+        return self._batch is not None
 
-        They are those of the command line, with a number where such a file already stands.
+    def export(
+        self, orders: Sequence[ReportOrder], folder: Path, kinds: tuple[str, ...] = ALL_KINDS
+    ) -> None:
+        """Write files of these kinds for each case into `folder`; nothing while one is at work.
+
+        Their names tell nothing of the patient. They are those of the command line, with a
+        number where such a file already stands.
         """
-        if self._order is None:
-            self._order = (result, card, settings, folder)
+        if self._batch is None:
+            self._batch = _Batch(orders=tuple(orders), folder=folder, kinds=kinds)
             self._task.start()
 
+    def cancel(self) -> None:
+        self._task.cancel()
+
     def shut_down(self) -> None:
+        self._task.cancel()
         self._task.wait()
 
     def _write(self, progress: Progress) -> Path:
-        from app.report import write_report
-        from app.results import write_csv, write_json
+        assert self._batch is not None
+        batch = self._batch
+        for done, order in enumerate(batch.orders):
+            progress(done, len(batch.orders))
+            _write_case(order, batch.folder, batch.kinds)
+        return batch.folder
 
-        assert self._order is not None
-        result, card, settings, folder = self._order
+    def _end(self, signal, *what: object) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+        self._batch = None
+        signal.emit(*what)
+
+
+def _write_case(order: ReportOrder, folder: Path, kinds: tuple[str, ...]) -> None:
+    from app.report import write_report
+    from app.results import write_csv, write_json
+
+    report = _unused(folder, file_stem(order.result.study), kinds)
+    identity = order.settings.export_identity
+    if "pdf" in kinds:
         when = datetime.now().astimezone()
-        report = _unused(folder, file_stem(result.study))
-        identity = settings.export_identity
-        write_report(result, card, report, settings, when)
-        write_json(result, card, report.with_suffix(".json"), identity=identity)
-        write_csv(result, card, report.with_suffix(".csv"), identity=identity)
-        return folder
-
-    def _ended(self, folder: Path) -> None:
-        self._order = None
-        self.written.emit(folder)
-
-    def _broke(self, error: Exception) -> None:
-        self._order = None
-        self.failed.emit(error)
+        write_report(order.result, order.card, report, order.settings, when, order.sections)
+    if "json" in kinds:
+        write_json(order.result, order.card, report.with_suffix(".json"), identity=identity)
+    if "csv" in kinds:
+        write_csv(order.result, order.card, report.with_suffix(".csv"), identity=identity)
 
 
-def _unused(folder: Path, stem: str) -> Path:
+def _unused(folder: Path, stem: str, kinds: tuple[str, ...]) -> Path:
     """The first report of this name with none of its files there yet: nothing is written over."""
     names = chain([stem], (f"{stem}-{number}" for number in count(2)))
     return next(
         folder / f"{name}.pdf"
         for name in names
-        if not any((folder / f"{name}.{kind}").exists() for kind in ("pdf", "json", "csv"))
+        if not any((folder / f"{name}.{kind}").exists() for kind in kinds)
     )

@@ -43,6 +43,7 @@ _RESULT_ACTIONS = (
     "save_report",
     "print",
     "export",
+    "report_selected",
     "next_deciding",
     "previous_deciding",
 )
@@ -67,7 +68,9 @@ class MainWindow(QMainWindow):
         self.list = StudyList(session)
         self.bars = Bars()
         self.opening = Opening(self, self.state)
-        self.papers = Paperwork(session, self.bars, self.opening, self)
+        self.papers = Paperwork(
+            session, self.bars, self.opening, self.state, self, self._selected_cases
+        )
         self.heat = HeatControls(session.settings.heat_opacity)
         self._build_panes()
         self.tools = ToolBar(self.actions_, self.heat)
@@ -148,6 +151,7 @@ class MainWindow(QMainWindow):
             "save_report": self.papers.save_report,
             "print": self.papers.print_report,
             "export": self.papers.export,
+            "report_selected": self.papers.report_selected,
             "settings": self._edit_settings,
             "quit": self.close,
             "analyse": self._analyse,
@@ -271,6 +275,9 @@ class MainWindow(QMainWindow):
     def _analyse(self) -> None:
         if self.session.current is not None:
             self.session.analyse(self.session.current)
+
+    def _selected_cases(self) -> Sequence[Case]:
+        return self.session.cases
 
     def _step_study(self, step: int) -> None:
         cases = self.session.cases

@@ -1,7 +1,8 @@
-"""The report as bytes, and its pages as pictures; no copy of it ever lies on disk."""
+"""The report as bytes, and its pages as pictures and words."""
 
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from app.modelpack import Card
 from app.progress import Progress
+from app.report.sections import ALL_SECTIONS, Section
 from app.results.output import output_file
 from app.settings import Settings
 from app.study import StudyResult
@@ -20,11 +22,21 @@ _pdfium = threading.Lock()
 """PDFium is not made for several threads."""
 
 
-def make_report(result: StudyResult, card: Card, settings: Settings, when: datetime) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportOrder:
+    """Whose report is meant, and what is in it. Two orders for the same report are equal."""
+
+    result: StudyResult
+    card: Card
+    settings: Settings  # its language is that of the report
+    sections: frozenset[Section] = ALL_SECTIONS
+
+
+def make_report(order: ReportOrder, when: datetime) -> bytes:
     """Return the report as PDF."""
     from app.report import render
 
-    return render(result, card, settings, when)
+    return render(order.result, order.card, order.settings, when, order.sections)
 
 
 def save_report(pdf: bytes, path: Path) -> None:
@@ -35,6 +47,21 @@ def save_report(pdf: bytes, path: Path) -> None:
     """
     with output_file(path) as file:
         file.write(pdf)
+
+
+def page_texts(pdf: bytes) -> list[str]:
+    """The words of every page, for who cannot see its picture."""
+    import pypdfium2
+
+    with _pdfium:
+        document = pypdfium2.PdfDocument(pdf)
+        try:
+            return [
+                document[number].get_textpage().get_text_bounded()
+                for number in range(len(document))
+            ]
+        finally:
+            document.close()
 
 
 def page_sizes(pdf: bytes) -> list[tuple[float, float]]:

@@ -1,18 +1,17 @@
-"""The report in the window: the very PDF that is saved and printed."""
+"""The report in the window: the very PDF that is saved, printed, copied and dragged out."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from PySide6.QtCore import QRectF, QStandardPaths, Qt, Signal
-from PySide6.QtGui import QImage, QKeyEvent, QPageSize, QPainter, QPixmap
+from PySide6.QtCore import QStandardPaths, Qt, Signal
+from PySide6.QtGui import QDrag, QGuiApplication, QImage, QKeyEvent, QResizeEvent
 from PySide6.QtPrintSupport import QPrintDialog, QPrinter
 from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
-    QHBoxLayout,
     QLabel,
     QProgressBar,
-    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -20,24 +19,33 @@ from PySide6.QtWidgets import (
 
 from app.errors import AppError
 from app.gui import theme
-from app.gui.icons import icon
+from app.gui.handed_out import HandedOut
 from app.gui.images import colour_image
-from app.gui.report_pdf import make_report, pages, save_report
+from app.gui.printing import make_printer, print_pages
+from app.gui.report_head import ReportHead
+from app.gui.report_pdf import ReportOrder, make_report, page_texts, pages, save_report
+from app.gui.report_sheet import Sheet
 from app.gui.session import Notice, default_report_name
 from app.gui.tasks import Task
-from app.modelpack import Card
 from app.progress import Progress
-from app.settings import Settings
-from app.study import StudyResult
 
-_Subject = tuple[StudyResult, Card, Settings]
 _SCREEN_DPI = 110
-_PRINT_DPI = 300
-"""Of the pages sent to a printer: B-scans have no more to give."""
+_EDGE = 14
+"""Around the sheets, in device-independent pixels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Made:
+    """A report as it was made."""
+
+    order: ReportOrder
+    pdf: bytes
+    pictures: list[QImage]
+    texts: list[str]
 
 
 class ReportView(QWidget):
-    """Makes, shows, saves and prints the report of one case."""
+    """Makes, shows, saves, prints and hands out the report of one case."""
 
     closed = Signal()
     noticed = Signal(object)  # Notice
@@ -46,18 +54,24 @@ class ReportView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.pdf: bytes | None = None
-        self._subject: _Subject | None = None
-        self._made_of: _Subject | None = None
-        self._then = ""  # "save" or "print", once the report is made
+        self._order: ReportOrder | None = None
+        self._made: _Made | None = None
+        self._then = ""  # what to do once the report is made
         self._path: Path | None = None
         self._printer: QPrinter | None = None
         self._making = False
-        self._maker = self._task(self._make, self._made)
+        self._handed_out = HandedOut()
+        self.sheets: list[Sheet] = []
+        self._maker = self._task(self._make, self._show)
         self._maker.failed.connect(self._not_made)
-        self._writer = self._task(self._write, self._written)
+        self._writer = self._task(self._write, self.saved.emit)
         self._press = self._task(self._print_pages, self._printed)
         self._build()
+
+    @property
+    def pdf(self) -> bytes | None:
+        """The report on show; None while there is none."""
+        return self._made.pdf if self._made is not None else None
 
     def _task(self, function, then) -> Task:  # type: ignore[no-untyped-def]  # noqa: ANN001
         task = Task(function, self)
@@ -66,22 +80,15 @@ class ReportView(QWidget):
         return task
 
     def _build(self) -> None:
-        back = QPushButton(icon("previous"), self.tr("Back to the scans"))
-        back.clicked.connect(self.closed)
-        self.save_button = QPushButton(icon("save"), self.tr("Save PDF…"))
-        self.save_button.clicked.connect(self.save)
-        self.print_button = QPushButton(icon("print"), self.tr("Print…"))
-        self.print_button.clicked.connect(self.print)
-        row = QHBoxLayout()
-        row.setContentsMargins(10, 6, 10, 6)
-        row.setSpacing(theme.GAP)
-        row.addWidget(back)
-        row.addStretch(1)
-        row.addWidget(self.save_button)
-        row.addWidget(self.print_button)
+        self.head = ReportHead(self)
+        self.head.closed.connect(self.closed)
+        self.head.save.triggered.connect(self.save)
+        self.head.print.triggered.connect(self.print)
+        self.head.copy_file.triggered.connect(self.copy_file)
+        self.head.copy_page.triggered.connect(self.copy_page)
         self._sheets = QVBoxLayout()
-        self._sheets.setSpacing(14)
-        self._sheets.setContentsMargins(14, 14, 14, 14)
+        self._sheets.setSpacing(_EDGE)
+        self._sheets.setContentsMargins(_EDGE, _EDGE, _EDGE, _EDGE)
         inside = QWidget()
         inside.setLayout(self._sheets)
         self.paper = QScrollArea()
@@ -91,12 +98,12 @@ class ReportView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addLayout(row)
+        layout.addWidget(self.head)
         layout.addWidget(self.paper, 1)
 
-    def set_subject(self, result: StudyResult, card: Card, settings: Settings) -> None:
-        """Say whose report is meant; it is made when it is first needed."""
-        self._subject = (result, card, settings)
+    def set_order(self, order: ReportOrder) -> None:
+        """Say which report is meant; it is made when it is first needed."""
+        self._order = order
 
     def show_report(self) -> None:
         """Make the report if need be, and show its pages."""
@@ -105,9 +112,9 @@ class ReportView(QWidget):
 
     def save(self) -> None:
         """Ask where to, then save the PDF."""
-        if self._subject is None:
+        if self._order is None:
             return
-        folder = self._subject[2].folder or Path(
+        folder = self._order.settings.folder or Path(
             QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
         )
         dialog = QFileDialog(self.window(), self.tr("Save the report"))
@@ -126,14 +133,9 @@ class ReportView(QWidget):
 
     def print(self) -> None:
         """Ask for a printer, then print."""
-        printer = QPrinter(QPrinter.PrinterMode.HighResolution)
-        printer.setDocName("KD-OCT report")
-        # The report brings its own margins.
-        printer.setFullPage(True)
-        if self._subject is not None:
-            letter = self._subject[2].paper == "Letter"
-            size = QPageSize.PageSizeId.Letter if letter else QPageSize.PageSizeId.A4
-            printer.setPageSize(QPageSize(size))
+        if self._order is None:
+            return
+        printer = make_printer(self._order.settings.paper)
         dialog = QPrintDialog(printer, self.window())
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.accepted.connect(lambda: self.print_on(printer))
@@ -143,10 +145,22 @@ class ReportView(QWidget):
         self._printer = printer
         self._need("print")
 
+    def copy_file(self) -> None:
+        """Put the PDF on the clipboard, as a file and as bytes."""
+        self._need("copy")
+
+    def copy_page(self) -> None:
+        """Put the page in the middle of the view on the clipboard, as a picture."""
+        if self.sheets:
+            page = self._page_in_view()
+            QGuiApplication.clipboard().setImage(self.sheets[page].picture)
+            self._tell(self.tr("Page {n} was copied as a picture.").format(n=page + 1))
+
     def shut_down(self) -> None:
         for task in (self._maker, self._writer, self._press):
             task.cancel()
             task.wait()
+        self._handed_out.clear()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         if event.key() == Qt.Key.Key_Escape:
@@ -154,46 +168,53 @@ class ReportView(QWidget):
         else:
             super().keyPressEvent(event)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        super().resizeEvent(event)
+        self._fit()
+
+    # Making
+
     def _need(self, then: str) -> None:
         self._then = then
-        if self._subject is None:
+        if self._order is None:
             return
-        if self.pdf is not None and self._made_of == self._subject:
+        if self._made is not None and self._made.order == self._order:
             self._go_on()
-            return
-        if not self._making:
+        elif not self._making:
             self._making = True
-            self.pdf = None
+            self._made = None
             self._clear(self.tr("Making the report…"), waiting=True)
             self._maker.start()
 
-    def _make(self, progress: Progress) -> "tuple[_Subject, bytes, list[QImage]]":
-        assert self._subject is not None
-        subject = self._subject
-        pdf = make_report(*subject, datetime.now().astimezone())
+    def _make(self, progress: Progress) -> _Made:
+        assert self._order is not None
+        order = self._order
+        pdf = make_report(order, datetime.now().astimezone())
         ratio = self.devicePixelRatioF()
         pictures = []
         for page in pages(pdf, _SCREEN_DPI * ratio, progress):
             picture = colour_image(page)
             picture.setDevicePixelRatio(ratio)
             pictures.append(picture)
-        return subject, pdf, pictures
+        return _Made(order=order, pdf=pdf, pictures=pictures, texts=page_texts(pdf))
 
-    def _made(self, made: "tuple[_Subject, bytes, list[QImage]]") -> None:
+    def _show(self, made: _Made) -> None:
         self._making = False
-        self._made_of, self.pdf, pictures = made
-        if self._made_of != self._subject:
-            # Another case was asked for meanwhile.
+        if made.order != self._order:
+            # Another case or other sections were asked for meanwhile.
             self._need(self._then)
             return
+        self._made = made
         self._clear("")
-        for number, picture in enumerate(pictures, start=1):
-            sheet = QLabel()
-            sheet.setPixmap(QPixmap.fromImage(picture))
-            sheet.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-            theme.say(sheet, self.tr("Page {n}").format(n=number))
-            self._sheets.addWidget(sheet)
+        for number, (picture, text) in enumerate(
+            zip(made.pictures, made.texts, strict=True), start=1
+        ):
+            sheet = Sheet(picture, self.tr("Page {n}").format(n=number), text)
+            sheet.dragged.connect(self._drag)
+            self.sheets.append(sheet)
+            self._sheets.addWidget(sheet, 0, Qt.AlignmentFlag.AlignHCenter)
         self._sheets.addStretch(1)
+        self._fit()
         self._go_on()
 
     def _go_on(self) -> None:
@@ -202,6 +223,8 @@ class ReportView(QWidget):
             self._writer.start()
         elif then == "print":
             self._press.start()
+        elif then == "copy":
+            self._hand_out()
 
     def _write(self, progress: Progress) -> Path:
         assert self.pdf is not None
@@ -209,34 +232,35 @@ class ReportView(QWidget):
         save_report(self.pdf, self._path)
         return self._path
 
-    def _written(self, path: Path) -> None:
-        self.saved.emit(path)
-
     def _print_pages(self, progress: Progress) -> None:
-        # A QPrinter may be painted on outside the GUI thread, where 300 dpi would stall it.
         assert self.pdf is not None
         assert self._printer is not None
-        printer = self._printer
-        painter = QPainter()
-        if not painter.begin(printer):
-            raise _not_printed()
-        for number, page in enumerate(pages(self.pdf, _PRINT_DPI, progress)):
-            if number and not printer.newPage():
-                raise _not_printed()
-            picture = colour_image(page)
-            sheet = QRectF(painter.viewport())
-            size = picture.size().toSizeF().scaled(sheet.size(), Qt.AspectRatioMode.KeepAspectRatio)
-            place = QRectF(0, 0, size.width(), size.height())
-            place.moveCenter(sheet.center())
-            painter.drawImage(place, picture)
-        if not painter.end():
-            raise _not_printed()
+        print_pages(self.pdf, self._printer, progress)
 
     def _printed(self) -> None:
         self._printer = None
-        self.noticed.emit(
-            Notice(kind="information", text=self.tr("The report was sent to the printer."))
-        )
+        self._tell(self.tr("The report was sent to the printer."))
+
+    def _hand_out(self) -> None:
+        assert self.pdf is not None
+        try:
+            QGuiApplication.clipboard().setMimeData(self._handed_out.mime(self.pdf))
+        except AppError as error:
+            self._failed(error)
+        else:
+            self._tell(self.tr("The report was copied; it can be pasted while KD-OCT is open."))
+
+    def _drag(self) -> None:
+        if self.pdf is None:
+            return
+        try:
+            data = self._handed_out.mime(self.pdf)
+        except AppError as error:
+            self._failed(error)
+            return
+        drag = QDrag(self)
+        drag.setMimeData(data)
+        drag.exec(Qt.DropAction.CopyAction)
 
     def _not_made(self, error: Exception) -> None:
         self._making = False
@@ -245,11 +269,27 @@ class ReportView(QWidget):
 
     def _failed(self, error: Exception) -> None:
         if isinstance(error, AppError):
-            self.noticed.emit(Notice(kind="problem", text=str(error)))
+            self._tell(str(error), kind="problem")
         else:
             self.broken.emit(error)
 
+    def _tell(self, text: str, kind: str = "information") -> None:
+        self.noticed.emit(Notice(kind=kind, text=text))
+
+    # Pages
+
+    def _page_in_view(self) -> int:
+        bar = self.paper.verticalScrollBar()
+        middle = bar.value() + self.paper.viewport().height() // 2
+        above = [number for number, each in enumerate(self.sheets) if each.y() <= middle]
+        return above[-1] if above else 0
+
+    def _fit(self) -> None:
+        for sheet in self.sheets:
+            sheet.fit(max(200, self.paper.viewport().width() - 2 * _EDGE))
+
     def _clear(self, words: str, *, waiting: bool = False) -> None:
+        self.sheets.clear()
         while self._sheets.count():
             item = self._sheets.takeAt(0)
             widget = item.widget() if item is not None else None
@@ -269,9 +309,3 @@ class ReportView(QWidget):
                 theme.say(bar, words)
                 self._sheets.addWidget(bar, 0, Qt.AlignmentFlag.AlignHCenter)
             self._sheets.addStretch(2)
-
-
-def _not_printed() -> AppError:
-    from app.errors import ReportError
-
-    return ReportError("The printer did not take the report. Check that it is on, or save the PDF.")

@@ -28,12 +28,16 @@ class WindowState:
         self._store.setValue("splitter", splitter.saveState())
         self._store.sync()
 
+    def left_out(self) -> list[str]:
+        """The sections that this user last left out of a report."""
+        return self._list("left_out")
+
+    def set_left_out(self, sections: list[str]) -> None:
+        self._store.setValue("left_out", sections)
+
     def recent(self) -> list[Path]:
         """What was opened last, the latest first."""
-        value = self._store.value("recent", [])
-        # One entry comes back from an INI file as a string.
-        names = [value] if isinstance(value, str) else value
-        return [Path(each) for each in names] if isinstance(names, list) else []
+        return [Path(each) for each in self._list("recent")]
 
     def add_recent(self, path: Path) -> None:
         kept = [each for each in self.recent() if each != path]
@@ -41,3 +45,9 @@ class WindowState:
 
     def forget_recent(self) -> None:
         self._store.remove("recent")
+
+    def _list(self, key: str) -> list[str]:
+        value = self._store.value(key, [])
+        # One entry comes back from an INI file as a string.
+        names = [value] if isinstance(value, str) else value
+        return [str(each) for each in names] if isinstance(names, list) else []

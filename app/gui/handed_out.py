@@ -1,0 +1,49 @@
+"""Copies of a report for the clipboard and for drag and drop, which take files by their place.
+
+They lie in a folder that only this user may read, under a name that tells nothing of the patient,
+and only while the program runs: what a crash left behind goes at the next start.
+"""
+
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData, QUrl
+
+from app.errors import ReportError
+from app.gui.session import default_report_name
+from app.paths import user_data
+
+
+class HandedOut:
+    """The folder of these copies."""
+
+    def __init__(self) -> None:
+        self._folder = user_data() / "handed-out"
+        self.clear()
+
+    def clear(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def mime(self, pdf: bytes) -> QMimeData:
+        """The report as a file and as bytes, for whoever it is given to.
+
+        Raises:
+            ReportError: If no copy can be written.
+        """
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(self._write(pdf)))])
+        data.setData("application/pdf", pdf)
+        return data
+
+    def _write(self, pdf: bytes) -> Path:
+        path = self._folder / default_report_name(datetime.now())
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Not through `whole_file`: a drag cannot wait for the disk.
+            path.write_bytes(pdf)
+        except OSError as error:
+            raise ReportError(
+                f"The report could not be copied ({error.strerror}). Save it as a file instead."
+            ) from error
+        return path
