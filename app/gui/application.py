@@ -16,8 +16,11 @@ from app import __version__
 from app.errors import AppError
 from app.gui import theme
 from app.gui.icons import program_icon
+from app.gui.languages import speak
 from app.gui.main_window import MainWindow
+from app.gui.opened_by_desktop import OpenedByDesktop
 from app.gui.session import Notice, Session
+from app.gui.single_instance import SingleInstance
 from app.paths import user_logs
 from app.settings import Settings, load_settings
 
@@ -40,12 +43,22 @@ def main(paths: Sequence[Path]) -> int:
     program.setDesktopFileName("kd-oct")
     program.setStyle("Fusion")
     program.setWindowIcon(program_icon())
+    speak(settings.language, program)
+    instance = SingleInstance()
+    if not instance.claim() and instance.hand_over(paths):
+        return 0
     window = open_window(settings, paths)
+    desktop = OpenedByDesktop()
+    program.installEventFilter(desktop)
+    for source in (instance, desktop):
+        source.arrived.connect(window.receive)
     sys.excepthook = lambda kind, error, trace: _tell(window, error, trace)
     for problem in problems:
         window.bars.show_notice(Notice(kind="warning", text=problem))
     _keep_logs()
-    return program.exec()
+    status = program.exec()
+    instance.leave()
+    return status
 
 
 def open_window(settings: Settings, paths: Sequence[Path]) -> MainWindow:

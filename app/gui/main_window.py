@@ -19,6 +19,8 @@ from app.gui import dialogs, theme
 from app.gui.actions import Actions, quiet
 from app.gui.activity import Activity
 from app.gui.bars import Bars
+from app.gui.decision_desk import Desk
+from app.gui.decision_keys import DecisionKeys
 from app.gui.heat_controls import HeatControls
 from app.gui.icons import program_icon
 from app.gui.opening import Opening, local_paths
@@ -63,6 +65,8 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.resize(1440, 900)
         self.actions_ = Actions(self)
+        # First to hear of a case: what is hidden must be hidden before it is shown.
+        self.desk = Desk(session)
         self.room = ReadingRoom()
         self.results = ResultPanel()
         self.list = StudyList(session)
@@ -79,6 +83,11 @@ class MainWindow(QMainWindow):
         self._wire_session()
         self._wire_room()
         self._wire_actions()
+        self.decisions = DecisionKeys(
+            self.desk, session, self.room, self.results, self.actions_, self
+        )
+        self.decisions.blind_first_chosen.connect(self._choose_blind_first)
+        self.desk.broken.connect(self.broken)
         self.room.set_options(opacity=session.settings.heat_opacity)
         self.state.restore(self, self.panes)
         self._show_case()
@@ -209,6 +218,15 @@ class MainWindow(QMainWindow):
         self.show_scans()
         self.session.open([demo_study()], demo=True)
 
+    def receive(self, paths: Sequence[Path]) -> None:
+        """Come forward, with what a second start or the desktop asks to open."""
+        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.show()
+        self.raise_()
+        self.activateWindow()
+        if paths:
+            self.open(paths)
+
     # Showing
 
     def show_scans(self) -> None:
@@ -254,7 +272,8 @@ class MainWindow(QMainWindow):
     def _enable(self) -> None:
         case = self.session.current
         self.actions_.enable(case is not None, *_CASE_ACTIONS)
-        self.actions_.enable(case is not None and case.result is not None, *_RESULT_ACTIONS)
+        told = case is not None and case.result is not None and case.revealed()
+        self.actions_.enable(told, *_RESULT_ACTIONS)
         again = case is not None and case.state in (CaseState.STOPPED, CaseState.FAILED)
         self.actions_.enable(again, "analyse")
         self.actions_.enable(self.session.busy, "cancel")
@@ -315,6 +334,9 @@ class MainWindow(QMainWindow):
     def choose_theme(self, choice: theme.ThemeChoice) -> None:
         self.session.change_settings(replace(self.session.settings, theme=choice.value))
 
+    def _choose_blind_first(self, on: bool) -> None:
+        self.session.change_settings(replace(self.session.settings, blind_first=on))
+
     def _settings_changed(self) -> None:
         self.apply_theme(self.session.settings)
 
@@ -347,6 +369,7 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         self.state.save(self, self.panes)
         self.session.shut_down()
+        self.desk.shut_down()
         self.papers.shut_down()
         self.room.shut_down()
         super().closeEvent(event)
