@@ -87,13 +87,23 @@ def analyse(
         ],
         card,
         analysed=datetime.now().astimezone(),
+        signer=package.seal.signer,
     )
 
 
 def join(
-    study: Study, volumes: Sequence[VolumeResult], card: Card, *, analysed: datetime
+    study: Study,
+    volumes: Sequence[VolumeResult],
+    card: Card,
+    *,
+    analysed: datetime,
+    signer: str | None = None,
 ) -> StudyResult:
-    """Join the results of a study's volumes to eyes, and the eyes to the patient's."""
+    """Join the results of a study's volumes to eyes, and the eyes to the patient's.
+
+    Args:
+        signer: Who signed the package that the card is of; None if nobody known here did.
+    """
     eyes = []
     for laterality in (Laterality.RIGHT, Laterality.LEFT, Laterality.UNKNOWN):
         own = tuple(each for each in volumes if each.volume.laterality is laterality)
@@ -112,6 +122,7 @@ def join(
         model_version=card.version,
         model_sha256=card.graph_sha256,
         analysed=analysed,
+        model_signer=signer,
     )
 
 
@@ -130,7 +141,7 @@ def set_eye(result: StudyResult, uid: str, laterality: Laterality, card: Card) -
     volumes = [
         replace(each, volume=settled(each.volume)) for eye in result.eyes for each in eye.volumes
     ]
-    return join(study, volumes, card, analysed=result.analysed)
+    return join(study, volumes, card, analysed=result.analysed, signer=result.model_signer)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 A package is a folder `resources/models/ID/` with two files that matter: `model.onnx`, the
 network, and `model.json`, what its outputs mean and how well it was measured to do. A new model
-needs no new program.
+needs no new program. `card.md` says the same in prose, and `signature.json` who vouches for it.
 
 The graph takes `frames`, float32 (n, channels, height, width), and gives for each frame `logits`
 (n, n_classes), `maps` (n, n_classes, h, w), the class activation maps before scaling (Grad-CAM on
@@ -11,6 +11,7 @@ like the training data.
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,6 +20,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
 from app.errors import PackageError
+from app.signatures import NO_SEAL, Seal, TrustedKey, check_seal, trusted_keys
 
 FORMAT = 1
 """Version of the layout of `model.json`. A package of a later one is refused."""
@@ -158,18 +160,25 @@ class ModelPackage:
     folder: Path
     card: Card
     graph: bytes
+    seal: Seal = NO_SEAL
 
 
-def load_package(folder: Path) -> ModelPackage:
+def load_package(folder: Path, keys: Iterable[TrustedKey] | None = None) -> ModelPackage:
     """Read a package and verify it.
 
+    Args:
+        folder: Of the package.
+        keys: Whose signatures count; None is those that ship with the program.
+
     Raises:
-        PackageError: If a file is missing, the card is not as it must be, or the graph is not
-            the one the card was written for.
+        PackageError: If a file is missing, the card is not as it must be, the graph is not the
+            one the card was written for, or a signature does not fit the files.
     """
+    prose = folder / "card.md"
     try:
         card_bytes = (folder / "model.json").read_bytes()
         graph = (folder / "model.onnx").read_bytes()
+        prose_bytes = prose.read_bytes() if prose.is_file() else None
     except OSError as error:
         raise PackageError(
             f"The model package “{folder.name}” is incomplete: {Path(error.filename).name} cannot "
@@ -189,12 +198,20 @@ def load_package(folder: Path) -> ModelPackage:
             f"The model package “{folder.name}” was made for a later version of this program. "
             "Update the program, or install an older package."
         )
-    if hashlib.sha256(graph).hexdigest() != card.graph_sha256:
+    digests = {"model.json": _sha256(card_bytes), "model.onnx": _sha256(graph)}
+    if digests["model.onnx"] != card.graph_sha256:
         raise PackageError(
             f"The network in the model package “{folder.name}” has been changed or damaged: its "
             "SHA-256 is not the one in model.json. Install the package again."
         )
-    return ModelPackage(folder=folder, card=card, graph=graph)
+    if prose_bytes is not None:
+        digests["card.md"] = _sha256(prose_bytes)
+    seal = check_seal(folder, digests, trusted_keys() if keys is None else keys)
+    return ModelPackage(folder=folder, card=card, graph=graph, seal=seal)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def list_packages(models: Path) -> tuple[Path, ...]:

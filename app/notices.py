@@ -10,6 +10,10 @@ UNTRAINED = (
     "nothing."
 )
 
+UNSIGNED = (
+    "UNSIGNED MODEL: nobody known to this computer vouches for the model behind these results."
+)
+
 SYNTHETIC = "SYNTHETIC IMAGES: made by a program; they show no patient."
 
 HEAT_MAP = (
@@ -17,6 +21,18 @@ HEAT_MAP = (
 )
 
 
-def banners(study: Study, card: Card) -> tuple[str, ...]:
-    """Return the sentences that must stand over every result of this study and model."""
-    return ((UNTRAINED,) if not card.trained else ()) + ((SYNTHETIC,) if study.synthetic else ())
+def banners(study: Study, card: Card, signer: str | None) -> tuple[str, ...]:
+    """Return the sentences that must stand over every result of this study and model.
+
+    Args:
+        signer: `StudyResult.model_signer` of the result.
+    """
+    sentences = []
+    if not card.trained:
+        # Whose answers mean nothing needs nobody to vouch for it.
+        sentences.append(UNTRAINED)
+    elif signer is None:
+        sentences.append(UNSIGNED)
+    if study.synthetic:
+        sentences.append(SYNTHETIC)
+    return tuple(sentences)

@@ -243,3 +243,4 @@ class StudyResult:
     model_version: str
     model_sha256: str
     analysed: datetime  # with time zone
+    model_signer: str | None = None  # who signed the model package; None: nobody known here

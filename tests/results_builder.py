@@ -232,6 +232,7 @@ def study_result(
         model_version=model.version,
         model_sha256=model.graph_sha256,
         analysed=WHEN,
+        model_signer="KD-OCT",
     )
 
 

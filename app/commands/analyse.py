@@ -111,7 +111,7 @@ def _names(studies: Sequence[Study]) -> list[str]:
 
 
 def _print_eyes(result: StudyResult, name: str, card: Card) -> None:
-    for banner in banners(result.study, card):
+    for banner in banners(result.study, card, result.model_signer):
         say(f"{name}: {banner}")
     for eye in result.eyes:
         say(f"{name}, {_EYES[eye.laterality]}: {_headline(eye, card)} {eye.call.reason}")

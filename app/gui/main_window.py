@@ -253,7 +253,7 @@ class MainWindow(QMainWindow):
     def _show_banners(self, case: Case | None) -> None:
         sentences: tuple[str, ...] = ()
         if case is not None and case.result is not None and self.session.card is not None:
-            sentences = banners(case.study, self.session.card)
+            sentences = banners(case.study, self.session.card, case.result.model_signer)
         elif case is not None and case.study.synthetic:
             sentences = (SYNTHETIC,)
         self.bars.show_banners(sentences)

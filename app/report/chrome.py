@@ -42,15 +42,20 @@ def room(context: Context) -> float:
     return context.sheet[1] - _start(context, first=False) - _FOOT
 
 
+def _banners(context: Context) -> tuple[str, ...]:
+    result = context.result
+    return banners(result.study, context.card, result.model_signer)
+
+
 def _start(context: Context, *, first: bool) -> float:
-    count = len(banners(context.result.study, context.card))
+    count = len(_banners(context))
     return _TOP + count * (_BANNER + 1.2 * MM) + (bool(count) * 2 * MM if first else 9 * MM)
 
 
 def draw_chrome(pen: Pen, context: Context, page: int, pages: int) -> float:
     """Draw it on the current sheet; return where the blocks begin."""
     top = _TOP
-    for sentence in banners(context.result.study, context.card):
+    for sentence in _banners(context):
         pen.box(MARGIN, top, context.width, _BANNER, WARNING, radius=2)
         pen.text(MARGIN + 3 * MM, top + 0.9 * MM, sentence, _BANNER_TEXT)
         top += _BANNER + 1.2 * MM

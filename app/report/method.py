@@ -56,6 +56,7 @@ def _model(context: Context) -> Block:
             f"{data.device}, {data.licence}"
         )
         facts.append(("Trained on", words))
+    facts.append(("Signed by", result.model_signer or "nobody known to this computer"))
     if not card.trained:
         facts.append(("State", "not trained: its answers mean nothing"))
     label = 19 * MM

@@ -6,8 +6,8 @@ Layout of format 1. A field that is not known is null. Times are ISO 8601 with t
     software      {name, version}
     notice        "Research use only. …"
     analysed      when the analysis ended
-    model         {id, version, sha256, trained, classes, temperature, aggregation}; `classes` is
-                  the order of every list of probabilities and scores below
+    model         {id, version, sha256, signed_by, trained, classes, temperature, aggregation};
+                  `classes` is the order of every list of probabilities and scores below
     study         {uid, visited, description, synthetic, patient}; `patient` is null if
                   pseudonymised, else {identifier, name, birth_date, sex}
     call          the patient's: {outcome, label, confidence, scores, evidence, reason, eye}
@@ -68,6 +68,7 @@ def as_record(result: StudyResult, card: Card, *, identity: bool = False) -> Jso
             "id": result.model_id,
             "version": result.model_version,
             "sha256": result.model_sha256,
+            "signed_by": result.model_signer,
             "trained": card.trained,
             "classes": list(card.names),
             "temperature": card.temperature,
