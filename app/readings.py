@@ -98,6 +98,9 @@ class Readings:
         return Readings(others if entry.after is None else (*others, entry))
 
 
+NOTHING_READ = Readings()
+
+
 def answer_word(answer: str) -> str:
     """An answer standing alone: "CNV", "Drusen", "Other finding"."""
     return answer if answer.isupper() and len(answer) <= 4 else answer.capitalize()

@@ -73,6 +73,42 @@ def _study() -> list[Command | None]:
     ]
 
 
+def _decisions() -> list[Command | None]:
+    return [
+        Command(
+            name="agree",
+            words=translate("&Agree with the machine: eye in front"),
+            keys=("A",),
+            icon="check",
+        ),
+        Command(
+            name="agree_with_all",
+            words=translate("Agree on all &eyes and the patient"),
+            keys=("Shift+A",),
+        ),
+        None,
+        Command(
+            name="decide_eye", words=translate("&My call for this eye…"), keys=("D",), icon="pen"
+        ),
+        Command(
+            name="decide_bscan", words=translate("My call for this &B-scan…"), keys=("Shift+D",)
+        ),
+        Command(
+            name="decide_patient", words=translate("My call for the &patient…"), keys=("Ctrl+D",)
+        ),
+        Command(name="undo_decision", words=translate("&Undo decision"), keys=("Ctrl+Z",)),
+        None,
+        Command(
+            name="blind_first",
+            words=translate("My call &first, then the machine's"),
+            checkable=True,
+        ),
+        None,
+        Command(name="trail", words=translate("&Decisions on this study…"), keys=("Ctrl+H",)),
+        Command(name="agreement", words=translate("A&greement with the machine…")),
+    ]
+
+
 def _view() -> list[Command | None]:
     return [
         Command(name="show_right", words=translate("&Right eye"), keys=("Ctrl+1",)),
@@ -175,6 +211,7 @@ def menus() -> list[tuple[str, list[Command | None]]]:
     return [
         (translate("&File"), _file()),
         (translate("&Study"), _study()),
+        (translate("My &call"), _decisions()),
         (translate("&View"), _view()),
         (translate("&Heat map"), _heat()),
         (translate("H&elp"), _help()),
@@ -187,7 +224,7 @@ class Actions:
     def __init__(self, window: QMainWindow) -> None:
         self._by_name: dict[str, QAction] = {}
         self.menus: dict[str, QMenu] = {}
-        names = ("file", "study", "view", "heat", "help")
+        names = ("file", "study", "decisions", "view", "heat", "help")
         for name, (title, commands) in zip(names, menus(), strict=True):
             menu = window.menuBar().addMenu(title)
             self.menus[name] = menu
@@ -228,6 +265,7 @@ def keyboard_map() -> list[tuple[str, str]]:
         (translate("Drag, double click"), translate("Move the enlarged scan; whole scan again")),
         (translate("Drag with the right button"), translate("Brightness and contrast")),
         (translate("Tab, Shift+Tab"), translate("Next or previous control")),
+        (translate("1, 2, 3 …"), translate("My call for the eye in front, in the menu's order")),
     ]
     for _, commands in menus():
         rows += [

@@ -24,7 +24,8 @@ from app.notices import HEAT_MAP, RESEARCH_USE, UNTRAINED
 from app.study import Skipped
 
 
-def _dialog(parent: QWidget, title: str, *contents: QWidget) -> QDialog:
+def plain_dialog(parent: QWidget, title: str, *contents: QWidget) -> QDialog:
+    """A window that shows something and has one button, to close it."""
     dialog = QDialog(parent)
     dialog.setWindowTitle(title)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -39,7 +40,8 @@ def _dialog(parent: QWidget, title: str, *contents: QWidget) -> QDialog:
     return dialog
 
 
-def _text(html: str) -> QScrollArea:
+def words_area(html: str) -> QScrollArea:
+    """Text that can be read by keyboard and copied."""
     label = QLabel(html)
     label.setWordWrap(True)
     label.setTextFormat(Qt.TextFormat.RichText)
@@ -52,27 +54,28 @@ def _text(html: str) -> QScrollArea:
     return area
 
 
-def _table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], name: str) -> QTableWidget:
-    table = QTableWidget(len(rows), len(headings))
-    theme.say(table, name)
-    table.setHorizontalHeaderLabels(list(headings))
-    table.verticalHeader().hide()
-    table.setShowGrid(False)
-    table.setWordWrap(True)
-    table.setAlternatingRowColors(True)
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    table.setTabKeyNavigation(False)
+def table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], name: str) -> QTableWidget:
+    """Rows of text under headings."""
+    grid = QTableWidget(len(rows), len(headings))
+    theme.say(grid, name)
+    grid.setHorizontalHeaderLabels(list(headings))
+    grid.verticalHeader().hide()
+    grid.setShowGrid(False)
+    grid.setWordWrap(True)
+    grid.setAlternatingRowColors(True)
+    grid.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    grid.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    grid.setTabKeyNavigation(False)
     for row, cells in enumerate(rows):
         for column, cell in enumerate(cells):
             item = QTableWidgetItem(cell)
             item.setToolTip(cell)
-            table.setItem(row, column, item)
-    header = table.horizontalHeader()
+            grid.setItem(row, column, item)
+    header = grid.horizontalHeader()
     header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
     header.setStretchLastSection(True)
     header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-    return table
+    return grid
 
 
 def about(parent: QWidget) -> QDialog:
@@ -83,7 +86,7 @@ def about(parent: QWidget) -> QDialog:
         "<p><b>{research}</b></p>"
         "<p>{heat}</p>"
     ).format(version=__version__, research=RESEARCH_USE, heat=HEAT_MAP)
-    dialog = _dialog(parent, parent.tr("About KD-OCT"), _text(words))
+    dialog = plain_dialog(parent, parent.tr("About KD-OCT"), words_area(words))
     dialog.resize(460, 300)
     return dialog
 
@@ -94,15 +97,15 @@ def about_model(parent: QWidget, card: Card | None) -> QDialog:
         words = parent.tr("<p>No model has been loaded yet: it is with the first analysis.</p>")
     else:
         words = _model_words(parent, card)
-    dialog = _dialog(parent, parent.tr("The model and its limits"), _text(words))
+    dialog = plain_dialog(parent, parent.tr("The model and its limits"), words_area(words))
     dialog.resize(640, 560)
     return dialog
 
 
 def keyboard(parent: QWidget) -> QDialog:
     headings = (parent.tr("Keys"), parent.tr("What they do"))
-    table = _table(headings, keyboard_map(), parent.tr("Keyboard"))
-    dialog = _dialog(parent, parent.tr("Keyboard"), table)
+    rows = table(headings, keyboard_map(), parent.tr("Keyboard"))
+    dialog = plain_dialog(parent, parent.tr("Keyboard"), rows)
     dialog.resize(560, 560)
     return dialog
 
@@ -118,9 +121,9 @@ def left_out(parent: QWidget, skipped: tuple[Skipped, ...]) -> QDialog:
         for each in sorted(skipped, key=lambda each: (not each.failed, str(each.path)))
     ]
     headings = (parent.tr("State"), parent.tr("File"), parent.tr("Reason"))
-    table = _table(headings, rows, parent.tr("Files left out"))
-    table.resizeRowsToContents()
-    dialog = _dialog(parent, parent.tr("Files left out"), table)
+    files = table(headings, rows, parent.tr("Files left out"))
+    files.resizeRowsToContents()
+    dialog = plain_dialog(parent, parent.tr("Files left out"), files)
     dialog.resize(760, 420)
     return dialog
 

@@ -84,9 +84,23 @@ def _write_case(order: ReportOrder, folder: Path, kinds: tuple[str, ...]) -> Non
     identity = order.settings.export_identity
     if "pdf" in kinds:
         when = datetime.now().astimezone()
-        write_report(order.result, order.card, report, order.settings, when, order.sections)
+        write_report(
+            order.result,
+            order.card,
+            report,
+            order.settings,
+            when,
+            order.sections,
+            order.readings,
+        )
     if "json" in kinds:
-        write_json(order.result, order.card, report.with_suffix(".json"), identity=identity)
+        write_json(
+            order.result,
+            order.card,
+            report.with_suffix(".json"),
+            identity=identity,
+            readings=order.readings,
+        )
     if "csv" in kinds:
         write_csv(order.result, order.card, report.with_suffix(".csv"), identity=identity)
 

@@ -98,7 +98,7 @@ class Paperwork(QObject):
             self._tell(
                 "warning",
                 self.tr(
-                    "{n} of {all} studies have no result yet, so no report of them is made."
+                    "{n} of {all} studies have no result to show yet, so no report of them is made."
                 ).format(n=missing, all=len(cases)),
             )
         if orders and not self.exporter.busy:
@@ -110,13 +110,17 @@ class Paperwork(QObject):
         self.exporter.shut_down()
 
     def _order(self, case: Case | None) -> ReportOrder | None:
-        if case is None or case.result is None or case.card is None:
+        if case is None or case.result is None or case.card is None or not case.revealed():
             return None
         head, settings = self.report.head, self._session.settings
         if head.language:
             settings = replace(settings, language=head.language)
         return ReportOrder(
-            result=case.result, card=case.card, settings=settings, sections=head.sections
+            result=case.result,
+            card=case.card,
+            settings=settings,
+            sections=head.sections,
+            readings=case.readings,
         )
 
     def _choose(self) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from app.modelpack import Card
 from app.progress import Progress
+from app.readings import NOTHING_READ, Readings
 from app.report.sections import ALL_SECTIONS, Section
 from app.results.output import output_file
 from app.settings import Settings
@@ -30,13 +31,14 @@ class ReportOrder:
     card: Card
     settings: Settings  # its language is that of the report
     sections: frozenset[Section] = ALL_SECTIONS
+    readings: Readings = NOTHING_READ
 
 
 def make_report(order: ReportOrder, when: datetime) -> bytes:
     """Return the report as PDF."""
     from app.report import render
 
-    return render(order.result, order.card, order.settings, when, order.sections)
+    return render(order.result, order.card, order.settings, when, order.sections, order.readings)
 
 
 def save_report(pdf: bytes, path: Path) -> None:

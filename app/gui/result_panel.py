@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.gui import theme, wording
+from app.gui.decision_row import DecisionRow
 from app.gui.icons import pixmap
 from app.gui.probability_bars import ProbabilityBars
 from app.gui.session import Case, CaseState
@@ -31,7 +32,7 @@ def _label(text: str = "", name: str = "") -> QLabel:
 
 
 class _Block(QFrame):
-    """One card of the panel: heading, answer, sentence, bars."""
+    """One card of the panel: heading, the machine's answer, sentence, bars, the reader's."""
 
     linked = Signal(int)  # a B-scan's index
 
@@ -64,8 +65,17 @@ class _Block(QFrame):
         layout.setSpacing(5)
         layout.addWidget(self.heading)
         layout.addLayout(row)
-        for each in (self.sentence, self.bars, self.links):
+        self.row = DecisionRow()
+        for each in (self.sentence, self.bars, self.links, self.row):
             layout.addWidget(each)
+
+    def hide_answer(self, words: str, sentence: str) -> None:
+        """Keep the machine's answer from a reader who has not answered yet."""
+        self.show_answer(words, "eye", QColor(theme.current().accent))
+        self.show_text(self.sentence, sentence)
+        for each in (self.bars, self.links):
+            each.hide()
+        self.links.clear()
 
     def show_answer(self, words: str, picture: str, colour: QColor | None) -> None:
         self.answer.setText(words)
@@ -105,6 +115,7 @@ class ResultPanel(QScrollArea):
         self._layout.addWidget(self.model)
         self._layout.addStretch(1)
         self._front = Laterality.RIGHT
+        self._hidden: set[Laterality] = set()  # eyes whose answer is kept from the reader
         self.setWidget(inside)
         self.show_case(None, None)
 
@@ -124,12 +135,19 @@ class ResultPanel(QScrollArea):
             if case is not None:
                 self._show_state(case)
             return
-        self._show_patient(result, card)
+        assert case is not None
+        self._hidden = {each for each in self.eyes if not case.revealed(each)}
+        if case.revealed():
+            self._show_patient(result, card)
+        else:
+            self._hide_patient()
         by_eye = {eye.laterality: eye for eye in result.eyes}
         for laterality, block in self.eyes.items():
             block.setVisible(laterality in by_eye)
             if laterality in by_eye:
                 self._show_eye(block, by_eye[laterality], card)
+            if laterality in self._hidden:
+                block.hide_answer(self.tr("Not read yet"), "")
         self.bring_forward(self._front)
         self.model.setText(
             self.tr("Model {title}, version {version}. {heat}").format(
@@ -141,7 +159,7 @@ class ResultPanel(QScrollArea):
         """Show the eye in front in full, and of the others only what was found."""
         self._front = front
         for laterality, block in self.eyes.items():
-            block.bars.setVisible(laterality is front)
+            block.bars.setVisible(laterality is front and laterality not in self._hidden)
             block.links.setVisible(laterality is front and bool(block.links.text()))
 
     def show_bscan(
@@ -199,6 +217,16 @@ class ResultPanel(QScrollArea):
         )
         self.patient.bars.hide()
         self.patient.links.hide()
+
+    def _hide_patient(self) -> None:
+        self.patient.heading.setText(self.tr("Patient"))
+        self.patient.hide_answer(
+            self.tr("Your call first"),
+            self.tr(
+                "Give your own call for each eye; the machine's is then shown beside it. Report "
+                "and export come after that."
+            ),
+        )
 
     def _show_eye(self, block: _Block, eye: EyeResult, card: Card) -> None:
         short, long = wording.eye_short(eye.laterality), wording.eye_long(eye.laterality)

@@ -1,5 +1,7 @@
 """How results are put in words on the screen."""
 
+from html import escape
+
 from PySide6.QtCore import QCoreApplication
 
 from app.aggregate import spoken
@@ -61,6 +63,22 @@ def call_icon(call: Call, card: Card) -> str:
 def class_word(name: str) -> str:
     """A class name standing alone: "CNV", "Drusen"."""
     return name if len(name) <= 4 else name.capitalize()
+
+
+def answer_word(answer: str) -> str:
+    """A reader's or the machine's answer standing alone; see `app.readings`."""
+    words = {
+        "uncertain": translate("Uncertain"),
+        "ungradable": translate("Ungradable"),
+        "other finding": translate("Other finding"),
+        "out of scope": translate("Out of scope"),
+    }
+    return words.get(answer) or class_word(answer)
+
+
+def as_html(text: str) -> str:
+    """What a reader typed, as it stands, within rich text."""
+    return escape(text, quote=False)
 
 
 def at_least(info: ClassInfo, card: Card) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.modelpack import Card
+from app.readings import NOTHING_READ, Readings
 from app.report.sections import ALL_SECTIONS, Section
 from app.settings import Settings
 from app.study import StudyResult
@@ -29,6 +30,7 @@ def write_report(
     settings: Settings,
     when: datetime,
     sections: Collection[Section] = ALL_SECTIONS,
+    readings: Readings = NOTHING_READ,
 ) -> None:
     """Write the report of a study as PDF.
 
@@ -38,13 +40,14 @@ def write_report(
         card: Of the package that made the result.
         when: Printed as the time the report was made.
         sections: Which of the parts that may be left out are in it.
+        readings: What readers decided; it is stated beside the machine's answers.
 
     Raises:
         ReportError: If the file cannot be written; what stood there before stays as it was.
     """
     from app.results.output import output_file
 
-    content = render(result, card, settings, when, sections)
+    content = render(result, card, settings, when, sections, readings)
     with output_file(path) as file:
         file.write(content)
 
@@ -55,6 +58,7 @@ def render(
     settings: Settings,
     when: datetime,
     sections: Collection[Section] = ALL_SECTIONS,
+    readings: Readings = NOTHING_READ,
 ) -> bytes:
     """Return the report as the bytes of a PDF."""
     # Here, not above: the window must not wait for the PDF library.
@@ -67,7 +71,14 @@ def render(
 
     with _ONE_AT_A_TIME:
         fonts = Fonts()
-        context = Context(result=result, card=card, settings=settings, when=when, fonts=fonts)
+        context = Context(
+            result=result,
+            card=card,
+            settings=settings,
+            when=when,
+            fonts=fonts,
+            readings=readings,
+        )
         blocks = [
             [block for section in chapter for block in section(context)]
             for chapter in _chapters(sections)
@@ -101,6 +112,7 @@ def _chapters(
     from app.report.identity import identity
     from app.report.limits import limits, notes
     from app.report.method import method
+    from app.report.reader import reader
     from app.report.signature import signature
     from app.report.verdict import verdict
 
@@ -110,7 +122,7 @@ def _chapters(
         signature: Section.SIGNATURE,
     }
     chapters = (
-        (letterhead, identity, verdict, eyes, notes),
+        (letterhead, identity, verdict, reader, eyes, notes),
         (evidence,),
         (method, limits, signature),
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.modelpack import Card
+from app.readings import NOTHING_READ, Readings
 from app.report.fonts import Fonts, Style
 from app.report.page import MM, SHEETS
 from app.settings import Settings
@@ -50,6 +51,7 @@ class Context:
     settings: Settings
     when: datetime
     fonts: Fonts
+    readings: Readings = NOTHING_READ
 
     @property
     def sheet(self) -> tuple[float, float]:

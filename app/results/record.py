@@ -12,11 +12,13 @@ Layout of format 1. A field that is not known is null. Times are ISO 8601 with t
                   pseudonymised, else {identifier, name, birth_date, sex}
     call          the patient's: {outcome, label, confidence, scores, evidence, reason, eye}
     referral      {level, advice}
-    eyes          for each eye {laterality, call, deciding, volumes}, `laterality` OD, OS or
-                  unknown, `deciding` the index of the volume whose call it is
+    reader        what a reader said of the patient, null if nobody did: {answer, agrees, initials,
+                  time, blind, note, machine, model}, the last two as they were at that time
+    eyes          for each eye {laterality, call, reader, deciding, volumes}, `laterality` OD, OS
+                  or unknown, `deciding` the index of the volume whose call it is
       volumes     {uid, acquired, device, order, spacing_mm, notes, synthetic, call, bscans}
         bscans    in spatial order {position, file, frame_number, sop_instance_uid, gradability,
-                  probabilities, unfamiliarity, familiar}
+                  probabilities, unfamiliarity, familiar, reader}
 
 `position` counts from 1 in spatial order, as on screen and in the report, and so does `evidence`;
 `frame_number` counts from 1 as stored in the file.
@@ -29,8 +31,10 @@ from pathlib import Path
 from typing import Any
 
 from app import __version__
+from app.cases.trail import Entry
 from app.modelpack import Card
 from app.notices import RESEARCH_USE
+from app.readings import NOTHING_READ, Readings, machine_answer, machine_bscan_answer
 from app.results.output import output_file
 from app.study import BScanResult, Call, EyeResult, StudyResult, VolumeResult
 
@@ -40,22 +44,36 @@ FORMAT = 1
 Json = dict[str, Any]
 
 
-def write_json(result: StudyResult, card: Card, path: Path, *, identity: bool = False) -> None:
+def write_json(
+    result: StudyResult,
+    card: Card,
+    path: Path,
+    *,
+    identity: bool = False,
+    readings: Readings = NOTHING_READ,
+) -> None:
     """Write everything that was found, as UTF-8 JSON.
 
     Args:
         identity: Whether the patient's name and number and the names of files go in.
+        readings: What readers decided.
 
     Raises:
         ReportError: If the file cannot be written.
     """
-    record = as_record(result, card, identity=identity)
+    record = as_record(result, card, identity=identity, readings=readings)
     with output_file(path) as file:
         text = json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False)
         file.write(text.encode() + b"\n")
 
 
-def as_record(result: StudyResult, card: Card, *, identity: bool = False) -> Json:
+def as_record(
+    result: StudyResult,
+    card: Card,
+    *,
+    identity: bool = False,
+    readings: Readings = NOTHING_READ,
+) -> Json:
     """Return the record as plain lists, dictionaries, strings and numbers."""
     names = file_names(result, identity=identity)
     study = result.study
@@ -83,7 +101,8 @@ def as_record(result: StudyResult, card: Card, *, identity: bool = False) -> Jso
         },
         "call": _call(result.call) | {"eye": str(result.eyes[result.deciding].laterality)},
         "referral": {"level": result.referral.level, "advice": result.referral.advice},
-        "eyes": [_eye(each, names) for each in result.eyes],
+        "reader": _said(readings.patient, machine_answer(result.call)),
+        "eyes": [_eye(each, names, readings, card) for each in result.eyes],
     }
 
 
@@ -107,17 +126,35 @@ def _patient(result: StudyResult) -> Json:
     }
 
 
-def _eye(eye: EyeResult, names: dict[Path, str]) -> Json:
+def _said(entry: Entry | None, machine: str) -> Json | None:
+    """A reader's decision beside the machine's answer in this record."""
+    if entry is None:
+        return None
     return {
-        "laterality": str(eye.laterality),
-        "call": _call(eye.call),
-        "deciding": eye.deciding,
-        "volumes": [_volume(each, names) for each in eye.volumes],
+        "answer": entry.after,
+        "agrees": entry.after == machine,
+        "initials": entry.reader,
+        "time": entry.time,
+        "blind": entry.blind,
+        "note": entry.note,
+        "machine": entry.machine,
+        "model": entry.model,
     }
 
 
-def _volume(result: VolumeResult, names: dict[Path, str]) -> Json:
+def _eye(eye: EyeResult, names: dict[Path, str], readings: Readings, card: Card) -> Json:
+    return {
+        "laterality": str(eye.laterality),
+        "call": _call(eye.call),
+        "reader": _said(readings.eye(eye.laterality), machine_answer(eye.call)),
+        "deciding": eye.deciding,
+        "volumes": [_volume(each, names, readings, card) for each in eye.volumes],
+    }
+
+
+def _volume(result: VolumeResult, names: dict[Path, str], readings: Readings, card: Card) -> Json:
     volume = result.volume
+    said = dict(readings.bscans(volume))
     return {
         "uid": volume.uid,
         "acquired": _iso(volume.acquired),
@@ -132,8 +169,10 @@ def _volume(result: VolumeResult, names: dict[Path, str]) -> Json:
         "synthetic": volume.synthetic,
         "call": _call(result.call),
         "bscans": [
-            {"position": position} | _bscan(each, names)
-            for position, each in enumerate(result.bscans, start=1)
+            {"position": index + 1}
+            | _bscan(each, names)
+            | {"reader": _said(said.get(index), machine_bscan_answer(each, card))}
+            for index, each in enumerate(result.bscans)
         ],
     }
 

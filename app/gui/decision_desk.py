@@ -1,0 +1,266 @@
+"""Where readers' decisions go: to the trail, one after the other, off the GUI thread.
+
+A decision is not shown before it stands in the trail. The desk also keeps the machine's answers
+from who reads blind first, and knows which were seen all the same.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from PySide6.QtCore import QObject, Signal
+
+from app.cases.store import PATIENT, Decision, Entry, Store
+from app.errors import AppError
+from app.gui.session import Case, Notice, Session
+from app.gui.tasks import Task
+from app.modelpack import Card
+from app.progress import Progress
+from app.readings import Readings, machine_answers, model_line
+from app.study import Laterality, StudyResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """A decision made, and what it took the place of: enough to undo it."""
+
+    entry: Entry
+    former: Entry | None
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Order:
+    """One thing to do with the trail, and what to do here with the outcome."""
+
+    work: Callable[[Store], object]
+    then: Callable[[object], None]
+    begun: bool = False
+
+
+class Desk(QObject):
+    """Takes decisions on the session's cases, and tells when they stand."""
+
+    decided = Signal(object)  # Case
+    initials_wanted = Signal()  # nobody signs a decision without
+    trail_read = Signal(object)  # list[Entry], asked for by `read_trail`
+    broken = Signal(Exception)
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._session = session
+        self._store: Store | None = None
+        self._orders: list[_Order] = []
+        self._known: set[Case] = set()  # whose decisions are loaded
+        self._changes: dict[Case, list[_Change]] = {}
+        self._unsigned: list[Callable[[], None]] = []
+        self._asked: set[tuple[str, str]] = set()  # study and subject of decisions on their way
+        self._task = Task(self._work, self)
+        self._task.succeeded.connect(self._done)
+        self._task.failed.connect(self._failed)
+        session.cases_changed.connect(self._take_stock)
+        session.settings_changed.connect(self._take_stock)
+        self._take_stock()
+
+    # What a reader says
+
+    def agree(self, case: Case, subject: str) -> None:
+        """Say what the machine says; nothing while its answer is hidden."""
+        if self.shows(case, subject):
+            answer = self.machine_answer(case, subject)
+            if answer is not None:
+                self.decide(case, subject, answer)
+
+    def agree_with_all(self, case: Case) -> None:
+        """Agree with the machine on each eye and the patient, where nothing else was said."""
+        if case.result is None or not case.revealed():
+            return
+        subjects = [str(eye.laterality) for eye in case.result.eyes]
+        for subject in (*subjects, PATIENT):
+            if case.readings.of(subject) is None:
+                self.agree(case, subject)
+
+    def decide(self, case: Case, subject: str, answer: str | None, note: str = "") -> None:
+        """Put an answer into the trail; None withdraws the one that stands."""
+        if not self._session.settings.reader:
+            self._unsigned.append(lambda: self.decide(case, subject, answer, note))
+            self.initials_wanted.emit()
+            return
+        decision = self._decision(case, subject, answer, note)
+        if decision is not None:
+            self._submit(case, decision, self._changes.setdefault(case, []))
+
+    def undo(self, case: Case) -> None:
+        """Take the newest decision on a case back, by another one that restores what was."""
+        if not self._changes.get(case):
+            return
+        change = self._changes[case].pop()
+        former = change.former
+        decision = self._decision(
+            case,
+            change.entry.subject,
+            former.after if former is not None else None,
+            former.note if former is not None else "",
+        )
+        if decision is not None:
+            self._submit(case, decision, None)
+
+    def can_undo(self, case: Case | None) -> bool:
+        return case is not None and bool(self._changes.get(case))
+
+    def sign(self, initials: str) -> None:
+        """Remember who reads, and carry out what was said unsigned; nothing without initials."""
+        waiting, self._unsigned = self._unsigned, []
+        if initials:
+            self._session.change_settings(replace(self._session.settings, reader=initials))
+            for each in waiting:
+                each()
+
+    # What is shown
+
+    def shows(self, case: Case, subject: str) -> bool:
+        """Whether the machine's answer on a subject may be seen."""
+        return case.revealed(_eye_of(case, subject))
+
+    def machine_answer(self, case: Case, subject: str) -> str | None:
+        facts = _facts(case)
+        return machine_answers(*facts).get(subject) if facts is not None else None
+
+    def read_trail(self, study_uid: str | None = None) -> None:
+        """Read the trail of a study, or with None of all; `trail_read` brings it."""
+        self._order(lambda store: store.trail(study_uid), self.trail_read.emit)
+
+    def shut_down(self) -> None:
+        """Wait until every decision is written. Call it before the window goes."""
+        self._task.wait()
+        for order in self._orders:
+            if not order.begun and self._store is not None:
+                order.work(self._store)
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    # Between the two
+
+    def _decision(self, case: Case, subject: str, answer: str | None, note: str) -> Decision | None:
+        facts = _facts(case)
+        if facts is None:
+            return None
+        key = (case.study.uid, subject)
+        known = self.shows(case, subject) or key in self._asked
+        if subject == PATIENT:
+            # One eye's answer tells of the patient's.
+            known = any(case.revealed(each.laterality) for each in case.study.volumes)
+        return Decision(
+            reader=self._session.settings.reader,
+            study_uid=case.study.uid,
+            subject=subject,
+            answer=answer,
+            machine=machine_answers(*facts).get(subject),
+            # Pictures made by a program are no test of a reader.
+            blind=not (known or case.study.synthetic),
+            note=note,
+            model=model_line(facts[0]),
+        )
+
+    def _submit(self, case: Case, decision: Decision, changes: list[_Change] | None) -> None:
+        """Write a decision; `changes` is where it is remembered, to be undone."""
+        key = (decision.study_uid, decision.subject)
+        self._asked.add(key)
+
+        def written(entry: object) -> None:
+            assert isinstance(entry, Entry)
+            self._asked.discard(key)
+            if decision.subject in {str(each) for each in Laterality}:
+                # From here on the machine's answer is beside it, whatever becomes of it.
+                case.seen |= {Laterality(decision.subject)}
+            if changes is not None:
+                former = case.readings.of(decision.subject)
+                changes.append(_Change(entry=entry, former=former))
+            case.readings = case.readings.with_entry(entry)
+            self._tell(case)
+
+        when = datetime.now().astimezone()
+        self._order(lambda store: store.decide(decision, when), written)
+
+    def _take_stock(self) -> None:
+        """Hide and show as the settings say, and load the decisions on cases that are new."""
+        blind_first = self._session.settings.blind_first
+        for case in self._session.cases:
+            if blind_first and not case.blind_first and case.result is not None:
+                case.seen |= {volume.laterality for volume in case.study.volumes}
+            case.blind_first = blind_first
+        fresh = [case for case in self._session.cases if case not in self._known]
+        self._known = set(self._session.cases)
+        self._changes = {case: each for case, each in self._changes.items() if case in self._known}
+        for case in fresh:
+            self._load(case)
+
+    def _load(self, case: Case) -> None:
+        uid = case.study.uid
+
+        def loaded(trail: object) -> None:
+            assert isinstance(trail, list)
+            eyes = {str(each): each for each in Laterality}
+            case.seen |= {eyes[each.subject] for each in trail if each.subject in eyes}
+            standing = {each.subject: each for each in trail}
+            case.readings = Readings.standing(
+                {subject: each for subject, each in standing.items() if each.after is not None}
+            )
+            if trail:
+                self._tell(case)
+
+        self._order(lambda store: store.trail(uid), loaded)
+
+    def _tell(self, case: Case) -> None:
+        self._session.case_changed.emit(case)
+        self.decided.emit(case)
+
+    def _order(self, work: Callable[[Store], object], then: Callable[[object], None]) -> None:
+        self._orders.append(_Order(work=work, then=then))
+        if len(self._orders) == 1:
+            self._task.start()
+
+    def _work(self, progress: Progress) -> object:
+        order = self._orders[0]
+        order.begun = True
+        if self._store is None:
+            self._store = Store()
+        return order.work(self._store)
+
+    def _done(self, outcome: object) -> None:
+        order = self._next()
+        order.then(outcome)
+
+    def _failed(self, error: Exception) -> None:
+        self._next()
+        self._asked.clear()
+        if isinstance(error, AppError):
+            self._session.noticed.emit(Notice(kind="problem", text=str(error)))
+        else:
+            self.broken.emit(error)
+
+    def _next(self) -> _Order:
+        order = self._orders.pop(0)
+        if self._orders:
+            self._task.start()
+        return order
+
+
+def _facts(case: Case) -> tuple[StudyResult, Card] | None:
+    if case.result is None or case.card is None:
+        return None
+    return case.result, case.card
+
+
+def _eye_of(case: Case, subject: str) -> Laterality | None:
+    """The eye whose answer tells of a subject; None for the patient, who has all of them."""
+    from app.cases.store import bscan_subject
+
+    if subject == PATIENT:
+        return None
+    for volume in case.study.volumes:
+        if str(volume.laterality) == subject:
+            return volume.laterality
+        if any(bscan_subject(volume, at) == subject for at in range(len(volume.bscans))):
+            return volume.laterality
+    return None

@@ -1,0 +1,205 @@
+"""The reader's part of the window: keys and rows to decide with, and what was decided."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QWidget
+
+from app.cases.store import PATIENT, Entry, bscan_subject
+from app.gui import wording
+from app.gui.actions import Actions, quiet
+from app.gui.decision_desk import Desk
+from app.gui.decision_dialogs import (
+    DecisionDialog,
+    InitialsDialog,
+    Subject,
+    agreement_window,
+    trail_window,
+)
+from app.gui.decision_row import DecisionRow, RowState
+from app.gui.reading_room import ReadingRoom
+from app.gui.result_panel import ResultPanel
+from app.gui.session import Case, Session
+from app.readings import possible_answers
+from app.study import Laterality
+
+_DIGITS = 9
+
+
+class DecisionKeys(QObject):
+    """Joins the rows of the result panel, the keys and the dialogs to the desk."""
+
+    blind_first_chosen = Signal(bool)
+
+    def __init__(
+        self,
+        desk: Desk,
+        session: Session,
+        room: ReadingRoom,
+        panel: ResultPanel,
+        actions: Actions,
+        window: QWidget,
+    ) -> None:
+        super().__init__(window)
+        self._desk, self._session, self._room, self._panel = desk, session, room, panel
+        self._actions, self._window = actions, window
+        self._show_read = self._show_trail
+        desk.initials_wanted.connect(self._ask_initials)
+        desk.trail_read.connect(lambda trail: self._show_read(trail))
+        session.current_changed.connect(self.refresh)
+        session.case_changed.connect(self.refresh)
+        session.settings_changed.connect(self.refresh)
+        room.shown_changed.connect(self.refresh)
+        self._wire_row(panel.patient.row, lambda: PATIENT)
+        self._wire_row(panel.bscan.row, self._bscan)
+        for laterality, block in panel.eyes.items():
+            self._wire_row(block.row, partial(str, laterality))
+        self._wire_actions()
+        for digit in range(1, _DIGITS + 1):
+            key = QShortcut(QKeySequence(str(digit)), window)
+            key.activated.connect(partial(self._press, digit))
+        self.refresh()
+
+    def _wire_row(self, row: DecisionRow, subject) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+        row.agreed.connect(lambda: self._on_case(self._desk.agree, subject()))
+        row.answered.connect(lambda each: self._on_case(self._desk.decide, subject(), each))
+        row.withdrawn.connect(lambda: self._on_case(self._desk.decide, subject(), None))
+        row.note_wanted.connect(lambda: self._open(subject()))
+
+    def _wire_actions(self) -> None:
+        for name, act in {
+            "agree": lambda: self._on_case(self._desk.agree, self._eye()),
+            "agree_with_all": lambda: self._on_case(self._desk.agree_with_all),
+            "decide_eye": lambda: self._open(self._eye()),
+            "decide_bscan": lambda: self._open(self._bscan()),
+            "decide_patient": lambda: self._open(PATIENT),
+            "undo_decision": lambda: self._on_case(self._desk.undo),
+            "trail": self._ask_trail,
+            "agreement": self._ask_agreement,
+        }.items():
+            self._actions[name].triggered.connect(lambda _=False, act=act: act())
+        self._actions["blind_first"].toggled.connect(self.blind_first_chosen)
+
+    # What is at hand
+
+    def _case(self) -> Case | None:
+        """The case whose scans are in front, once there is something to decide on."""
+        case = self._session.current
+        ready = case is not None and case.result is not None and case.card is not None
+        return case if ready and self._room.isVisible() else None
+
+    def _eye(self) -> str:
+        return str(self._room.active)
+
+    def _bscan(self) -> str | None:
+        panel = self._room.panel
+        return None if panel.volume is None else bscan_subject(panel.volume, panel.index)
+
+    def _answers(self, case: Case) -> tuple[str, ...]:
+        return possible_answers(case.card) if case.card is not None else ()
+
+    def _on_case(self, act, *what: object) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+        case = self._case()
+        if case is not None and (not what or what[0] is not None):
+            act(case, *what)
+
+    def _press(self, digit: int) -> None:
+        case = self._case()
+        if case is not None and digit <= len(self._answers(case)):
+            self._desk.decide(case, self._eye(), self._answers(case)[digit - 1])
+
+    # Rows
+
+    def refresh(self) -> None:
+        """Show what stands, and enable what can be done."""
+        case = self._session.current
+        ready = case is not None and case.result is not None and case.card is not None
+        self._actions.enable(ready, "decide_eye", "decide_bscan", "decide_patient", "trail")
+        shown = ready and case is not None and case.revealed(self._room.active)
+        self._actions.enable(shown, "agree")
+        self._actions.enable(ready and case is not None and case.revealed(), "agree_with_all")
+        self._actions.enable(self._desk.can_undo(case), "undo_decision")
+        quiet(self._actions["blind_first"], checked=self._session.settings.blind_first)
+        self._panel.patient.row.show_state(self._state(PATIENT, case) if ready else None)
+        for laterality, block in self._panel.eyes.items():
+            state = self._state(str(laterality), case) if ready else None
+            block.row.show_state(state)
+        bscan = self._bscan()
+        shown_bscan = ready and bscan is not None
+        self._panel.bscan.row.show_state(self._state(bscan, case) if shown_bscan else None)
+
+    def _state(self, subject: str | None, case: Case | None) -> RowState | None:
+        if case is None or subject is None:
+            return None
+        eyes = {str(each): each for each in Laterality}
+        in_front = subject == self._eye()
+        return RowState(
+            name=self._names(case).get(subject, ""),
+            answers=self._answers(case),
+            machine=(
+                self._desk.machine_answer(case, subject)
+                if self._desk.shows(case, subject)
+                else None
+            ),
+            entry=case.readings.of(subject),
+            chosen=in_front or subject not in eyes,
+            agreeing=subject == PATIENT or subject in eyes,
+            keys="A" if in_front else "",
+            digits=in_front,
+        )
+
+    def _names(self, case: Case) -> dict[str, str]:
+        names = {PATIENT: self.tr("Patient")}
+        for volume in case.study.volumes:
+            names[str(volume.laterality)] = wording.eye_long(volume.laterality)
+            for index in range(len(volume.bscans)):
+                names[bscan_subject(volume, index)] = self.tr("{eye}, B-scan {n}").format(
+                    eye=wording.eye_short(volume.laterality), n=index + 1
+                )
+        return names
+
+    # Dialogs
+
+    def _open(self, subject: str | None) -> None:
+        case = self._case()
+        if case is None or subject is None:
+            return
+        names, bscan = self._names(case), self._bscan()
+        held = dict.fromkeys(str(volume.laterality) for volume in case.study.volumes)
+        keys = [*held, PATIENT, *([bscan] if bscan is not None else [])]
+        dialog = DecisionDialog(
+            self._window,
+            [Subject(key=each, name=names[each]) for each in keys],
+            self._answers(case),
+            {each.subject: each for each in case.readings.entries},
+            chosen=subject,
+            initials=self._session.settings.reader,
+        )
+        dialog.signed.connect(self._desk.sign)
+        dialog.decided.connect(partial(self._desk.decide, case))
+        dialog.open()
+
+    def _ask_initials(self) -> None:
+        dialog = InitialsDialog(self._window)
+        dialog.signed.connect(self._desk.sign)
+        dialog.open()
+
+    def _ask_trail(self) -> None:
+        case = self._session.current
+        if case is not None:
+            self._show_read = self._show_trail
+            self._desk.read_trail(case.study.uid)
+
+    def _ask_agreement(self) -> None:
+        self._show_read = self._show_agreement
+        self._desk.read_trail()
+
+    def _show_trail(self, trail: Sequence[Entry]) -> None:
+        case = self._session.current
+        if case is not None:
+            trail_window(self._window, trail, self._names(case)).open()
+
+    def _show_agreement(self, trail: Sequence[Entry]) -> None:
+        agreement_window(self._window, trail).open()

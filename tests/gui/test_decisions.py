@@ -1,0 +1,280 @@
+"""The reader decides: on the real window, with the real file of cases."""
+
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QLabel, QTableWidget
+
+from app.cases.store import PATIENT, Store, bscan_subject
+from app.gui.decision_dialogs import DecisionDialog, InitialsDialog
+from app.readings import machine_answer
+from app.settings import load_settings
+from app.study import Laterality
+from tests.gui_window import opened_window, wait_until_ended
+from tests.oct_files import bscans, write
+
+RIGHT, LEFT = str(Laterality.RIGHT), str(Laterality.LEFT)
+
+
+@pytest.fixture
+def both_eyes(tmp_path):
+    folder = tmp_path / "visit"
+    folder.mkdir()
+    write(folder / "right.dcm", bscans(9), uid="1.2.31")
+    write(folder / "left.dcm", bscans(7, seed=50), uid="1.2.32", laterality=Laterality.LEFT)
+    return folder
+
+
+@pytest.fixture
+def window(qtbot, both_eyes):
+    with opened_window(qtbot, [both_eyes], reader="AB") as window:
+        wait_until_ended(qtbot, window)
+        yield ready(qtbot, window)
+
+
+@pytest.fixture
+def blind(qtbot, both_eyes):
+    with opened_window(qtbot, [both_eyes], reader="AB", blind_first=True) as window:
+        wait_until_ended(qtbot, window)
+        yield ready(qtbot, window)
+
+
+def ready(qtbot, window):
+    """The window as it is in front of a reader: keys go to the scan."""
+    window.activateWindow()
+    window.room.panel.view.setFocus()
+    qtbot.waitUntil(window.isActiveWindow)
+    return window
+
+
+def press(qtbot, window, key, modifier=Qt.KeyboardModifier.NoModifier):
+    qtbot.keyClick(window.room.panel.view, key, modifier)
+
+
+def decided(qtbot, window, subject, answer):
+    """Wait until an answer stands; return its entry."""
+    case = window.session.current
+
+    def stands():
+        entry = case.readings.of(subject)
+        return (entry.after if entry else None) == answer
+
+    qtbot.waitUntil(stands)
+    return case.readings.of(subject)
+
+
+def machine(window, laterality=Laterality.RIGHT):
+    (eye,) = [e for e in window.session.current.result.eyes if e.laterality is laterality]
+    return machine_answer(eye.call)
+
+
+def visible_words(window):
+    """All text on show, and all that a screen reader would speak of what is on show."""
+    return " ".join(
+        f"{each.text()} {each.accessibleName()}"
+        for each in window.findChildren(QLabel)
+        if each.isVisible()
+    )
+
+
+def kept():
+    store = Store()
+    try:
+        return store.trail()
+    finally:
+        store.close()
+
+
+def test_that_one_key_agrees_with_the_machine_on_the_eye_in_front(qtbot, window):
+    press(qtbot, window, Qt.Key.Key_A)
+
+    entry = decided(qtbot, window, RIGHT, machine(window))
+    assert entry.agrees
+    assert (entry.reader, entry.blind) == ("AB", False)
+    row = window.results.eyes[Laterality.RIGHT].row
+    assert "AB" in row.words.text()
+    assert "agrees" in row.words.text()
+    assert not row.agree.isVisible()
+    assert [each.after for each in kept()] == [machine(window)]
+
+
+def test_that_a_digit_gives_an_answer_that_stands_beside_the_machine_s(qtbot, window):
+    press(qtbot, window, Qt.Key.Key_7)
+
+    decided(qtbot, window, RIGHT, "other finding")
+    assert "differs" in window.results.eyes[Laterality.RIGHT].row.words.text()
+    assert window.results.eyes[Laterality.RIGHT].row.agree.isVisible()
+
+
+def test_that_undo_restores_what_was_said_before_and_the_trail_shows_it(qtbot, window):
+    press(qtbot, window, Qt.Key.Key_1)
+    decided(qtbot, window, RIGHT, "NORMAL")
+    press(qtbot, window, Qt.Key.Key_4)
+    decided(qtbot, window, RIGHT, "CNV")
+
+    for stands in ("NORMAL", None):
+        press(qtbot, window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+        decided(qtbot, window, RIGHT, stands)
+
+    assert not window.actions_["undo_decision"].isEnabled()
+    steps = [(each.before, each.after) for each in kept()]
+    assert steps == [(None, "NORMAL"), ("NORMAL", "CNV"), ("CNV", "NORMAL"), ("NORMAL", None)]
+
+
+def test_that_a_decision_is_withdrawn_from_its_own_row(qtbot, window):
+    press(qtbot, window, Qt.Key.Key_4)
+    decided(qtbot, window, RIGHT, "CNV")
+
+    window.results.eyes[Laterality.RIGHT].row.words.linkActivated.emit("withdraw")
+
+    decided(qtbot, window, RIGHT, None)
+
+
+def test_that_bscan_and_patient_are_decided_on_with_a_note(qtbot, window):
+    panel = window.room.panel
+    qtbot.keyClick(panel.view, Qt.Key.Key_End)
+    subject = bscan_subject(panel.volume, panel.index)
+    for key, modifier, expected in (
+        (Qt.Key.Key_D, Qt.KeyboardModifier.ShiftModifier, subject),
+        (Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier, PATIENT),
+        (Qt.Key.Key_D, Qt.KeyboardModifier.NoModifier, RIGHT),
+    ):
+        press(qtbot, window, key, modifier)
+        (dialog,) = [each for each in window.findChildren(DecisionDialog) if each.isVisible()]
+        assert dialog.subject.currentData() == expected
+        qtbot.keyClicks(dialog.answer, "3")
+        qtbot.keyClicks(dialog.note, "cysts at 2 o'clock <centre>")
+        qtbot.keyClick(dialog.note, Qt.Key.Key_Return)
+
+        entry = decided(qtbot, window, expected, "DME")
+        assert entry.note == "cysts at 2 o'clock <centre>"
+    assert "&lt;centre&gt;" in window.results.patient.row.words.text()
+    assert "DME" in window.results.bscan.row.words.text()
+    qtbot.keyClick(panel.view, Qt.Key.Key_Home)
+    assert "DME" not in window.results.bscan.row.words.text()
+
+
+def test_that_agreeing_with_all_leaves_what_was_said_alone(qtbot, window):
+    press(qtbot, window, Qt.Key.Key_7)
+    decided(qtbot, window, RIGHT, "other finding")
+
+    press(qtbot, window, Qt.Key.Key_A, Qt.KeyboardModifier.ShiftModifier)
+
+    decided(qtbot, window, PATIENT, machine_answer(window.session.current.result.call))
+    decided(qtbot, window, LEFT, machine(window, Laterality.LEFT))
+    assert decided(qtbot, window, RIGHT, "other finding").number == 1
+
+
+def test_that_nobody_decides_without_initials_which_are_then_remembered(qtbot, both_eyes):
+    with opened_window(qtbot, [both_eyes]) as window:
+        wait_until_ended(qtbot, window)
+        ready(qtbot, window)
+        press(qtbot, window, Qt.Key.Key_A)
+        (dialog,) = window.findChildren(InitialsDialog)
+        dialog.reject()
+        press(qtbot, window, Qt.Key.Key_A)
+        dialog = next(each for each in window.findChildren(InitialsDialog) if each.isVisible())
+        qtbot.keyClicks(dialog.initials, "CD")
+        qtbot.keyClick(dialog.initials, Qt.Key.Key_Return)
+
+        assert decided(qtbot, window, RIGHT, machine(window)).reader == "CD"
+        assert load_settings().reader == "CD"
+        # What was not signed the first time was not said.
+        assert len(kept()) == 1
+
+
+def test_that_decisions_are_there_when_the_study_is_opened_again(qtbot, both_eyes):
+    with opened_window(qtbot, [both_eyes], reader="AB") as window:
+        wait_until_ended(qtbot, window)
+        ready(qtbot, window)
+        press(qtbot, window, Qt.Key.Key_4)
+        # Closed at once: what was said is written all the same.
+    with opened_window(qtbot, [both_eyes], reader="CD") as window:
+        wait_until_ended(qtbot, window)
+
+        assert decided(qtbot, window, RIGHT, "CNV").reader == "AB"
+
+
+def test_that_the_trail_of_a_study_can_be_read(qtbot, window):
+    press(qtbot, window, Qt.Key.Key_4)
+    decided(qtbot, window, RIGHT, "CNV")
+
+    window.actions_["trail"].trigger()
+
+    qtbot.waitUntil(lambda: bool(window.findChildren(QTableWidget)))
+    table = window.findChild(QTableWidget)
+    cells = [table.item(0, column).text() for column in range(table.columnCount())]
+    assert cells[1:3] == ["AB", "Right eye"]
+    assert cells[4] == "CNV"
+    assert "tiny 1.0" in cells[8]
+
+
+def test_that_who_reads_first_sees_nothing_of_the_machine_s_answer(qtbot, blind):
+    case, panel = blind.session.current, blind.room.panel
+
+    words = visible_words(blind)
+    assert case.result.call.reason not in words
+    assert case.result.referral.advice not in words
+    assert "%" not in words
+    assert panel.findings is None
+    assert not blind.results.eyes[Laterality.RIGHT].bars.isVisible()
+    assert not blind.results.bscan.isVisible()
+    assert blind.list.model().state(case) == "Your call first"
+    for name in ("show_report", "save_report", "print", "export", "agree", "agree_with_all"):
+        assert not blind.actions_[name].isEnabled()
+    assert not blind.papers.set_subject()
+
+
+def test_that_the_machine_s_answer_is_shown_beside_the_reader_s_eye_by_eye(qtbot, blind):
+    press(qtbot, blind, Qt.Key.Key_4)
+    entry = decided(qtbot, blind, RIGHT, "CNV")
+
+    assert entry.blind
+    assert entry.machine == machine(blind)
+    assert blind.room.panels[Laterality.RIGHT].findings is not None
+    assert blind.room.panels[Laterality.LEFT].findings is None
+    assert "read blind" in blind.results.eyes[Laterality.RIGHT].row.words.text()
+    assert blind.results.patient.answer.text() == "Your call first"
+
+    blind.room.show_eye(Laterality.LEFT)
+    press(qtbot, blind, Qt.Key.Key_1)
+    decided(qtbot, blind, LEFT, "NORMAL")
+
+    assert blind.results.patient.answer.text() != "Your call first"
+    assert blind.actions_["show_report"].isEnabled()
+
+
+def test_that_a_second_thought_is_not_counted_as_blind(qtbot, blind):
+    press(qtbot, blind, Qt.Key.Key_4)
+    press(qtbot, blind, Qt.Key.Key_1)
+    decided(qtbot, blind, RIGHT, "NORMAL")
+    press(qtbot, blind, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    decided(qtbot, blind, RIGHT, "CNV")
+
+    assert [each.blind for each in kept()] == [True, False, False]
+
+
+def test_that_an_answer_seen_before_reading_blind_was_switched_on_is_not_read_blind(qtbot, window):
+    window.actions_["blind_first"].trigger()
+    assert window.session.settings.blind_first
+    assert window.session.current.revealed()
+
+    press(qtbot, window, Qt.Key.Key_1)
+
+    assert not decided(qtbot, window, RIGHT, "NORMAL").blind
+
+
+def test_that_agreement_is_counted_over_blind_readings(qtbot, blind):
+    session = blind.session
+    answers = {RIGHT: machine(blind), LEFT: "other finding"}
+    for eye, answer in answers.items():
+        blind.desk.decide(session.current, eye, answer)
+        decided(qtbot, blind, eye, answer)
+    session.change_settings(replace(session.settings, blind_first=False))
+
+    blind.actions_["agreement"].trigger()
+
+    qtbot.waitUntil(lambda: any("1 of 2" in each.text() for each in blind.findChildren(QLabel)))
+    (dialog,) = [each for each in blind.findChildren(QDialog) if each.isVisible()]
+    assert dialog.windowTitle() == "Agreement with the machine"
