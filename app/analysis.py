@@ -1,15 +1,15 @@
 """From a study to its result: read, judge, prepare, run the network, call the eyes.
 
-Reading and preparing run on their own threads a few batches ahead of the network, so that the
-network never waits, and no more than those batches is ever in memory, whatever the study's size.
-The network runs on the calling thread, which is also where progress is told.
+A few B-scans at a time go all the way on one thread, as many side by side as the engine has
+lanes: no core waits for another, and no more than those B-scans is ever in memory, whatever the
+study's size. Progress is told on the calling thread.
 """
 
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -33,16 +33,7 @@ from app.study import (
     VolumeResult,
 )
 
-_READERS = 2
-_AHEAD = 4 * BATCH  # B-scans read before the network asks for them
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Candidate:
-    """A B-scan on its way to the network; `prepared` is None if it does not go there."""
-
-    gradability: Gradability
-    prepared: Prepared | None = None
+_AHEAD = 2  # batches for each lane that are under way or not yet fetched
 
 
 def analyse(
@@ -57,8 +48,7 @@ def analyse(
     A B-scan that cannot be read is marked so and left out of the call; the rest goes on.
 
     Args:
-        study: From `app.reading.open_studies`. Its B-scans are loaded on other threads, two at a
-            time.
+        study: From `app.reading.open_studies`. Its B-scans are loaded on other threads.
         package: The verified model package.
         progress: Told after each B-scan, on the calling thread.
         engine: One that runs this package, if it is loaded already; torch's explains otherwise.
@@ -71,11 +61,9 @@ def analyse(
     bscans = [bscan for volume in study.volumes for bscan in volume.bscans]
     progress(0, len(bscans))
     results: list[BScanResult] = []
-    with _read_ahead(bscans, package.card.input) as candidates:
-        # Loaded while the first B-scans are being read.
-        engine = engine or Engine(package)
-        for batch in _batches(bscans, candidates):
-            for result in _infer(batch, engine):
+    with _side_by_side(bscans, engine or Engine(package)) as batches:
+        for batch in batches:
+            for result in batch:
                 results.append(result)
                 progress(len(results), len(bscans))
     card, remaining = package.card, iter(results)
@@ -144,78 +132,68 @@ def set_eye(result: StudyResult, uid: str, laterality: Laterality, card: Card) -
     return join(study, volumes, card, analysed=result.analysed, signer=result.model_signer)
 
 
+_Batches = Iterator[Sequence[BScanResult]]
+
+
 @contextmanager
-def _read_ahead(bscans: Sequence[BScan], spec: InputSpec) -> Iterator[Iterator[_Candidate]]:
-    """Candidates in the order of `bscans`; reading begins at once and stops with the block."""
-    pool = ThreadPoolExecutor(_READERS, thread_name_prefix="read")
-    coming = iter(bscans)
-    pending: deque[Future[_Candidate]] = deque()
+def _side_by_side(bscans: Sequence[BScan], engine: AnyEngine) -> Iterator[_Batches]:
+    """Results in the order of `bscans`; the work begins at once and stops with the block."""
+    pool = ThreadPoolExecutor(engine.lanes, thread_name_prefix="analyse")
+    pending: deque[Future[list[BScanResult]]] = deque()
+    starts = iter(range(0, len(bscans), BATCH))
 
     def submit_next() -> None:
-        for bscan in coming:
-            pending.append(pool.submit(_candidate, bscan, spec))
+        for start in starts:
+            pending.append(pool.submit(_analyse_bscans, bscans[start : start + BATCH], engine))
             return
 
-    def candidates() -> Iterator[_Candidate]:
+    def batches() -> _Batches:
         while pending:
-            candidate = pending.popleft().result()
+            batch = pending.popleft().result()
             submit_next()
-            yield candidate
+            yield batch
 
-    for _ in range(_AHEAD):
+    for _ in range(_AHEAD * engine.lanes):
         submit_next()
     try:
-        yield candidates()
+        yield batches()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _candidate(bscan: BScan, spec: InputSpec) -> _Candidate:
+def _analyse_bscans(bscans: Sequence[BScan], engine: AnyEngine) -> list[BScanResult]:
+    candidates = [_candidate(bscan, engine.card.input) for bscan in bscans]
+    tensors = [prepared.tensor for _, prepared in candidates if prepared is not None]
+    found = engine.infer(np.stack(tensors)) if tensors else None
+    results, row = [], 0
+    for bscan, (judged, prepared) in zip(bscans, candidates, strict=True):
+        if found is None or prepared is None:
+            results.append(BScanResult(source=bscan.source, gradability=judged))
+            continue
+        unfamiliarity = float(found.unfamiliarity[row])
+        results.append(
+            BScanResult(
+                source=bscan.source,
+                gradability=judged,
+                probabilities=tuple(found.probabilities[row].tolist()),
+                maps=found.maps[row],
+                region=prepared.region,
+                unfamiliarity=unfamiliarity,
+                familiar=unfamiliarity <= engine.card.unfamiliarity_threshold,
+            )
+        )
+        row += 1
+    return results
+
+
+def _candidate(bscan: BScan, spec: InputSpec) -> tuple[Gradability, Prepared | None]:
+    """Whether a B-scan can be judged, and its input to the network if it goes there."""
     try:
         pixels = bscan.pixels()
     except ReadError:
-        return _Candidate(gradability=Gradability.UNREADABLE)
-    found = gradability(pixels)
-    if found is not Gradability.GRADABLE:
-        return _Candidate(gradability=found)
-    return _Candidate(gradability=found, prepared=prepare(pixels, spec))
-
-
-def _batches(
-    bscans: Sequence[BScan], candidates: Iterator[_Candidate]
-) -> Iterator[list[tuple[BScan, _Candidate]]]:
-    """Rows of neighbours that hold BATCH candidates for the network each, the last one fewer."""
-    batch: list[tuple[BScan, _Candidate]] = []
-    waiting = 0
-    for bscan, candidate in zip(bscans, candidates, strict=True):
-        batch.append((bscan, candidate))
-        waiting += candidate.prepared is not None
-        if waiting == BATCH:
-            yield batch
-            batch, waiting = [], 0
-    if batch:
-        yield batch
-
-
-def _infer(batch: Sequence[tuple[BScan, _Candidate]], engine: AnyEngine) -> Iterator[BScanResult]:
-    tensors = [each.prepared.tensor for _, each in batch if each.prepared is not None]
-    found = engine.infer(np.stack(tensors)) if tensors else None
-    row = 0
-    for bscan, candidate in batch:
-        if found is None or candidate.prepared is None:
-            yield BScanResult(source=bscan.source, gradability=candidate.gradability)
-            continue
-        unfamiliarity = float(found.unfamiliarity[row])
-        yield BScanResult(
-            source=bscan.source,
-            gradability=candidate.gradability,
-            probabilities=tuple(found.probabilities[row].tolist()),
-            maps=found.maps[row],
-            region=candidate.prepared.region,
-            unfamiliarity=unfamiliarity,
-            familiar=unfamiliarity <= engine.card.unfamiliarity_threshold,
-        )
-        row += 1
+        return Gradability.UNREADABLE, None
+    judged = gradability(pixels)
+    return judged, prepare(pixels, spec) if judged is Gradability.GRADABLE else None
 
 
 def _call(volume: Volume, bscans: tuple[BScanResult, ...], card: Card) -> VolumeResult:

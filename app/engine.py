@@ -7,6 +7,7 @@ in the forward pass; the relu of equation 2 is taken here. No backward pass, no 
 """
 
 import os
+import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
 _OUTPUTS = ["logits", "maps", "unfamiliarity"]
 
-BATCH = 4
-"""B-scans for one pass: 8 take no less time per B-scan, and twice the memory."""
+BATCH = 2
+"""B-scans for one pass: 4 take no less time per B-scan, and twice the memory."""
+
+_MOST_LANES = 4  # each pass under way holds its own activations, some 40 MB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,29 +43,38 @@ class AnyEngine(Protocol):
     """What an analysis needs: this module's engine, or the one on torch.
 
     `infer` takes float32 (n, channels, height, width), n >= 1, and gives finite values for each
-    frame in the order of the frames, or raises InvalidOutput.
+    frame in the order of the frames, or raises InvalidOutput. `lanes` says how many threads may
+    call it at once to use the computer fully.
     """
 
     card: Card
+    lanes: int
 
     def infer(self, frames: NDArray[np.float32]) -> Inference: ...
 
 
 class Engine:
-    """A loaded network. One may be shared between threads; loading takes some 0.3 s."""
+    """A loaded network. One may be shared between threads; loading takes some 0.3 s.
+
+    A pass on one core wastes nothing waiting for another core, so passes side by side are the
+    quicker way through many B-scans, above all when the cores also read and prepare them.
+    """
 
     def __init__(self, package: ModelPackage, threads: int | None = None) -> None:
         """Load the graph of a verified package.
 
         Args:
             package: From `app.modelpack.load_package`.
-            threads: CPU threads of a pass; None for the physical cores that we may use.
+            threads: CPU threads of one pass, for a caller that makes one at a time; None to share
+                the physical cores among `lanes` passes.
 
         Raises:
             PackageError: If the graph cannot be loaded, or is not what the card says.
         """
         self.card: Card = package.card
-        self._session = _open_session(package, threads or physical_cores())
+        cores = physical_cores()
+        self.lanes = 1 if threads else min(cores, _MOST_LANES)
+        self._session = _open_session(package, threads or cores // self.lanes)
         self._check_signature(package.folder.name)
 
     def infer(self, frames: NDArray[np.float32]) -> Inference:
@@ -124,13 +136,14 @@ def calibrated(logits: NDArray[np.float32], temperature: float) -> NDArray[np.fl
 
 
 def physical_cores() -> int:
-    """Physical cores that this process may use; 0 (the runtime decides) where that is unknown.
+    """Physical cores that this process may use, at least 1.
 
     The runtime's own count ignores the affinity mask that a scheduler or container sets, and
     hyper-threads beyond the physical cores only slow the arithmetic down.
     """
     if not hasattr(os, "sched_getaffinity"):
-        return 0
+        # Most desktop processors have two threads a core; Apple's have one.
+        return max(1, (os.cpu_count() or 1) // (1 if platform.machine() == "arm64" else 2))
     cores = set()
     for cpu in os.sched_getaffinity(0):
         topology = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology")

@@ -63,6 +63,7 @@ class TorchEngine:
             PackageError: If the package has no weights for torch, or they do not fit the card.
         """
         self.card: Card = package.card
+        self.lanes = 1
         self._staged = _Staged(_load_network(package))
         self._method = _CLASSES[method](model=self._staged, target_layers=[self._staged.stage])
         # How unfamiliar a frame is rests on statistics that only the package's graph holds.

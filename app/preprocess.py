@@ -104,13 +104,14 @@ def retina_band(pixels: Pixels, spec: InputSpec) -> Band:
     floor = _noise_floor(pixels, absent)
     filled = np.where(absent, floor, pixels) if absent.any() else pixels
     region = _find_retina(filled, floor) if spec.crop == "retina" else _whole(pixels)
-    image = Image.fromarray(filled.astype(np.uint8)).resize(
+    image = Image.fromarray(filled).resize(
         (spec.width, spec.height),
         Image.Resampling.BILINEAR,
         box=(region.left, region.top, region.right, region.bottom),
     )
-    grey = np.asarray(image, dtype=np.float32)
-    low, high = np.percentile(grey[::2, ::2], (10, 99.5))
+    resized = np.asarray(image)
+    low, high = _grey_percentiles(resized[::2, ::2], 10, 99.5)
+    grey = resized.astype(np.float32)
     # A blank frame has no span; the floor of 16 grey levels keeps its noise from being blown up.
     stretched = (grey - low) / max(high - low, 16)
     return Band(grey=np.clip(stretched, 0, 1, dtype=np.float32), region=region)
@@ -124,7 +125,23 @@ def _whole(pixels: Pixels) -> Region:
 def _noise_floor(pixels: Pixels, absent: NDArray[np.bool_]) -> np.uint8:
     """Grey of the vitreous: a low percentile of what is present."""
     present = pixels[::_COARSE, ::_COARSE][~absent[::_COARSE, ::_COARSE]]
-    return np.uint8(np.percentile(present, 20)) if present.size else np.uint8(0)
+    return np.uint8(_grey_percentiles(present, 20)[0]) if present.size else np.uint8(0)
+
+
+def _grey_percentiles(pixels: Pixels, *percents: float) -> list[float]:
+    """Linearly interpolated percentiles, as `np.percentile`'s; counting grey levels is quicker."""
+    up_to = np.bincount(pixels.ravel(), minlength=256).cumsum()
+    places = [percent / 100 * (pixels.size - 1) for percent in percents]
+    return [
+        float(
+            np.interp(
+                place,
+                (int(place), int(place) + 1),
+                np.searchsorted(up_to, (int(place), int(place) + 1), side="right"),
+            )
+        )
+        for place in places
+    ]
 
 
 def _find_retina(filled: Pixels, floor: np.uint8) -> Region:

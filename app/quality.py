@@ -70,13 +70,14 @@ def gradability(pixels: Pixels) -> Gradability:
 def measure(pixels: Pixels) -> Measures:
     """Measure a frame of at least 64 rows and columns."""
     absent = missing(pixels)
-    n_absent = int(absent.sum())
+    n_absent = np.count_nonzero(absent)
     if n_absent == absent.size:
         return _NOTHING
-    white = int(((pixels >= 250) & ~absent).sum()) / (absent.size - n_absent)
+    bright = pixels >= 250
+    n_white = np.count_nonzero(bright) - (np.count_nonzero(bright & absent) if n_absent else 0)
     strips, present = _strips(pixels, absent)
-    dark, bright = _ends(strips, present)
-    spans = np.maximum(bright - dark, 1.0)
+    dark, light = _ends(strips, present)
+    spans = np.maximum(light - dark, 1.0)
     seen = present.mean(axis=0) > 0.3
     if not seen.any():
         return _NOTHING
@@ -84,7 +85,7 @@ def measure(pixels: Pixels) -> Measures:
     lit = seen & (spans > 0.3 * np.percentile(spans[seen], 90))
     return Measures(
         missing=n_absent / absent.size,
-        white=white,
+        white=n_white / (absent.size - n_absent),
         span=span,
         clarity=span / max(_grain(strips, present), 0.1),
         lit=float(lit.mean()),
@@ -100,19 +101,20 @@ def _strips(
 
     Both of shape (rows, strips); columns that do not fill a strip are left out.
     """
-    width = pixels.shape[1] // _STRIPS
-    starts = np.arange(0, _STRIPS * width, width)
-    ends = _STRIPS * width
-    sums: NDArray[np.float32]
     if not absent.any():
-        sums = np.add.reduceat(pixels[:, :ends], starts, axis=1, dtype=np.float32)
-        return sums / np.float32(width), np.ones_like(sums, dtype=np.bool_)
-    sums = np.add.reduceat(np.where(absent, 0, pixels)[:, :ends], starts, axis=1, dtype=np.float32)
-    counts: NDArray[np.float32] = np.add.reduceat(
-        ~absent[:, :ends], starts, axis=1, dtype=np.float32
-    )
-    means = (sums / np.maximum(counts, 1)).astype(np.float32, copy=False)
-    return means, counts >= 0.75 * width
+        sums = _strip_sums(pixels)
+        return sums / np.float32(pixels.shape[1] // _STRIPS), np.ones_like(sums, dtype=np.bool_)
+    counts = _strip_sums(~absent)
+    means = _strip_sums(np.where(absent, 0, pixels)) / np.maximum(counts, 1)
+    return means, counts >= 0.75 * (pixels.shape[1] // _STRIPS)
+
+
+def _strip_sums(values: NDArray[np.uint8] | NDArray[np.bool_]) -> NDArray[np.float32]:
+    width = values.shape[1] // _STRIPS
+    columns = values[:, : _STRIPS * width].astype(np.float32)
+    # Twice as fast as `add.reduceat`, four times as `sum` over so short an axis.
+    sums: NDArray[np.float32] = np.einsum("rsc->rs", columns.reshape(-1, _STRIPS, width))
+    return sums
 
 
 def _ends(
@@ -130,8 +132,10 @@ def _ends(
 
 
 def _grain(strips: NDArray[np.float32], present: NDArray[np.bool_]) -> float:
-    curvature = np.abs(strips[2:] - 2 * strips[1:-1] + strips[:-2])
-    return float(np.median(curvature[present[1:-1]]))
+    # A median of thousands needs no more of them.
+    some, there = strips[:, :: _STRIPS // 16], present[1:-1, :: _STRIPS // 16]
+    curvature = np.abs(some[2:] - 2 * some[1:-1] + some[:-2])
+    return float(np.median(curvature[there])) if there.any() else 0.0
 
 
 def _touching(

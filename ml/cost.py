@@ -1,6 +1,5 @@
 """What a model package costs: parameters, multiply-adds, and seconds per B-scan on this CPU."""
 
-import os
 import platform
 import time
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ class Cost:
 def cost_of(package: ModelPackage) -> Cost:
     """Count a package's graph and time it."""
     parameters, macs = count(package.graph)
-    threads = physical_cores() or os.cpu_count() or 1
+    threads = physical_cores()
     seconds = np.array(_time(package, threads)) / BATCH
     return Cost(
         parameters=parameters,

@@ -146,7 +146,7 @@ def test_that_cancelling_stops_the_reading_too(package, moment):
         analyse(study_of(volume_loading([load] * 500)), package, cancel)
 
     assert len(loaded) < 100
-    assert not any(thread.name.startswith("read") for thread in threading.enumerate())
+    assert not any(thread.name.startswith("analyse") for thread in threading.enumerate())
 
 
 def test_that_a_bug_in_a_reader_is_not_taken_for_a_bad_file(package):
