@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.engine import BATCH, Engine, Inference
+from app.engine import BATCH, Engine, Inference, physical_cores
 from app.errors import UsageError
 from app.modelpack import Card, ModelPackage
 from app.preprocess import prepare
@@ -40,7 +40,7 @@ def score_package(
         DamagedFile: If an image cannot be read.
         UsageError: If a label is not one of the package's classes.
     """
-    engine = Engine(package)
+    engine = Engine(package, physical_cores())
     logits, unfamiliarity = [], []
     for frames in _batches(samples, package.card):
         found = [engine.infer(view) for view in _views(frames, tta=tta)]
