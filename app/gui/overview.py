@@ -28,7 +28,10 @@ class Overview(QObject):
         self._volume = volume
         self.thumbnails: list[QImage | None] = [None] * len(volume.bscans)
         self.enface: QImage | None = None  # the localizer, or else the mean projection
-        self.has_localizer = volume.localizer is not None
+        # Without places for the lines, a projection shows where a B-scan lies and a localizer not.
+        self.has_localizer = volume.localizer is not None and any(
+            bscan.location for bscan in volume.bscans
+        )
         self._columns = min(_PROJECTION, max(each.columns for each in volume.bscans))
         self._rows: NDArray[np.float32] = np.full(
             (len(volume.bscans), self._columns), np.nan, dtype=np.float32

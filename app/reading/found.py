@@ -12,6 +12,14 @@ from app.study import Laterality, Patient, Study, Volume
 _EYES = {Laterality.RIGHT: 0, Laterality.LEFT: 1, Laterality.UNKNOWN: 2}
 
 
+def by_description(kind: str) -> str:
+    """The note of a volume whose format is known from others' descriptions only."""
+    return (
+        f"This is {kind}, read by its published description; the reader has not met a file of a "
+        "real machine. Check the eye, the order and which side is up."
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """One volume, and whose it is."""

@@ -39,7 +39,7 @@ def read_heyex(
         DamagedFile: If the XML is damaged.
         OSError: If it cannot be read.
     """
-    root = _parse(entry)
+    root = parsed(entry, "HEYEX")
     found: list[Found] = []
     used: set[str] = set()
     failures: list[ReadError] = []
@@ -55,18 +55,24 @@ def read_heyex(
     return found, used, failures
 
 
-def _parse(entry: Entry) -> Element:
+def parsed(entry: Entry, maker: str) -> Element:
+    """Parse an export's XML.
+
+    Raises:
+        DamagedFile: If it is damaged, or could grow without end.
+        OSError: If it cannot be read.
+    """
     if entry.size > _LARGEST:
-        raise DamagedFile("This HEYEX export is larger than any; it is not opened.")
+        raise DamagedFile(f"This {maker} export is larger than any; it is not opened.")
     with entry.open() as file:
         content = file.read()
     # The exports have none, and they are how small XML becomes huge.
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
-        raise DamagedFile("It is XML with definitions of its own, which no HEYEX export has.")
+        raise DamagedFile(f"It is XML with definitions of its own, which no {maker} export has.")
     try:
         return ElementTree.fromstring(content)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise DamagedFile("It is a HEYEX export whose XML is damaged or cut.") from error
+        raise DamagedFile(f"It is a {maker} export whose XML is damaged or cut.") from error
 
 
 def _series(

@@ -10,15 +10,21 @@ from pathlib import Path
 from app.errors import ReadError
 from app.progress import Progress
 from app.reading.archive import unpack
+from app.reading.avi import read_avi
+from app.reading.bioptigen import read_bioptigen
 from app.reading.cirrus_img import read_img
 from app.reading.dicom.directory import listed_files
 from app.reading.dicom.instance import Instance, NotOct, read_instance
 from app.reading.dicom.series import join
+from app.reading.e2e import read_e2e
 from app.reading.entries import Entry, entry_at, find_entries, unreadable
 from app.reading.found import Found, into_studies
 from app.reading.heyex_xml import read_heyex
+from app.reading.nidek import read_nidek
+from app.reading.optovue import read_optovue, text_of
 from app.reading.pictures import read_pictures
 from app.reading.recognise import HEAD, Family, recognise
+from app.reading.topcon import read_topcon
 from app.reading.vol import read_vol
 from app.study import Opened, Skipped
 
@@ -35,13 +41,24 @@ class Pile:
         self._skipped: list[Skipped] = []
         self._instances: list[Instance] = []
         self._pictures: list[Entry] = []
-        self._exports: list[Entry] = []  # HEYEX XML: read when all pictures are known
+        # Read when all that lies beside them is known:
+        self._heyex: list[Entry] = []
+        self._nidek: list[Entry] = []
+        self._optovue: list[Entry] = []
+        self._texts: list[Entry] = []
         self._readers: dict[Family, Callable[[Entry], None]] = {
             Family.DICOM: self._read_dicom,
             Family.PICTURE: self._pictures.append,
             Family.VOL: lambda entry: self._found.append(read_vol(entry)),
-            Family.HEYEX_XML: self._exports.append,
+            Family.HEYEX_XML: self._heyex.append,
+            Family.NIDEK_XML: self._nidek.append,
             Family.CIRRUS_IMG: lambda entry: self._found.append(read_img(entry)),
+            Family.E2E: lambda entry: self._found.extend(read_e2e(entry)),
+            Family.TOPCON: lambda entry: self._found.append(read_topcon(entry)),
+            Family.BIOPTIGEN: lambda entry: self._found.extend(read_bioptigen(entry)),
+            Family.OPTOVUE: self._optovue.append,
+            Family.OPTOVUE_TEXT: self._texts.append,
+            Family.FILM: lambda entry: self._found.append(read_avi(entry)),
             Family.ARCHIVE: self._read_archive,
         }
 
@@ -55,8 +72,7 @@ class Pile:
                 self._attempt(self._waiting[done], self._read)
                 done += 1
                 self._progress(done, len(self._waiting))
-            for entry in self._exports:
-                self._attempt(entry, self._read_export)
+            self._read_exports()
             self._add(*join(self._instances))
             self._add(*read_pictures(self._pictures))
         return Opened(studies=into_studies(self._found), skipped=tuple(self._skipped))
@@ -121,20 +137,51 @@ class Pile:
                 self._waiting.append(each)
             self._progress(0, 0)
 
-    def _read_export(self, entry: Entry) -> None:
-        beside = {
-            each.path.name.lower(): each
-            for each in self._pictures
-            if each.path.parent == entry.path.parent
-        }
+    def _read_exports(self) -> None:
+        """Read what is made of several files."""
+        for entry in self._heyex:
+            self._attempt(entry, self._read_heyex)
+        for entry in self._nidek:
+            self._attempt(entry, self._read_nidek)
+        for entry in self._optovue:
+            self._attempt(entry, self._read_optovue)
+        kept = {(entry.path.parent, text_of(entry)) for entry in self._optovue}
+        for text in self._texts:
+            if (text.path.parent, text.path.name.lower()) not in kept:
+                self._skip(text, "The Optovue OCT file that it tells of is missing.", failed=False)
+
+    def _read_heyex(self, entry: Entry) -> None:
+        beside = _beside(entry, self._pictures)
         found, used, failures = read_heyex(entry, beside)
         self._found += found
-        # A picture that lies here and is not named shows nobody knows whom.
-        for name in beside.keys() - used:
-            self._skip(beside[name], "The HEYEX export beside it does not name it.", failed=False)
-        here = {id(each) for each in beside.values()}
-        self._pictures = [each for each in self._pictures if id(each) not in here]
+        self._take_pictures(beside, used, "The HEYEX export beside it does not name it.")
         for failure in failures:
             self._skip(entry, str(failure), failed=True)
         if not found and not failures:
             self._skip(entry, "It is a HEYEX export without B-scans.", failed=False)
+
+    def _read_nidek(self, entry: Entry) -> None:
+        beside = _beside(entry, self._pictures)
+        found, used = read_nidek(entry, beside)
+        self._found.append(found)
+        # Several exports may lie in one folder, each with pictures of its own.
+        if not any(each.path.parent == entry.path.parent for each in self._nidek if each != entry):
+            self._take_pictures(beside, used, "The Nidek export beside it does not name it.")
+        else:
+            self._take_pictures({name: beside[name] for name in used}, used, "")
+
+    def _read_optovue(self, entry: Entry) -> None:
+        self._found += read_optovue(entry, _beside(entry, self._texts))
+
+    def _take_pictures(self, beside: dict[str, Entry], used: set[str], reason: str) -> None:
+        """Leave no picture beside an export to be taken for a study: it shows nobody knows whom."""
+        for name in beside.keys() - used:
+            self._skip(beside[name], reason, failed=False)
+        here = {id(each) for each in beside.values()}
+        self._pictures = [each for each in self._pictures if id(each) not in here]
+
+
+def _beside(entry: Entry, entries: Sequence[Entry]) -> dict[str, Entry]:
+    """Those that lie in the same folder, by their names in lower case."""
+    folder = entry.path.parent
+    return {each.path.name.lower(): each for each in entries if each.path.parent == folder}

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import PurePath
 
+from app.reading.bioptigen import START as BIOPTIGEN
+from app.reading.optovue import MARKS as OPTOVUE
+
 HEAD = 1024  # bytes that suffice
 
 
@@ -13,7 +16,14 @@ class Family(Enum):
     PICTURE = auto()
     VOL = auto()
     HEYEX_XML = auto()
+    NIDEK_XML = auto()
     CIRRUS_IMG = auto()
+    E2E = auto()
+    TOPCON = auto()
+    BIOPTIGEN = auto()
+    OPTOVUE = auto()
+    OPTOVUE_TEXT = auto()
+    FILM = auto()
     ARCHIVE = auto()
     OTHER = auto()
 
@@ -37,28 +47,24 @@ _SIGNATURES = (
     (b"ep-v", Family.VOL),  # as eyepy writes it
     (b"PK\x03\x04", Family.ARCHIVE),
     (b"PK\x05\x06", Family.ARCHIVE),
+    (b"CMDb", Family.E2E),
+    (b"E2EMultipleVolumeFile", Family.E2E),
+    (b"FOCT", Family.TOPCON),
 )
+_BY_NAME = {".img": Family.CIRRUS_IMG, ".oct": Family.OPTOVUE}
+"""Bare numbers, which nothing in the file itself tells apart."""
 _DOCUMENTS = (
     (b"%PDF", "It is a PDF document, not OCT."),
     (b"\xd0\xcf\x11\xe0", "It is an office document, not OCT."),
     (b"\0\0\0\x18ftyp", "It is a film, not OCT. Export the B-scans as DICOM or pictures."),
 )
-_UNREAD = "which is not read here. Export the study as DICOM from the device's program."
-_VENDORS = (
-    (b"CMDb", f"It is a Heidelberg E2E file, {_UNREAD}"),
-    (b"MDbMDir", f"It is a Heidelberg E2E file, {_UNREAD}"),
-    (b"FOCT", f"It is a Topcon FDA or FDS file, {_UNREAD}"),
-)
-_VENDOR_NAMES = {
-    ".e2e": f"It is a Heidelberg E2E file, {_UNREAD}",
-    ".fda": f"It is a Topcon FDA file, {_UNREAD}",
-    ".fds": f"It is a Topcon FDS file, {_UNREAD}",
-    ".oct": f"It is an Optovue or Bioptigen OCT file, {_UNREAD}",
-}
 _PROMISES = {
     **dict.fromkeys((".dcm", ".dicom"), "DICOM"),
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"), "a picture"),
     ".vol": "a Heidelberg VOL file",
+    ".e2e": "a Heidelberg E2E file",
+    ".fda": "a Topcon FDA file",
+    ".fds": "a Topcon FDS file",
     ".zip": "an archive",
 }
 
@@ -72,27 +78,27 @@ def recognise(head: bytes, name: str) -> Recognised:
             return Recognised(family)
     if b"<HEDX" in head:
         return Recognised(Family.HEYEX_XML)
+    if b"<NAVIS-EX" in head:
+        return Recognised(Family.NIDEK_XML)
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return Recognised(Family.FILM)
+    if head[6:].startswith(BIOPTIGEN):
+        return Recognised(Family.BIOPTIGEN)
     suffix = PurePath(name).suffix.lower()
-    if suffix == ".img" and head:
-        return Recognised(Family.CIRRUS_IMG)
+    if suffix in _BY_NAME and head:
+        return Recognised(_BY_NAME[suffix])
+    if suffix == ".txt" and any(mark in head for mark in OPTOVUE):
+        return Recognised(Family.OPTOVUE_TEXT)
     return _other(head, suffix)
 
 
 def _other(head: bytes, suffix: str) -> Recognised:
-    for signature, reason in _VENDORS:
-        if head.startswith(signature):
-            return Recognised(Family.OTHER, reason, failed=True)
     for signature, reason in _DOCUMENTS:
         if head.startswith(signature):
             return Recognised(Family.OTHER, reason)
-    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
-        reason = "It is a film, not OCT. Export the B-scans as DICOM or pictures."
-        return Recognised(Family.OTHER, reason)
     if not head:
-        failed = suffix in _PROMISES or suffix in _VENDOR_NAMES
+        failed = suffix in _PROMISES or suffix in _BY_NAME
         return Recognised(Family.OTHER, "The file is empty.", failed=failed)
-    if suffix in _VENDOR_NAMES:
-        return Recognised(Family.OTHER, _VENDOR_NAMES[suffix], failed=True)
     if suffix in _PROMISES:
         reason = f"Its name says that it is {_PROMISES[suffix]}, but its contents are not."
         return Recognised(Family.OTHER, reason, failed=True)

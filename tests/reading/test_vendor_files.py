@@ -11,33 +11,7 @@ from PIL import Image
 from app.study import Laterality, Patient, Spacing
 from tests.oct_files import bscans, failure_of, opened, pixels_of, the_volume
 from tests.shared_data import SHARED, needs_shared
-
-
-def write_vol(
-    path: Path,
-    frames: list[np.ndarray],
-    *,
-    pattern: int = 3,
-    eye: bytes = b"OS",
-    order: list[int] | None = None,
-) -> Path:
-    """Write a Spectralis file by Heidelberg's description; frames lie 0.12 mm apart."""
-    rows, columns = frames[0].shape
-    slo = 60
-    header = struct.pack(
-        "<12s3I3d2I2dId4sQiI16s16sI24sdI24sd",
-        b"HSF-OCT-103\0", columns, len(frames), rows, 0.011, 0.12, 0.0039,
-        slo, slo, 0.02, 0.02, 30, -1.5, eye, 131285284618218310, pattern, 256,
-        b"716.0", b"", 86, b"01234", 18904.0, 145, b"", 42746.6,
-    )  # fmt: skip
-    data = header.ljust(2048, b"\0") + bytes(range(slo)) * slo
-    for index in order or range(len(frames)):
-        y = 0.12 * index + 0.1
-        place = (0.1, y, 1.1, y) if pattern != 2 else (0.9, 0.6, 0.6, 0.6)
-        data += struct.pack("<12sI4d", b"HSF-BS-103\0", 256, *place).ljust(256, b"\0")
-        data += ((frames[index] / 255.0) ** 4).astype("<f4").tobytes()
-    path.write_bytes(data)
-    return path
+from tests.vendor_files import write_vol
 
 
 def test_a_vol_file_is_read_as_heyex_shows_it(tmp_path: Path):
@@ -245,24 +219,8 @@ def test_an_img_file_that_is_no_cube_or_is_cut_is_refused(tmp_path: Path):
     assert "promises 5 B-scans of 32" in failure_of(tmp_path / CUBE)
 
 
-@pytest.mark.parametrize(
-    ("name", "start", "words"),
-    [
-        ("a.e2e", b"CMDb", "Heidelberg E2E"),
-        ("a.fda", b"FOCTFDA", "Topcon"),
-        ("a.fds", b"xx", "Topcon FDS"),
-        ("a.OCT", b"xx", "Optovue or Bioptigen"),
-    ],
-)
-def test_vendors_files_that_are_not_read_are_named_with_what_to_do(tmp_path, name, start, words):
-    (tmp_path / name).write_bytes(start + bytes(100))
-    reason = failure_of(tmp_path / name)
-    assert words in reason
-    assert "Export" in reason
-
-
-def test_films_and_documents_are_skipped_by_name(tmp_path: Path):
-    (tmp_path / "a.avi").write_bytes(b"RIFF\0\0\0\0AVI " + bytes(100))
+def test_documents_are_skipped_by_name(tmp_path: Path):
+    (tmp_path / "a.mp4").write_bytes(b"\0\0\0\x18ftyp" + bytes(100))
     (tmp_path / "b.pdf").write_bytes(b"%PDF-1.7")
     assert [each.failed for each in opened(tmp_path).skipped] == [False, False]
 
