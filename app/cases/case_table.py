@@ -5,6 +5,7 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ _CALL: TypeAdapter[Call] = TypeAdapter(Call)
 _MODEL: TypeAdapter[ModelName] = TypeAdapter(ModelName)
 
 _KEPT = """
-    SELECT number, summary, state, problem, added, removed, call, level, card, model, analysed
+    SELECT number, summary, sources, study, state, problem, added, removed,
+        call, level, card, model, analysed
     FROM study_case LEFT JOIN result ON case_number = number
 """
 
@@ -232,11 +234,13 @@ class CaseTable(Database):
 def _kept(
     row: tuple[Any, ...], cards: Mapping[str, Card | None], decided: Mapping[str, dict[str, str]]
 ) -> KeptCase:
-    number, summary, state, problem, added, removed, call, level, card, model, analysed = row
+    number, summary, sources, study, state, problem, added, removed, *found = row
+    call, level, card, model, analysed = found
     read: Summary = _read(_SUMMARY, summary)
     return KeptCase(
         number=number,
         summary=read,
+        open_study=partial(_open_study, sources, study),
         state=CaseState(state),
         problem=problem,
         added=datetime.fromisoformat(added),
@@ -248,6 +252,10 @@ def _kept(
         removed=removed is not None,
         decisions=decided.get(read.study_uid, {}),
     )
+
+
+def _open_study(sources: str, study: bytes) -> Study:
+    return decode_study(study, KeptFiles(_read(_SOURCES, sources)))
 
 
 def _decisions(

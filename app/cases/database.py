@@ -14,6 +14,7 @@ from pathlib import Path
 from app.cases.leader import Lead
 from app.cases.schema import MIGRATIONS
 from app.errors import StorageError
+from app.files import backup_path
 from app.paths import user_data
 
 _PATIENCE = 10.0  # seconds that another process may hold the file
@@ -136,11 +137,6 @@ def _version(path: Path) -> int:
     if version == 0 and tables:
         raise StorageError(_NOT_OURS.format(name=path.name))
     return version
-
-
-def backup_path(path: Path, version: int) -> Path:
-    """Where the copy goes that is made before a file of `version` is brought up to date."""
-    return path.with_name(f"{path.stem}.before-update-from-{version}{path.suffix}")
 
 
 def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> None:

@@ -1,9 +1,9 @@
 """One row of the case list, as it is kept: enough to list, sort and find a study.
 
-The study and its result are kept beside it and read only when the case is opened.
+Its result is kept beside it and read only when the case is opened.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -67,6 +67,7 @@ class KeptCase:
 
     number: int
     summary: Summary
+    open_study: Callable[[], Study]  # its B-scans are read from the files when asked for
     state: CaseState
     problem: str  # why it failed, in a sentence; empty otherwise
     added: datetime

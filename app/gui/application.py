@@ -69,7 +69,12 @@ def open_window(settings: Settings, paths: Sequence[Path]) -> MainWindow:
     session.setParent(window)
     window.broken.connect(lambda error: _tell(window, error))
     window.show()
-    QTimer.singleShot(0, window, lambda: window.open(paths) if paths else window.open_demo())
+    if paths:
+        QTimer.singleShot(0, window, lambda: window.open(paths))
+    else:
+        # The demo is there for who has nothing else to look at.
+        session.resumed.connect(lambda anything: None if anything else window.open_demo())
+        QTimer.singleShot(0, window, session.resume)
     return window
 
 

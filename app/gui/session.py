@@ -1,102 +1,38 @@
-"""The one view-model: what is open, how far it is, and what the reader asked for.
+"""The one view-model: which cases there are, how far they are, and what the reader asked for.
 
-It holds no widget and makes no medical decision. Reading and analysis run in background tasks,
-one at a time, so that a dropped folder of fifty patients does not compete with itself.
+It holds no widget and makes no medical decision. Every study that is dropped becomes a case that
+is kept (`Shelf`, `app.cases`); reading, analysis and the store work in the background (`Intake`,
+`Analyst`, `Keeper`), and what an earlier run left undone goes on when the program starts again.
 """
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from app.cases.kept import CaseState
 from app.errors import AppError
-from app.gui.tasks import Task
-from app.progress import Progress
-from app.readings import Readings
+from app.gui.admission import Admission
+from app.gui.analyst import Analyst, Made
+from app.gui.case import Case
+from app.gui.intake import Intake, Read, Reading
+from app.gui.keeper import Keeper
+from app.gui.notice import Notice
+from app.gui.shelf import Before, Shelf
 from app.settings import Settings, save_settings
-from app.study import Laterality, Opened, Skipped, Study, StudyResult
+from app.study import Laterality, Skipped
 
 if TYPE_CHECKING:
-    from app.engine import Engine
-    from app.modelpack import Card, ModelPackage
+    from app.modelpack import Card
 
-
-class CaseState(StrEnum):
-    QUEUED = "queued"
-    RUNNING = "running"
-    READY = "ready"
-    STOPPED = "stopped"  # by the reader
-    FAILED = "failed"
-
-
-@dataclass(eq=False, kw_only=True)
-class Case:
-    """One study on its way through the program."""
-
-    study: Study
-    state: CaseState = CaseState.QUEUED
-    result: StudyResult | None = None
-    card: "Card | None" = None  # of the model that made the result
-    problem: str = ""  # why it failed, in a sentence
-    done: int = 0
-    total: int = 0
-    started: float = 0.0  # time.monotonic
-    demo: bool = False
-    grown: bool = False  # while it was analysed, so that it must be analysed again
-    readings: Readings = Readings()  # what readers decided
-    blind_first: bool = False  # the reader answers before the machine's answer is shown
-    seen: frozenset[Laterality] = frozenset()  # eyes whose answer was shown all the same
-
-    def revealed(self, laterality: Laterality | None = None) -> bool:
-        """Whether the machine's answer for an eye may be shown; None: for all, so the patient's."""
-        if not self.blind_first:
-            return True
-        if laterality is None:
-            return all(self.revealed(each.laterality) for each in self.study.volumes)
-        return laterality in self.seen or self.readings.eye(laterality) is not None
-
-    def seconds_left(self) -> float | None:
-        """How long the analysis will still take; None while that cannot be told."""
-        if self.state is not CaseState.RUNNING or self.done < 3 or not self.total:
-            return None
-        passed = time.monotonic() - self.started
-        return passed / self.done * (self.total - self.done)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Model:
-    """What is loaded, and the setting that it was loaded for."""
-
-    model_id: str | None
-    package: "ModelPackage"
-    engine: "Engine"
-
-
-@dataclass(kw_only=True)
-class _Reading:
-    paths: tuple[Path, ...]
-    demo: bool = False
-    done: int = 0
-    total: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Notice:
-    """A sentence for the reader, with a way on."""
-
-    kind: str  # "information", "warning" or "problem"
-    text: str
-    action: str = ""  # the button's words
-    act: Callable[[], object] | None = field(default=None, compare=False)
+__all__ = ["Case", "CaseState", "Notice", "Session", "default_report_name"]
 
 
 class Session(QObject):
-    """Opens, queues and analyses studies."""
+    """Opens, queues, analyses and keeps studies."""
 
     cases_changed = Signal()  # which there are
     case_changed = Signal(object)  # Case: its state, study or result
@@ -105,285 +41,308 @@ class Session(QObject):
     settings_changed = Signal()
     noticed = Signal(object)  # Notice
     broken = Signal(Exception)  # a bug: to the excepthook
+    resumed = Signal(bool)  # whether an earlier run left anything on the list or to be read
+    folder_wanted = Signal(object)  # Case whose files the reader wants to locate
 
     def __init__(self, settings: Settings, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.cases: list[Case] = []
         self.current: Case | None = None
         self.skipped: tuple[Skipped, ...] = ()
-        self.reading: _Reading | None = None
         self.settings = settings
-        self._model: _Model | None = None
-        self._waiting: list[_Reading] = []
-        self._running: Case | None = None
-        self._reader = Task(self._read, self)
-        self._reader.progressed.connect(self._read_progressed)
-        self._reader.succeeded.connect(self._read_ended)
-        self._reader.cancelled.connect(self._read_stopped)
-        self._reader.failed.connect(self._read_failed)
-        self._analyst = Task(self._analyse, self)
-        self._analyst.progressed.connect(self._analysis_progressed)
-        self._analyst.succeeded.connect(self._analysis_ended)
-        self._analyst.cancelled.connect(self._analysis_stopped)
-        self._analyst.failed.connect(self._analysis_failed)
+        self._wanted: Case | None = None  # to be shown once it is read back
+        self._begun = False
+        self.keeper = Keeper(self)
+        self.shelf = Shelf(self.keeper, self)
+        self._intake = Intake(self.keeper, self)
+        self._admission = Admission(self.shelf, self)
+        self._analyst = Analyst(settings, self)
+        self._wire()
+
+    def _wire(self) -> None:
+        self.keeper.failed.connect(self._not_kept)
+        self.keeper.broken.connect(self.broken)
+        self.shelf.changed.connect(self._tell_change)
+        self.shelf.missing.connect(self._admission.tell_missing)
+        self._intake.ended.connect(self._read)
+        self._intake.failed.connect(self._tell_failure)
+        self._intake.troubled.connect(self._not_kept)
+        self._intake.progressed.connect(self.progressed)
+        self._admission.noticed.connect(self.noticed)
+        self._admission.grown.connect(self._grown)
+        self._admission.moved.connect(self._moved)
+        self._admission.folder_wanted.connect(self.folder_wanted)
+        self._analyst.ended.connect(self._analysed)
+        self._analyst.stopped.connect(self._stopped)
+        self._analyst.failed.connect(self._failed)
+        self._analyst.progressed.connect(self.progressed)
 
     def change_settings(self, settings: Settings) -> None:
-        self.settings = settings
+        self.settings = self._analyst.settings = settings
         self.settings_changed.emit()
         try:
             save_settings(settings)
         except AppError as error:
-            self.noticed.emit(Notice(kind="problem", text=str(error)))
+            self._tell_failure(error)
 
     @property
     def card(self) -> "Card | None":
         """Of the model that made the result on show; where there is none, of the one loaded."""
         if self.current is not None and self.current.card is not None:
             return self.current.card
-        return self._model.package.card if self._model is not None else None
+        return self._analyst.card
 
     @property
     def busy(self) -> bool:
-        return self.reading is not None or self._running is not None
+        return self.reading is not None or self.running is not None
+
+    @property
+    def reading(self) -> Reading | None:
+        return self._intake.reading
 
     @property
     def running(self) -> Case | None:
-        return self._running
+        return self._analyst.running
+
+    # What is asked for
+
+    def resume(self) -> None:
+        """Take up what earlier runs kept: the list, what was to be read and to be analysed."""
+        if not self._begun:
+            self._begun = True
+            self.shelf.read_before(self._resumed, self._begin_without)
 
     def open(self, paths: Sequence[Path], *, demo: bool = False) -> None:
         """Read studies from files and folders, and analyse them in turn."""
         if paths:
-            self._waiting.append(_Reading(paths=tuple(paths), demo=demo))
-            self._read_next()
+            self.resume()
+            self._intake.take(paths, demo=demo)
 
     def select(self, case: Case) -> None:
-        if case is not self.current:
-            self.current = case
-            self.current_changed.emit()
+        """Show a case; one that was kept is read back first."""
+        self._wanted = case
+        if case is self.current:
+            return
+        if case.whole:
+            self._show(case)
+        else:
+            self.load([case], lambda: self._show(case))
+
+    def load(self, cases: Sequence[Case], then: Callable[[], object]) -> None:
+        """Have the results of these cases at hand, and then go on."""
+        self.shelf.load(cases, then)
 
     def close_case(self, case: Case) -> None:
-        """Take a study off the list; its files are not touched."""
-        if case is self._running:
-            self._analyst.cancel()
-        place = self.cases.index(case)
-        self.cases.remove(case)
+        """Take a study off the list; its files are not touched, and it can be brought back."""
+        self.remove([case])
+
+    def remove(self, cases: Sequence[Case]) -> None:
+        """Take studies off the list, with a way back."""
+        gone = [case for case in cases if case in self.cases]
+        if not gone:
+            return
+        place = self.cases.index(gone[0])
+        when = datetime.now().astimezone()
+        for case in gone:
+            self.cases.remove(case)
+            if case is self.running:
+                self._analyst.cancel()
+            self.shelf.keep(case, lambda store, number: store.remove(number, when))
         self.cases_changed.emit()
-        if case is self.current:
-            self.current = self.cases[min(place, len(self.cases) - 1)] if self.cases else None
+        if self.current in gone:
+            self._wanted = self.current = None
             self.current_changed.emit()
+            if self.cases:
+                self.select(self.cases[min(place, len(self.cases) - 1)])
+        text = self.tr("Taken off the list: {name}.").format(name=gone[0].summary.name)
+        if len(gone) > 1:
+            text = self.tr("{n} studies were taken off the list.").format(n=len(gone))
+        undo = Notice(
+            kind="information",
+            text=text,
+            action=self.tr("Undo"),
+            act=lambda: self.bring_back(gone),
+        )
+        self.noticed.emit(undo)
+
+    def bring_back(self, cases: Sequence[Case]) -> None:
+        """Undo `remove`."""
+        back = [case for case in cases if case not in self.cases]
+        for case in back:
+            self.shelf.keep(case, lambda store, number: store.restore(number))
+            if case.state is CaseState.RUNNING and case is not self.running:
+                case.state = CaseState.QUEUED
+        self.cases += back
+        if back:
+            self.cases_changed.emit()
+            self.select(back[0])
+        self._analyse_next()
 
     def cancel(self) -> None:
         """Stop reading and analysis; what is done stays."""
-        self._waiting.clear()
-        self._reader.cancel()
+        self._intake.cancel()
         for case in self.cases:
             case.grown = False
             if case.state is CaseState.QUEUED:
-                self._set_state(case, CaseState.STOPPED)
+                self._set_state(case, _at_rest(case))
         self._analyst.cancel()
 
     def analyse(self, case: Case) -> None:
-        """Queue a case that was stopped or failed."""
-        if case.state in (CaseState.STOPPED, CaseState.FAILED):
+        """Queue a case again; one that this very model has analysed is not analysed twice."""
+        if case.state not in (CaseState.QUEUED, CaseState.RUNNING):
             self._set_state(case, CaseState.QUEUED)
             self._analyse_next()
 
+    def locate(self, case: Case, folder: Path) -> None:
+        """Look in a folder for the files of a case that has lost them."""
+        self._intake.locate(case, folder)
+
     def set_eye(self, case: Case, volume_uid: str, laterality: Laterality) -> None:
         """Say which eye a volume shows, where the file does not; the calls are drawn anew."""
+        former = {each.laterality for each in case.study.volumes if each.uid == volume_uid}
+        if any(case.revealed(each) for each in former):
+            case.seen |= {laterality}
         volumes = tuple(
             each.on_eye(laterality) if each.uid == volume_uid else each
             for each in case.study.volumes
         )
-        case.study = replace(case.study, volumes=volumes)
+        case.study = study = replace(case.study, volumes=volumes)
         if case.result is not None and case.card is not None:
             from app.analysis import set_eye
 
-            case.result = set_eye(case.result, volume_uid, laterality, case.card)
-        self.case_changed.emit(case)
-        if case is self.current:
-            self.current_changed.emit()
+            case.take(set_eye(case.result, volume_uid, laterality, case.card), case.card)
+            self.shelf.keep_result(case)
+        else:
+            self.shelf.keep(case, lambda store, number: store.keep_study(number, study))
+        self._tell_change(case)
 
     def shut_down(self) -> None:
-        """Stop all background work. Call it before the window goes."""
-        self._waiting.clear()
-        for task in (self._reader, self._analyst):
-            task.cancel()
-        for task in (self._reader, self._analyst):
-            task.wait()
+        """Stop all background work and keep what is done. Call it before the window goes."""
+        self._intake.shut_down()
+        self._analyst.shut_down()
+        self.keeper.shut_down()
+
+    # What earlier runs kept
+
+    def _resumed(self, before: Before) -> None:
+        self.cases = [Case.of_kept(each) for each in before.cases]
+        if not before.leading:
+            # The window that leads analyses them; here they can be looked at.
+            for case in self.cases:
+                if case.state is CaseState.QUEUED:
+                    case.state = CaseState.STOPPED
+        self._intake.take_up(before.dropped)
+        if self.cases:
+            self.cases_changed.emit()
+            self.select(max(self.cases, key=Case.urgency))
+        self._begin(anything=bool(self.cases or before.dropped))
+
+    def _begin_without(self, error: AppError) -> None:
+        self._not_kept(error)
+        self._begin(anything=False)
+
+    def _begin(self, *, anything: bool) -> None:
+        self.resumed.emit(anything)
+        self._intake.begin()
+        self._analyse_next()
+
+    def _not_kept(self, error: AppError) -> None:
+        words = self.tr("{problem} Until then studies are read and analysed, but not kept.")
+        self.noticed.emit(Notice(kind="problem", text=words.format(problem=error)))
+
+    def _show(self, case: Case) -> None:
+        # Who steps through the list quickly wants the last one only.
+        if case is self._wanted and case is not self.current:
+            self.current = case
+            self.current_changed.emit()
 
     # Reading
 
-    def _read_next(self) -> None:
-        if self.reading is None and self._waiting:
-            self.reading = self._waiting.pop(0)
-            self._reader.start()
-            self.progressed.emit()
-
-    def _read(self, progress: Progress) -> Opened:
-        from app.reading import open_studies
-
-        assert self.reading is not None
-        return open_studies(self.reading.paths, progress)
-
-    def _read_progressed(self, done: int, total: int) -> None:
-        if self.reading is not None:
-            self.reading.done, self.reading.total = done, total
-            self.progressed.emit()
-
-    def _read_ended(self, opened: Opened) -> None:
-        reading, self.reading = self.reading, None
-        assert reading is not None
-        touched: list[Case] = []
-        news = False
-        for study in opened.studies:
-            case = self._case_of(study)
-            if case is None:
-                touched.append(Case(study=study, demo=reading.demo))
-                news = True
-            else:
-                touched.append(case)
-                news |= self._grow(case, study, demo=reading.demo)
-        fresh = [case for case in touched if case not in self.cases]
-        if fresh and not reading.demo:
+    def _read(self, read: Read) -> None:
+        if read.reading.locating is not None:
+            self._admission.locate(read.reading.locating, read)
+            return
+        self.skipped = read.skipped
+        fresh, touched = self._admission.admit(read, self.cases)
+        if fresh and not read.reading.demo:
             # The demo is there for who has nothing else to look at.
             self.cases = [
                 case
                 for case in self.cases
-                if not case.demo or case is self._running or case in touched
+                if not case.demo or case is self.running or case in touched
             ]
         self.cases += fresh
-        self.skipped = opened.skipped
         if fresh:
             self.cases_changed.emit()
         if touched:
             self.select((fresh or touched)[0])
-        self._tell_reading(opened, news=news)
-        self.progressed.emit()
         self._analyse_next()
-        self._read_next()
 
-    def _case_of(self, study: Study) -> Case | None:
-        """The open case of this visit; files of two patients never make one case."""
-        for case in self.cases:
-            if (case.study.uid, case.study.patient) == (study.uid, study.patient):
-                return case
-        return None
-
-    def _grow(self, case: Case, study: Study, *, demo: bool) -> bool:
-        """Add what the files hold beyond the volumes on show; False if that is nothing."""
-        known = {volume.uid for volume in case.study.volumes}
-        added = tuple(volume for volume in study.volumes if volume.uid not in known)
-        if not added:
-            return False
-        case.study = replace(case.study, volumes=(*case.study.volumes, *added))
-        case.result, case.card, case.problem = None, None, ""
-        case.demo = case.demo and demo
-        if case is self._running:
+    def _grown(self, case: Case) -> None:
+        if case is self.running:
             case.grown = True
             self._analyst.cancel()
-            self.case_changed.emit(case)
         else:
-            self._set_state(case, CaseState.QUEUED)
-        if case is self.current:
-            self.current_changed.emit()
-        return True
+            case.state = CaseState.QUEUED
+        self._tell_change(case)
 
-    def _tell_reading(self, opened: Opened, *, news: bool) -> None:
-        failed = [each for each in opened.skipped if each.failed]
-        if not opened.studies:
-            text = self.tr("No OCT study was found there.")
-            if len(opened.skipped) == 1:
-                text = _told(opened.skipped[0])
-            self._notice("problem", text, details=bool(opened.skipped))
-        elif failed:
-            text = (
-                _told(failed[0])
-                if len(failed) == 1
-                else self.tr("{count} files could not be read.").format(count=len(failed))
-            )
-            self._notice("problem", text, details=True)
-        elif opened.skipped:
-            count = len(opened.skipped)
-            text = (
-                self.tr("1 file that is not OCT was left out.")
-                if count == 1
-                else self.tr("{count} files that are not OCT were left out.").format(count=count)
-            )
-            self._notice("information", text, details=True)
-        elif not news:
-            self._notice("information", self.tr("This study is already open."))
-
-    def _notice(self, kind: str, text: str, *, details: bool = False) -> None:
-        action = self.tr("Show list") if details else ""
-        self.noticed.emit(Notice(kind=kind, text=text, action=action))
-
-    def _read_stopped(self) -> None:
-        self.reading = None
-        self.progressed.emit()
-        self._read_next()
-
-    def _read_failed(self, error: Exception) -> None:
-        self._read_stopped()
-        self._tell_failure(error)
+    def _moved(self, case: Case) -> None:
+        if case.state is CaseState.FAILED:
+            self.analyse(case)
+        self._tell_change(case)
 
     # Analysis
 
     def _analyse_next(self) -> None:
-        if self._running is not None:
-            return
         queued = [case for case in self.cases if case.state is CaseState.QUEUED]
-        if not queued:
+        if self.running is not None or not queued:
             return
-        # What the reader looks at comes first.
-        case = self.current if self.current in queued else queued[0]
+        # What the reader looks at comes first, then who was found ill before.
+        case = self.current if self.current in queued else max(queued, key=self._expected)
         assert case is not None
-        self._running = case
-        case.done = case.total = 0
-        case.started = time.monotonic()
         # Started before it is told, so that who hears of it can cancel it.
-        self._analyst.start()
-        self._set_state(case, CaseState.RUNNING)
+        self._analyst.start(case)
+        case.state = CaseState.RUNNING
+        self.case_changed.emit(case)
+        self.progressed.emit()
 
-    def _analyse(self, progress: Progress) -> "tuple[StudyResult, Card]":
-        from app.analysis import analyse
-        from app.engine import Engine
-        from app.installed import choose_package
+    def _expected(self, case: Case) -> int:
+        """How urgent a case may be, going by the patient's other visits; 0 if nothing is known."""
+        patient = case.summary.patient
+        others = [each for each in self.cases if each.call and each.summary.patient == patient]
+        known = patient.identifier or patient.name
+        return max((each.urgency() for each in others), default=0) if known else 0
 
-        assert self._running is not None
-        progress(0, 0)
-        study, model, model_id = self._running.study, self._model, self.settings.model_id
-        if model is None or model.model_id != model_id:
-            package = choose_package(model_id)
-            model = _Model(model_id=model_id, package=package, engine=Engine(package))
-            self._model = model
-        result = analyse(study, model.package, progress, engine=model.engine)
-        return result, model.package.card
-
-    def _analysis_progressed(self, done: int, total: int) -> None:
-        if self._running is not None:
-            if self._running.done == 0 and done:
-                # Loading the model is no measure of how fast B-scans go.
-                self._running.started = time.monotonic()
-            self._running.done, self._running.total = done, total
-            self.progressed.emit()
-
-    def _analysis_ended(self, made: "tuple[StudyResult, Card]") -> None:
-        from app.analysis import set_eye
-
-        case = self._end_running()
+    def _analysed(self, case: Case, made: Made) -> None:
         if not self._queue_grown(case):
-            result, card = made
-            for volume in case.study.volumes:
-                # The reader may have named an eye meanwhile.
-                result = set_eye(result, volume.uid, volume.laterality, card)
-            case.result, case.card = result, card
+            if made.result is None:
+                text = self.tr(
+                    "This study has been analysed with this very model; its result stands."
+                )
+                self.noticed.emit(Notice(kind="information", text=text))
+            else:
+                self._take(case, made)
             self._set_state(case, CaseState.READY)
         self._analyse_next()
 
-    def _analysis_stopped(self) -> None:
-        case = self._end_running()
-        if not self._queue_grown(case):
-            self._set_state(case, CaseState.STOPPED)
+    def _take(self, case: Case, made: Made) -> None:
+        from app.analysis import set_eye
+
+        result = made.result
+        assert result is not None
+        for volume in case.study.volumes:
+            # The reader may have named an eye meanwhile.
+            result = set_eye(result, volume.uid, volume.laterality, made.card)
+        case.take(result, made.card)
+        case.contents, case.problem = made.contents, ""
+        self.shelf.keep_result(case)
+
+    def _stopped(self, case: Case) -> None:
+        if case not in self.cases:
+            # Taken off the list, not given up: brought back, it goes on.
+            case.state = CaseState.QUEUED
+        elif not self._queue_grown(case):
+            self._set_state(case, _at_rest(case))
         self._analyse_next()
 
     def _queue_grown(self, case: Case) -> bool:
@@ -393,28 +352,34 @@ class Session(QObject):
             self._set_state(case, CaseState.QUEUED)
         return grown
 
-    def _analysis_failed(self, error: Exception) -> None:
-        case = self._end_running()
+    def _failed(self, case: Case, error: Exception) -> None:
         case.grown = False
-        case.problem = (
+        problem = (
             str(error)
             if isinstance(error, AppError)
             else self.tr("The analysis broke off because of a fault in the program.")
         )
-        self._set_state(case, CaseState.FAILED)
+        if case.call is not None:
+            # What was found before still holds.
+            self.noticed.emit(Notice(kind="problem", text=f"{case.summary.name}: {problem}"))
+        else:
+            case.problem = problem
+        self._set_state(case, CaseState.FAILED if case.call is None else CaseState.READY)
         if not isinstance(error, AppError):
             self.broken.emit(error)
         self._analyse_next()
 
-    def _end_running(self) -> Case:
-        case, self._running = self._running, None
-        assert case is not None
-        return case
-
     def _set_state(self, case: Case, state: CaseState) -> None:
         case.state = state
+        self.shelf.keep_state(case)
         self.case_changed.emit(case)
         self.progressed.emit()
+
+    def _tell_change(self, case: Case) -> None:
+        self.case_changed.emit(case)
+        self.progressed.emit()
+        if case is self.current:
+            self.current_changed.emit()
 
     def _tell_failure(self, error: Exception) -> None:
         if isinstance(error, AppError):
@@ -423,9 +388,9 @@ class Session(QObject):
             self.broken.emit(error)
 
 
-def _told(skipped: Skipped) -> str:
-    """On the reader's own screen a file may be named; in a log it may not."""
-    return f"{skipped.path.name}: {skipped.reason}"
+def _at_rest(case: Case) -> CaseState:
+    """Its state when it is not analysed after all: a former result stands."""
+    return CaseState.STOPPED if case.call is None else CaseState.READY
 
 
 def default_report_name(when: datetime) -> str:

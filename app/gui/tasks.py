@@ -12,8 +12,8 @@ from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal
 
 from app.progress import Cancelled, Progress
 
-_THREADS = 6
-"""Room for reading, analysis, a report and both eyes' frames at once; most of them wait."""
+_THREADS = 8
+"""Room for reading, analysis, the store, a report and both eyes' frames; most of them wait."""
 
 
 class Task(QObject):

@@ -1,0 +1,148 @@
+"""Analyses cases in the background, one at a time, so that they do not compete with each other."""
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from app.errors import ReadError
+from app.gui.case import Case
+from app.gui.tasks import Task
+from app.progress import Progress
+from app.settings import Settings
+from app.study import Study, StudyResult
+
+if TYPE_CHECKING:
+    from app.engine import Engine
+    from app.modelpack import Card, ModelPackage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Made:
+    """What an analysis came to. `result` is None where this very model's is there already."""
+
+    result: StudyResult | None
+    card: "Card"
+    contents: dict[str, str]  # see app.cases.files.digest_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Model:
+    """What is loaded, and the setting that it was loaded for."""
+
+    model_id: str | None
+    package: "ModelPackage"
+    engine: "Engine"
+
+
+class Analyst(QObject):
+    """Runs the model on one case; `running` is that case."""
+
+    ended = Signal(object, object)  # Case, Made
+    stopped = Signal(object)  # Case
+    failed = Signal(object, Exception)  # Case
+    progressed = Signal()
+
+    def __init__(self, settings: Settings, parent: QObject) -> None:
+        super().__init__(parent)
+        self.running: Case | None = None
+        self.settings = settings
+        self._model: _Model | None = None
+        self._closing = False
+        self._task = Task(self._analyse, self)
+        self._task.progressed.connect(self._progressed)
+        self._task.succeeded.connect(lambda made: self.ended.emit(self._end(), made))
+        self._task.cancelled.connect(self._stopped)
+        self._task.failed.connect(lambda error: self.failed.emit(self._end(), error))
+
+    @property
+    def card(self) -> "Card | None":
+        """Of the model that is loaded."""
+        return self._model.package.card if self._model is not None else None
+
+    def start(self, case: Case) -> None:
+        self.running = case
+        case.done = case.total = 0
+        case.started = time.monotonic()
+        self._task.start()
+
+    def cancel(self) -> None:
+        self._task.cancel()
+
+    def shut_down(self) -> None:
+        """Stop; the case is analysed at the next start."""
+        self._closing = True
+        self._task.cancel()
+        self._task.wait()
+
+    def _analyse(self, progress: Progress) -> Made:
+        from app.analysis import analyse
+
+        case = self.running
+        assert case is not None
+        progress(0, 0)
+        model = self._load_model(self.settings.model_id)
+        card = model.package.card
+        if case.call is not None and case.card == card:
+            return Made(result=None, card=card, contents={})
+        study = case.study
+        _check_files(study)
+        result = analyse(study, model.package, progress, engine=model.engine)
+        return Made(result=result, card=card, contents={} if case.demo else _contents(study))
+
+    def _load_model(self, model_id: str | None) -> _Model:
+        from app.engine import Engine
+        from app.installed import choose_package
+
+        if self._model is None or self._model.model_id != model_id:
+            package = choose_package(model_id)
+            self._model = _Model(model_id=model_id, package=package, engine=Engine(package))
+        return self._model
+
+    def _progressed(self, done: int, total: int) -> None:
+        case = self.running
+        if case is not None:
+            if case.done == 0 and done:
+                # Loading the model is no measure of how fast B-scans go.
+                case.started = time.monotonic()
+            case.done, case.total = done, total
+            self.progressed.emit()
+
+    def _stopped(self) -> None:
+        case = self._end()
+        if not self._closing:
+            self.stopped.emit(case)
+
+    def _end(self) -> Case:
+        case, self.running = self.running, None
+        assert case is not None
+        return case
+
+
+def _check_files(study: Study) -> None:
+    """A call must not rest on files that cannot be found: that would be ungradable for no reason.
+
+    Raises:
+        ReadError: If one is gone.
+    """
+    from app.cases.files import missing_sentence, sources_of
+
+    sentence = missing_sentence(sources_of(study, ()))
+    if sentence:
+        raise ReadError(sentence)
+
+
+def _contents(study: Study) -> dict[str, str]:
+    """The digest of each volume's files, which are in the system's memory now."""
+    from app.cases.files import digest_of
+
+    found = {}
+    for volume in study.volumes:
+        try:
+            digest = digest_of(volume)
+        except ReadError:
+            continue
+        if digest is not None:
+            found[volume.uid] = digest
+    return found

@@ -1,0 +1,109 @@
+"""Cases and what the store holds of them: put there, read back, and let go of in memory."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from app.cases.kept import CaseState, KeptCase, LoadedCase
+from app.errors import AppError
+from app.gui.case import Case
+from app.gui.keeper import Keeper
+
+if TYPE_CHECKING:
+    from app.cases.store import Store
+
+_HELD = 12
+"""Results in memory beside the one on show; the others are read back when asked for."""
+
+
+class Before:
+    """What earlier runs left: the list, what is still to be read, and whether it is ours to do."""
+
+    def __init__(self, store: "Store") -> None:
+        store.wipe_removed(datetime.now().astimezone())
+        self.leading = store.take_lead()
+        self.cases: list[KeptCase] = store.cases()
+        self.dropped = store.dropped() if self.leading else []
+
+
+class Shelf(QObject):
+    """What happens to cases is kept in the order in which it happens."""
+
+    changed = Signal(object)  # Case that was read back, or could not be
+    missing = Signal(object)  # Case whose files are gone
+
+    def __init__(self, keeper: Keeper, parent: QObject) -> None:
+        super().__init__(parent)
+        self._keeper = keeper
+        self._held: list[Case] = []  # with their results in memory, the latest last
+
+    def read_before(
+        self, then: Callable[[Before], object], otherwise: Callable[[AppError], object]
+    ) -> None:
+        self._keeper.do(Before, then, otherwise)
+
+    def add(self, case: Case, dropped: Sequence[Path]) -> None:
+        """Keep a case that is new, or whose study has grown."""
+        if case.demo:
+            return
+        study, when = case.study, case.added
+
+        def keep(store: "Store") -> None:
+            case.number = store.keep(study, dropped, when)
+
+        self._keeper.do(keep)
+
+    def keep(self, case: Case, work: "Callable[[Store, int], object]") -> None:
+        """Have something kept of a case; nothing of one that is not kept itself."""
+
+        def keep(store: "Store") -> None:
+            if case.number is not None:
+                work(store, case.number)
+
+        if not case.demo:
+            self._keeper.do(keep)
+
+    def keep_state(self, case: Case) -> None:
+        state, problem = case.state, case.problem
+        # A result that is to be made anew is still there after a restart.
+        if case.call is None or state is not CaseState.QUEUED:
+            self.keep(case, lambda store, number: store.set_state(number, state, problem))
+
+    def keep_result(self, case: Case) -> None:
+        result, card, contents = case.result, case.card, case.contents
+        assert result is not None
+        assert card is not None
+        self.keep(case, lambda store, number: store.keep_result(number, result, card, contents))
+        self._hold(case)
+
+    def load(self, cases: Sequence[Case], then: Callable[[], object]) -> None:
+        """Have these cases whole, and then go on."""
+        for case in cases:
+            if not case.whole and case.number is not None:
+                self._read_back(case, case.number)
+        self._keeper.do(lambda store: None, lambda _: then(), lambda _: then())
+
+    def _read_back(self, case: Case, number: int) -> None:
+        def loaded(back: LoadedCase) -> None:
+            if not case.whole:
+                case.take_back(back)
+                self._hold(case)
+                if case.missing:
+                    self.missing.emit(case)
+
+        def failed(error: AppError) -> None:
+            case.forget_result()
+            case.state, case.problem = CaseState.FAILED, str(error)
+            self.changed.emit(case)
+
+        self._keeper.do(lambda store: store.load(number), loaded, failed)
+
+    def _hold(self, case: Case) -> None:
+        self._held = [each for each in self._held if each is not case] + [case]
+        for each in self._held[:-_HELD]:
+            if each.number is not None and each.state is CaseState.READY:
+                each.let_go()
+        self._held = [each for each in self._held if each.result is not None]
