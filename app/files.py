@@ -33,3 +33,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def backup_path(path: Path, version: int) -> Path:
+    """Where the copy goes that is made before a file of `version` is brought up to date."""
+    return path.with_name(f"{path.stem}.before-update-from-{version}{path.suffix}")

@@ -1,13 +1,17 @@
-"""What a clinic sets once: one frozen dataclass, one JSON file.
+"""What a clinic sets once: one frozen dataclass, one JSON file for each user.
 
-A key the program does not know, or a value it cannot use, is reported in a sentence and replaced
-by the default; the rest still counts. A program that will not start over a line in its settings
-would be worse than one that starts and says so.
+The clinic's configuration (`app.site`) stands over the defaults, and the user's file over both. It
+holds only what the user set otherwise, so that what the clinic changes later still reaches
+everyone, and nothing that is locked.
+
+A key the program does not know, or a value it cannot use, is reported in a sentence and left out;
+the rest still counts. A program that will not start over a line in its settings would be worse
+than one that starts and says so. A file of a later version is left as it is.
 """
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,10 +20,14 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
 from app.errors import StorageError
-from app.files import whole_file
+from app.files import backup_path, whole_file
 from app.paths import user_config
+from app.site import Site, read_site
 
 logger = logging.getLogger(__name__)
+
+VERSION = 2
+"""Of the user's file. Version 1 had no number, and held every value."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -37,6 +45,8 @@ class Settings:
     theme: Literal["system", "light", "dark"] = "system"
     ui_scale: Annotated[int, Field(ge=75, le=300)] = 100  # percent
     model_id: str | None = None  # None: the package that ships with the program
+    previous_model: str | None = None  # the `model_id` before, to go back to
+    keys: Path | None = None  # folder of public keys; packages signed with them are trusted
     heat_opacity: Share = 0.6
     export_identity: bool = False  # True: JSON and CSV carry the patient's name and number
     reader: Annotated[str, Field(max_length=12)] = ""  # initials, under every decision
@@ -48,11 +58,16 @@ class Settings:
 
 
 _VALUES: TypeAdapter[Settings] = TypeAdapter(Settings)
+_DEFAULTS = Settings()
+_PATHS = ("logo", "folder", "keys")
 
 
 @dataclass(frozen=True, slots=True)
-class _Loaded:
+class _Clinic:
+    """What holds for every user, and what they cannot change."""
+
     settings: Settings
+    locked: frozenset[str]
     problems: tuple[str, ...]  # sentences
 
 
@@ -63,7 +78,7 @@ def settings_path() -> Path:
 def load_settings(
     path: Path | None = None, report: Callable[[str], None] = logger.warning
 ) -> Settings:
-    """Read the settings; where there is no file, return the defaults.
+    """Read the settings; where there is no file, return the clinic's.
 
     Args:
         path: The file; None is this user's.
@@ -72,36 +87,40 @@ def load_settings(
     Raises:
         StorageError: If the file is there but cannot be read.
     """
-    path = path or settings_path()
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return Settings()
-    except UnicodeDecodeError:
-        text = ""
-    except OSError as error:
-        raise StorageError(
-            f"The settings in “{path.name}” cannot be read ({error.strerror}). Check the "
-            "permissions of the file."
-        ) from error
-    loaded = _parse(text)
-    for problem in loaded.problems:
-        report(problem)
-    return loaded.settings
+    clinic = _clinic(read_site())
+    values, problem = _read(path or settings_path())
+    own = {key: value for key, value in values.items() if key not in clinic.locked}
+    settings, problems = _with(clinic.settings, own)
+    for each in (*clinic.problems, *([problem] if problem else []), *problems):
+        report(each)
+    return settings
+
+
+def locked_settings() -> frozenset[str]:
+    """The names of the settings that the clinic's configuration keeps users from changing."""
+    return _clinic(read_site()).locked
 
 
 def save_settings(settings: Settings, path: Path | None = None) -> None:
-    """Write the settings whole.
+    """Write the settings whole; a file of an earlier version is first copied beside itself.
 
     Raises:
-        StorageError: If they cannot be written; those on disk stay as they were.
+        StorageError: If they cannot be written, or those on disk are of a later version; those
+            on disk stay as they were.
     """
     path = path or settings_path()
-    values = {
-        key: str(value) if isinstance(value, Path) else value
-        for key, value in asdict(settings).items()
-    }
+    clinic = _clinic(read_site())
+    values: dict[str, object] = {"version": VERSION}
+    for key, value in asdict(settings).items():
+        if key not in clinic.locked and value != getattr(clinic.settings, key):
+            values[key] = str(value) if isinstance(value, Path) else value
+    version = _version_on_disk(path)
+    if version > VERSION:
+        raise StorageError(_LATER)
     try:
+        if 0 < version < VERSION:
+            with whole_file(backup_path(path, version)) as file:
+                file.write(path.read_bytes())
         with whole_file(path) as file:
             file.write(json.dumps(values, indent=2, ensure_ascii=False).encode() + b"\n")
     except OSError as error:
@@ -110,16 +129,72 @@ def save_settings(settings: Settings, path: Path | None = None) -> None:
         ) from error
 
 
-def _parse(text: str) -> _Loaded:
+_LATER = (
+    "The settings were made by a later version of this program and are left as they are, so the "
+    "clinic's or the defaults are used. Update the program."
+)
+_DAMAGED = "The settings file is damaged, so the defaults are used."
+
+
+def _clinic(site: Site) -> _Clinic:
+    known = {field.name for field in fields(Settings)}
+    settings, problems = _with(_DEFAULTS, site.values, site.folder)
+    strange = [
+        f"“{name}” is locked in the clinic's configuration, but there is no such setting."
+        for name in sorted(site.locked - known)
+    ]
+    return _Clinic(settings, site.locked & known, (*site.problems, *problems, *strange))
+
+
+def _read(path: Path) -> tuple[dict[str, object], str]:
+    """Return the values of a user's file as they stand there now, and what is wrong with it."""
     try:
-        values = json.loads(text)
-    except json.JSONDecodeError:
-        values = None
+        values = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}, ""
+    except (ValueError, RecursionError):
+        return {}, _DAMAGED
+    except OSError as error:
+        raise StorageError(
+            f"The settings in “{path.name}” cannot be read ({error.strerror}). Check the "
+            "permissions of the file."
+        ) from error
     if not isinstance(values, dict):
-        return _Loaded(Settings(), ("The settings file is damaged, so the defaults are used.",))
-    settings = Settings()
+        return {}, _DAMAGED
+    version = values.pop("version", 1)
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        return {}, _DAMAGED
+    if version > VERSION:
+        return {}, _LATER
+    return _from_version_1(values) if version == 1 else values, ""
+
+
+def _from_version_1(values: dict[str, object]) -> dict[str, object]:
+    """Leave out what nobody may ever have chosen, so that the clinic's value counts instead."""
+    plain = asdict(_DEFAULTS)
+    return {key: value for key, value in values.items() if key not in plain or value != plain[key]}
+
+
+def _version_on_disk(path: Path) -> int:
+    """The version of a user's file; 0 if there is none that anything could be lost of."""
+    try:
+        values = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return 0
+    version = values.get("version", 1) if isinstance(values, dict) else 0
+    return version if isinstance(version, int) else 0
+
+
+def _with(
+    settings: Settings, values: Mapping[str, object], folder: Path | None = None
+) -> tuple[Settings, list[str]]:
+    """Return the settings with other values, and a sentence for each that cannot be used.
+
+    Args:
+        folder: Where relative paths among the values start.
+    """
     problems = []
-    known = {each.name for each in fields(settings)}
+    known = {field.name for field in fields(settings)}
     for key, value in values.items():
         if key not in known:
             problems.append(f"The setting “{key}” is not known to this version and is left out.")
@@ -129,6 +204,8 @@ def _parse(text: str) -> _Loaded:
         except ValidationError as error:
             message = error.errors()[0]["msg"]
             problems.append(f"The setting “{key}” cannot be used, so its default is: {message}.")
-        else:
-            settings = replace(settings, **{key: checked_value})
-    return _Loaded(settings, tuple(problems))
+            continue
+        if folder is not None and key in _PATHS:
+            checked_value = folder / checked_value
+        settings = replace(settings, **{key: checked_value})
+    return settings, problems

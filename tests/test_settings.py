@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import StorageError
-from app.settings import Settings, load_settings, save_settings, settings_path
+from app.settings import VERSION, Settings, load_settings, save_settings, settings_path
 
 SETTINGS = st.builds(
     Settings,
@@ -55,7 +55,9 @@ def test_that_an_unknown_key_and_a_bad_value_are_reported_and_the_rest_counts(tm
     assert "“colour” is not known" in problems[1]
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[1, 2]", b"\xff\xfe{}", b"null"])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[1, 2]", b"\xff\xfe{}", b"null", b'{"version": "new"}', b"[" * 100_000]
+)
 def test_that_a_damaged_file_is_reported_and_gives_the_defaults(tmp_path, content):
     path = tmp_path / "settings.json"
     path.write_bytes(content)
@@ -89,6 +91,51 @@ def test_that_a_file_without_permission_is_named(tmp_path):
 def test_that_a_settings_folder_instead_of_a_file_is_named(tmp_path):
     with pytest.raises(StorageError, match="cannot be read"):
         load_settings(tmp_path)
+
+
+def version_1(path, **values):
+    """A file as the program wrote them before they had a version: with every value."""
+    plain = asdict(Settings()) | values
+    path.write_text(json.dumps(plain, default=str))
+    return path.read_bytes()
+
+
+def test_that_settings_without_a_version_are_read_and_copied_before_they_are_replaced(tmp_path):
+    path = tmp_path / "settings.json"
+    before = version_1(path, clinic_name="Eye Clinic", theme="dark")
+
+    settings = load_settings(path, report=pytest.fail)
+    assert settings == Settings(clinic_name="Eye Clinic", theme="dark")
+    assert path.read_bytes() == before
+    save_settings(replace(settings, theme="light"), path)
+
+    assert load_settings(path) == Settings(clinic_name="Eye Clinic", theme="light")
+    assert (tmp_path / "settings.before-update-from-1.json").read_bytes() == before
+    assert json.loads(path.read_text())["version"] == VERSION
+
+
+def test_that_the_copy_is_made_once(tmp_path):
+    path = tmp_path / "settings.json"
+    before = version_1(path)
+
+    for theme in ("dark", "light"):
+        save_settings(Settings(theme=theme), path)
+
+    assert (tmp_path / "settings.before-update-from-1.json").read_bytes() == before
+
+
+def test_that_settings_of_a_later_version_are_told_and_left_as_they_are(tmp_path):
+    path = tmp_path / "settings.json"
+    path.write_text(json.dumps({"version": VERSION + 1, "clinic": {"name": "Eye Clinic"}}))
+    before, problems = path.read_bytes(), []
+
+    assert load_settings(path, report=problems.append) == Settings()
+    with pytest.raises(StorageError, match="later version") as caught:
+        save_settings(Settings(theme="dark"), path)
+
+    assert problems == [str(caught.value)]
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_that_every_setting_has_a_default():

@@ -21,7 +21,7 @@ from app.modelpack import Card
 from app.notices import banners
 from app.reading import open_studies
 from app.results.output import file_stem
-from app.settings import Settings, load_settings
+from app.settings import Settings, load_settings, locked_settings
 from app.study import EyeResult, Gradability, Laterality, Outcome, Study, StudyResult
 
 DESCRIPTION = "Analyses OCT studies without a window: PDF, JSON and CSV for each."
@@ -72,11 +72,12 @@ def analyse_paths(order: Order) -> int:
     Raises:
         PackageError: If there is no model package that can be used.
         StorageError: If the settings cannot be read.
-        UsageError: If results cannot be put where they were asked for, or the model asked for is
-            not installed.
+        UsageError: If results cannot be put where they were asked for, the model asked for is
+            not installed, or the clinic's configuration locks what was asked for.
     """
     if order.out.exists() and not order.out.is_dir():
         raise UsageError(f"“{order.out}” is a file, so no results go there. Name a folder.")
+    _refuse_what_is_locked(order)
     settings = load_settings(report=complain)
     package = choose_package(order.model_id or settings.model_id)
     opened = open_studies(order.paths)
@@ -97,6 +98,18 @@ def analyse_paths(order: Order) -> int:
         else:
             all_well &= _tell_unreadable(result, name)
     return 0 if all_well else 1
+
+
+def _refuse_what_is_locked(order: Order) -> None:
+    locked = locked_settings()
+    asked = {"--model": (order.model_id is not None, "model_id")}
+    asked["--identity"] = (order.identity, "export_identity")
+    for option, (given, name) in asked.items():
+        if given and name in locked:
+            raise UsageError(
+                f"{option} cannot be used: the clinic's configuration says what holds. Ask whoever "
+                "looks after this computer."
+            )
 
 
 def _names(studies: Sequence[Study]) -> list[str]:

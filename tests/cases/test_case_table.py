@@ -15,11 +15,11 @@ import pytest
 
 from app.analysis import analyse, set_eye
 from app.cases import result_record, study_record
-from app.cases.database import backup_path
 from app.cases.files import digest_of
 from app.cases.schema import MIGRATIONS
 from app.cases.store import CaseState, Decision, Store, bscan_subject
 from app.errors import ReadError, StorageError
+from app.files import backup_path
 from app.reading import open_studies
 from app.study import (
     BScan,

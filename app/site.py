@@ -1,0 +1,63 @@
+"""What whoever looks after the computers sets for all of a clinic's: one TOML file, `kd-oct.toml`.
+
+It holds settings by the names of `app.settings.Settings`, and `locked`, the names of those that a
+user cannot change. installers/kd-oct.toml is a sample that explains each. What users set
+themselves stands over it, but for what is locked. A file that cannot be used is told in one
+sentence and counts as none: nobody's reading room closes over a comma.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.paths import site_configs
+
+SITE_FILE = "kd-oct.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The file's contents, of which only the form was checked."""
+
+    values: Mapping[str, object] = field(default_factory=dict)
+    locked: frozenset[str] = frozenset()
+    folder: Path | None = None  # where the file lies: relative paths in it start there
+    problems: tuple[str, ...] = ()  # sentences
+
+
+def read_site(path: Path | None = None) -> Site:
+    """Read the file; where there is none, nothing is set and nothing is locked.
+
+    Args:
+        path: The file; None is the first there is in `app.paths.site_configs`.
+    """
+    candidates = [path] if path else [folder / SITE_FILE for folder in site_configs()]
+    for candidate in candidates:
+        try:
+            content = candidate.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            return _unusable(candidate, error.strerror or "it cannot be read")
+        try:
+            values = tomllib.loads(content.decode("utf-8-sig"))
+        except UnicodeDecodeError:
+            return _unusable(candidate, "it is not in UTF-8")
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
+            return _unusable(candidate, str(error) or "it is nested too deeply")
+        return _site(values, candidate)
+    return Site()
+
+
+def _site(values: dict[str, object], path: Path) -> Site:
+    locked = values.pop("locked", [])
+    if not isinstance(locked, list) or not all(isinstance(name, str) for name in locked):
+        return _unusable(path, "“locked” is no list of names")
+    return Site(values=values, locked=frozenset(locked), folder=path.parent)
+
+
+def _unusable(path: Path, why: str) -> Site:
+    return Site(
+        problems=(f"The clinic's configuration {path} cannot be used and is left out: {why}.",)
+    )
