@@ -117,6 +117,7 @@ def _view() -> list[Command | None]:
         Command(
             name="in_step", words=translate("Scroll both in step"), keys=("L",), checkable=True
         ),
+        Command(name="visits", words=translate("Other &visits"), keys=("V",), checkable=True),
         None,
         Command(
             name="next_deciding",

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.gui import bscan_marks as marks
 from app.gui import theme
+from app.gui.callipers import Measurement
 from app.gui.geometry import Placement, moved, sample_size, transform, zoomed
 from app.study import Spacing
 
@@ -40,23 +41,6 @@ class _Drag(Enum):
     PAN = 1
     WINDOW = 2
     MEASURE = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measurement:
-    """A calliper line on one B-scan, in (column, row)."""
-
-    frame: int  # index of the B-scan
-    start: tuple[float, float]
-    end: tuple[float, float]
-
-    def length_um(self, spacing: Spacing) -> float | None:
-        """Length in the plane of the scan; axial and lateral samples differ in size."""
-        if spacing.lateral_mm is None or spacing.axial_mm is None:
-            return None
-        across = (self.end[0] - self.start[0]) * spacing.lateral_mm
-        down = (self.end[1] - self.start[1]) * spacing.axial_mm
-        return float((across**2 + down**2) ** 0.5 * 1000)
 
 
 class BScanView(QWidget):

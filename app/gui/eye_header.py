@@ -33,6 +33,10 @@ class EyeHeader(QWidget):
         self._close.setToolTip(self.tr("Close this visit"))
         theme.say(self._close, self.tr("Close this visit"))
         self._close.clicked.connect(self.closed)
+        # Side by side, scans must begin at one height.
+        policy = self._close.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self._close.setSizePolicy(policy)
         self._close.hide()
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 4, 8, 4)

@@ -5,7 +5,7 @@ from PySide6.QtGui import QImage, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.gui.bscan_marks import Caption
-from app.gui.bscan_view import BScanView, Measurement
+from app.gui.bscan_view import BScanView
 from app.gui.enface_view import EnfaceView
 from app.gui.eye_header import EyeHeader
 from app.gui.eye_map import EyeMap
@@ -26,6 +26,7 @@ class EyePanel(QWidget):
     volume_chosen = Signal(int)
     eye_named = Signal(object)  # Laterality
     closed = Signal()
+    measured = Signal(object)  # Measurement
     touched = Signal()
     broken = Signal(Exception)
 
@@ -38,7 +39,6 @@ class EyePanel(QWidget):
         self._frames: Frames | None = None
         self._overview: Overview | None = None
         self.moved = False  # by the reader, who is not to be taken elsewhere
-        self._lines: list[Measurement] = []
         self._build()
 
     def _build(self) -> None:
@@ -50,7 +50,7 @@ class EyePanel(QWidget):
         self.view.asked.connect(self.go_to)
         self.view.window_changed.connect(self._look_again)
         self.view.touched.connect(self.touched)
-        self.view.measured.connect(self.add_measurement)
+        self.view.measured.connect(self.measured)
         self.enface = EnfaceView()
         self.enface.asked.connect(self.go_to)
         self.map = EyeMap()
@@ -146,15 +146,6 @@ class EyePanel(QWidget):
         if onward:
             self.go_to(onward[0])
 
-    def add_measurement(self, line: Measurement) -> None:
-        self._lines.append(line)
-        self.view.set_measurements(tuple(self._lines))
-
-    def clear_measurements(self) -> None:
-        """Remove the callipers from the B-scan on show."""
-        self._lines = [each for each in self._lines if each.frame != self.index]
-        self.view.set_measurements(tuple(self._lines))
-
     def heat_class(self) -> int | None:
         """Position of the class whose heat map is shown; None: none is."""
         return self.findings.heat_class(self._options) if self.findings is not None else None
@@ -162,7 +153,6 @@ class EyePanel(QWidget):
     def _open(self, volume: Volume) -> None:
         self.close_volume()
         self.moved = False
-        self._lines = []
         self.index = len(volume.bscans) // 2
         self._frames = Frames(volume, self)
         self._frames.ready.connect(self._picture_ready)

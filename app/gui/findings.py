@@ -11,7 +11,7 @@ from app.gui import theme, wording
 from app.gui.bscan_marks import Caption
 from app.gui.images import colour_image, map_projection
 from app.modelpack import Card
-from app.study import Outcome, VolumeResult
+from app.study import Outcome, StudyResult, VolumeResult
 
 _COLUMNS = 128  # of the heat map from above
 
@@ -111,6 +111,14 @@ class Findings:
             outlined=options.outlined,
             hint=hint,
         )
+
+
+def study_scales(result: StudyResult, card: Card) -> tuple[float, ...]:
+    """One scale for each class over all eyes: a healthy fellow eye must not look alarming."""
+    from app.overlay import heat_scale
+
+    bscans = [each for eye in result.eyes for volume in eye.volumes for each in volume.bscans]
+    return tuple(heat_scale(bscans, position) for position in range(len(card.classes)))
 
 
 def _translate(text: str) -> str:

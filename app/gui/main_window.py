@@ -67,7 +67,7 @@ class MainWindow(QMainWindow):
         self.actions_ = Actions(self)
         # First to hear of a case: what is hidden must be hidden before it is shown.
         self.desk = Desk(session)
-        self.room = ReadingRoom()
+        self.room = ReadingRoom(session.keeper)
         self.results = ResultPanel()
         self.list = StudyList(session)
         self.bars = Bars()
@@ -127,6 +127,7 @@ class MainWindow(QMainWindow):
         session = self.session
         session.current_changed.connect(self._show_case)
         session.case_changed.connect(self._case_changed)
+        session.case_changed.connect(self.room.past.hear)
         session.noticed.connect(self.bars.show_notice)
         session.broken.connect(self.broken)
         session.progressed.connect(self._enable)
@@ -142,6 +143,11 @@ class MainWindow(QMainWindow):
     def _wire_room(self) -> None:
         self.room.shown_changed.connect(self._shown_changed)
         self.room.eye_named.connect(self._name_eye)
+        self.room.place_command(self.actions_["visits"])
+        self.room.visits_found.connect(self.actions_["visits"].setEnabled)
+        # Two visits are of most use in step, and the menu shows that they are.
+        self.room.compared.connect(lambda: self.actions_["in_step"].setChecked(True))
+        self.room.noticed.connect(self.bars.show_notice)
         self.room.broken.connect(self.broken)
         self.room.empty.folder_wanted.connect(self.opening.ask_folder)
         self.room.empty.files_wanted.connect(self.opening.ask_files)
@@ -183,7 +189,7 @@ class MainWindow(QMainWindow):
             "less_contrast": lambda: room.panel.view.adjust_window(width=2 * _GREY_STEP),
             "invert": lambda: room.panel.view.invert(),
             "reset": lambda: room.panel.view.reset(),
-            "clear_measurements": lambda: room.panel.clear_measurements(),
+            "clear_measurements": room.clear_measurements,
             "stronger": lambda: self.heat.step(1),
             "fainter": lambda: self.heat.step(-1),
             "keys": lambda: dialogs.keyboard(self).open(),
@@ -198,6 +204,7 @@ class MainWindow(QMainWindow):
             "measure": lambda on: room.set_options(measuring=on),
             "true_proportions": lambda on: room.set_options(true_proportions=on),
             "in_step": room.set_in_step,
+            "visits": room.want_visits,
             "study_list": self.list.setVisible,
             "results": self.results.setVisible,
             "full_screen": lambda on: self.showFullScreen() if on else self.showNormal(),

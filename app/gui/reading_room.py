@@ -1,87 +1,38 @@
 """The middle of the window: whose eyes these are, and the panels that show them."""
 
 from dataclasses import replace
-from itertools import chain
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor
-from PySide6.QtWidgets import (
-    QButtonGroup,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QSplitter,
-    QStackedWidget,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
-from app.gui import theme, wording
-from app.gui.elided_label import ElidedLabel
+from app.gui.callipers import Callipers, Measurement
+from app.gui.case import Case
+from app.gui.empty_room import EmptyRoom
 from app.gui.eye_panel import EyePanel
-from app.gui.findings import Findings, ViewOptions
-from app.gui.icons import pixmap
-from app.gui.session import Case
+from app.gui.findings import Findings, ViewOptions, study_scales
+from app.gui.keeper import Keeper
+from app.gui.notice import Notice
+from app.gui.past_visits import PastVisits
+from app.gui.room_header import RoomHeader
+from app.gui.visit_chart import day
+from app.gui.visit_strip import VisitStrip
 from app.modelpack import Card
-from app.study import EyeResult, Laterality, Volume, VolumeResult
-
-
-class EmptyRoom(QWidget):
-    """What stands there while no study is open."""
-
-    folder_wanted = Signal()
-    files_wanted = Signal()
-    demo_wanted = Signal()
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._picture = QLabel()
-        self._picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        title = QLabel(self.tr("Drop an OCT study here"))
-        title.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        font = title.font()
-        font.setPointSizeF(font.pointSizeF() * 1.5)
-        font.setBold(True)
-        title.setFont(font)
-        about = QLabel(
-            self.tr("A folder or files: DICOM OCT, or images of B-scans (PNG, JPEG, TIFF).")
-        )
-        about.setObjectName("muted")
-        about.setWordWrap(True)
-        about.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        row = QHBoxLayout()
-        row.addStretch(1)
-        for words, signal in (
-            (self.tr("Open folder…"), self.folder_wanted),
-            (self.tr("Open files…"), self.files_wanted),
-            (self.tr("Open the demo study"), self.demo_wanted),
-        ):
-            button = QPushButton(words)
-            button.clicked.connect(signal)
-            row.addWidget(button)
-        row.addStretch(1)
-        layout = QVBoxLayout(self)
-        layout.setSpacing(14)
-        layout.addStretch(2)
-        for each in (self._picture, title, about):
-            layout.addWidget(each)
-        layout.addLayout(row)
-        layout.addStretch(3)
-        self.dress()
-
-    def dress(self) -> None:
-        self._picture.setPixmap(pixmap("eye", QColor(theme.current().muted), 64))
+from app.study import EyeResult, Laterality, StudyResult, Volume, VolumeResult
+from app.visits import Visit
 
 
 class ReadingRoom(QWidget):
-    """Shows the current case: one eye, or all of them side by side."""
+    """Shows the current case: one eye, all of them, or one eye at two visits."""
 
     shown_changed = Signal()  # another B-scan, volume or eye is in front
     eye_named = Signal(str, object)  # Volume.uid, Laterality
+    visits_found = Signal(bool)  # whether there are others of the eye in front
+    compared = Signal()  # another visit is shown beside the present one
+    noticed = Signal(object)  # Notice
     broken = Signal(Exception)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, keeper: Keeper, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.case: Case | None = None
         self.card: Card | None = None
@@ -89,18 +40,37 @@ class ReadingRoom(QWidget):
         self.options = ViewOptions()
         self._together = False
         self._in_step = False
+        self._following = False
         self._chosen: dict[Laterality, int] = {}
-        self.empty = EmptyRoom()
+        self._visit: Visit | None = None  # beside the present one
+        self._visits_wanted = False
+        self._scales: tuple[StudyResult, tuple[float, ...]] | None = None
+        self.callipers = Callipers(keeper, self)
+        self.callipers.changed.connect(self._show_callipers)
+        self.past = PastVisits(keeper, self)
+        self.past.changed.connect(self._show_visits)
         self.panels = {laterality: self._make_panel(laterality) for laterality in Laterality}
+        self.beside = self._make_beside()
+        self._build()
+
+    def _build(self) -> None:
+        self.empty = EmptyRoom()
+        self.header = RoomHeader()
+        self.header.eye_chosen.connect(self.show_eye)
+        self.visits = VisitStrip()
+        self.visits.chosen.connect(self.show_beside)
+        self.visits.hide()
         self._splitter = QSplitter(Qt.Orientation.Horizontal)
         self._splitter.setChildrenCollapsible(False)
-        for panel in self.panels.values():
+        for panel in (self.beside, *self.panels.values()):
             self._splitter.addWidget(panel)
+        self._place_eyes()
         room = QWidget()
         layout = QVBoxLayout(room)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self._build_header())
+        layout.addWidget(self.header)
+        layout.addWidget(self.visits)
         layout.addWidget(self._splitter, 1)
         self._pages = QStackedWidget()
         self._pages.addWidget(self.empty)
@@ -109,39 +79,22 @@ class ReadingRoom(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._pages)
 
-    def _build_header(self) -> QWidget:
-        self._patient = ElidedLabel("heading")
-        self._visit = ElidedLabel("muted")
-        words = QVBoxLayout()
-        words.setSpacing(0)
-        words.addWidget(self._patient)
-        words.addWidget(self._visit)
-        row = QHBoxLayout()
-        row.setContentsMargins(10, 5, 8, 5)
-        row.addLayout(words, 1)
-        self._eyes = QButtonGroup(self)
-        self._buttons: dict[Laterality | None, QToolButton] = {}
-        for laterality in (*Laterality, None):
-            button = QToolButton()
-            button.setCheckable(True)
-            button.setText(self.tr("Both") if laterality is None else wording.eye_short(laterality))
-            name = self.tr("Side by side") if laterality is None else wording.eye_long(laterality)
-            button.setToolTip(name)
-            theme.say(button, name)
-            button.clicked.connect(lambda _=False, eye=laterality: self.show_eye(eye))
-            self._eyes.addButton(button)
-            self._buttons[laterality] = button
-            row.addWidget(button)
-        header = QWidget()
-        header.setLayout(row)
-        return header
-
     def _make_panel(self, laterality: Laterality) -> EyePanel:
         panel = EyePanel()
         panel.touched.connect(lambda: self._activate(laterality))
-        panel.index_changed.connect(lambda index: self._moved(laterality, index))
+        panel.index_changed.connect(lambda index: self._moved(panel, index))
         panel.volume_chosen.connect(lambda place: self._choose_volume(laterality, place))
         panel.eye_named.connect(lambda eye: self._name_eye(panel, eye))
+        panel.measured.connect(lambda line: self._keep_line(panel, line))
+        panel.broken.connect(self.broken)
+        return panel
+
+    def _make_beside(self) -> EyePanel:
+        panel = EyePanel()
+        panel.hide()
+        panel.index_changed.connect(lambda index: self._moved(panel, index))
+        panel.measured.connect(lambda line: self._keep_line(panel, line))
+        panel.closed.connect(self.close_beside)
         panel.broken.connect(self.broken)
         return panel
 
@@ -158,26 +111,23 @@ class ReadingRoom(QWidget):
         """Show a case, or what has become known of the one on show."""
         if case is not self.case:
             self._chosen.clear()
+            self._drop_beside()
             for panel in self.panels.values():
                 panel.close_volume()
         self.case, self.card = case, card
         self._pages.setCurrentIndex(0 if case is None else 1)
+        self.past.look_up(case)
         if case is None:
             self.shown_changed.emit()
             return
-        self._patient.setText(wording.patient_line(case.study.patient))
-        description = case.study.description or ""
-        self._visit.setText(
-            "  ·  ".join(filter(None, (wording.visit_line(case.study), description)))
-        )
-        scales = self._scales(case)
-        for laterality, panel in self.panels.items():
-            self._fill(panel, laterality, case, scales)
         held = self._held(case)
+        self.header.show_study(case.study, held)
+        self.callipers.fetch(case.study.uid)
+        for laterality, panel in self.panels.items():
+            self._fill(panel, laterality, case)
+        self._show_callipers(case.study.uid)
         if self.active not in held:
             self.active = held[0]
-        for eye, button in self._buttons.items():
-            button.setVisible(len(held) > 1 and (eye is None or eye in held))
         self._arrange()
 
     def show_eye(self, laterality: Laterality | None) -> None:
@@ -185,17 +135,18 @@ class ReadingRoom(QWidget):
         self._together = laterality is None
         if laterality is not None:
             self.active = laterality
+        self._drop_beside()
         if self.case is not None:
             self._arrange()
             self.panel.view.setFocus()
 
     def set_options(self, **changes: object) -> None:
         self.options = replace(self.options, **changes)  # type: ignore[arg-type]
-        for panel in self.panels.values():
+        for panel in (*self.panels.values(), self.beside):
             panel.set_options(self.options)
 
     def set_in_step(self, in_step: bool) -> None:
-        """Scroll the eyes together, each by its own share of its volume."""
+        """Scroll all that is side by side together, each by its own share of its volume."""
         self._in_step = in_step
 
     def jump(self, laterality: Laterality, index: int) -> None:
@@ -204,7 +155,7 @@ class ReadingRoom(QWidget):
         held = self._held(self.case)
         if laterality not in held:
             return
-        if not self._together:
+        if not self._together and laterality is not self.active:
             self.show_eye(laterality)
         self._chosen.setdefault(laterality, self._default_place(laterality))
         self._choose_volume(laterality, self._default_place(laterality))
@@ -216,11 +167,91 @@ class ReadingRoom(QWidget):
         return findings.result if findings is not None else None
 
     def shut_down(self) -> None:
-        for panel in self.panels.values():
+        for panel in (*self.panels.values(), self.beside):
             panel.shut_down()
 
     def dress(self) -> None:
         self.empty.dress()
+
+    # Visits
+
+    def place_command(self, action: QAction) -> None:
+        """Offer a command above the eyes, as long as it can be carried out."""
+        self.header.add_command(action)
+
+    def want_visits(self, wanted: bool) -> None:
+        """Show the eye's other visits, where there are any."""
+        self._visits_wanted = wanted
+        if not wanted:
+            self.close_beside()
+        self._show_visits()
+
+    def show_beside(self, visit: Visit) -> None:
+        """Show one eye at another visit beside the present one."""
+        if self.case is None:
+            return
+        self._together, self._visit = False, visit
+        result = visit.eye.volumes[visit.eye.deciding]
+        self.beside.show_volume(result.volume, siblings=(result.volume,), visit=day(visit.moment))
+        card, scales = visit.source.card, study_scales(visit.source.result, visit.source.card)
+        present = self.case.result
+        if present is not None and self.card is not None and present.model_sha256 == visit.model:
+            # What is compared is coloured on one scale.
+            scales = self._scales_of(present, self.card)
+        self.beside.show_findings(Findings(result=result, card=card, scales=scales))
+        self.callipers.fetch(visit.source.study.uid)
+        self._show_callipers(visit.source.study.uid)
+        self._arrange()
+        self.compared.emit()
+        self._moved(self.panel, self.panel.index)
+
+    def close_beside(self) -> None:
+        """Show the present visit alone."""
+        if self._visit is not None:
+            self._drop_beside()
+            self._arrange()
+            self.panel.view.setFocus()
+
+    def _drop_beside(self) -> None:
+        self._visit = None
+        self.beside.hide()
+        self.beside.close_volume()
+
+    def _show_visits(self) -> None:
+        visits, present = self.past.of(self.active)
+        several = len(visits) > 1
+        self.visits.setVisible(several and self._visits_wanted)
+        if several:
+            self.visits.show_visits(visits, present)
+        self.visits_found.emit(several)
+
+    # Callipers
+
+    def clear_measurements(self) -> None:
+        """Remove the callipers from the B-scan in front."""
+        panel = self.panel
+        if self.case is not None and panel.volume is not None:
+            bring_back = self.callipers.clear(self.case.study.uid, panel.volume, panel.index)
+            if bring_back is not None:
+                removed = self.tr("The measurements on this B-scan were removed.")
+                self.noticed.emit(
+                    Notice(kind="information", text=removed, action=self.tr("Undo"), act=bring_back)
+                )
+
+    def _keep_line(self, panel: EyePanel, line: Measurement) -> None:
+        uid = self._study_uid(panel)
+        if uid is not None and panel.volume is not None:
+            self.callipers.add(uid, panel.volume, line)
+
+    def _show_callipers(self, study_uid: str) -> None:
+        for panel in (*self.panels.values(), self.beside):
+            if panel.volume is not None and self._study_uid(panel) == study_uid:
+                panel.view.set_measurements(self.callipers.on(study_uid, panel.volume))
+
+    def _study_uid(self, panel: EyePanel) -> str | None:
+        if panel is self.beside:
+            return self._visit.source.study.uid if self._visit is not None else None
+        return self.case.study.uid if self.case is not None else None
 
     # Eyes and volumes
 
@@ -228,9 +259,7 @@ class ReadingRoom(QWidget):
         held = {volume.laterality for volume in case.study.volumes}
         return [each for each in Laterality if each in held]
 
-    def _fill(
-        self, panel: EyePanel, laterality: Laterality, case: Case, scales: tuple[float, ...]
-    ) -> None:
+    def _fill(self, panel: EyePanel, laterality: Laterality, case: Case) -> None:
         volumes = tuple(each for each in case.study.volumes if each.laterality is laterality)
         if not volumes:
             panel.close_volume()
@@ -247,19 +276,15 @@ class ReadingRoom(QWidget):
         known = panel.findings.result if panel.findings is not None else None
         if result is not known:
             findings = None
-            if result is not None and self.card is not None:
+            if result is not None and self.card is not None and case.result is not None:
+                scales = self._scales_of(case.result, self.card)
                 findings = Findings(result=result, card=self.card, scales=scales)
             panel.show_findings(findings)
 
-    def _scales(self, case: Case) -> tuple[float, ...]:
-        """One scale for each class over all eyes: a healthy fellow eye must not look alarming."""
-        if case.result is None or self.card is None:
-            return ()
-        from app.overlay import heat_scale
-
-        volumes = [volume for eye in case.result.eyes for volume in eye.volumes]
-        bscans = list(chain.from_iterable(volume.bscans for volume in volumes))
-        return tuple(heat_scale(bscans, position) for position in range(len(self.card.classes)))
+    def _scales_of(self, result: StudyResult, card: Card) -> tuple[float, ...]:
+        if self._scales is None or self._scales[0] is not result:
+            self._scales = result, study_scales(result, card)
+        return self._scales[1]
 
     def _eye_result(self, laterality: Laterality) -> EyeResult | None:
         if self.case is None or self.case.result is None or not self.case.revealed(laterality):
@@ -280,7 +305,8 @@ class ReadingRoom(QWidget):
     def _choose_volume(self, laterality: Laterality, place: int) -> None:
         self._chosen[laterality] = place
         if self.case is not None:
-            self._fill(self.panels[laterality], laterality, self.case, self._scales(self.case))
+            self._fill(self.panels[laterality], laterality, self.case)
+            self._show_callipers(self.case.study.uid)
         self.shown_changed.emit()
 
     def _name_eye(self, panel: EyePanel, laterality: Laterality) -> None:
@@ -293,21 +319,35 @@ class ReadingRoom(QWidget):
         held = self._held(self.case)
         for laterality, panel in self.panels.items():
             panel.setVisible(laterality in held and (self._together or laterality is self.active))
-        chosen = None if self._together and len(held) > 1 else self.active
-        self._buttons[chosen].setChecked(True)
+        self.beside.setVisible(self._visit is not None)
+        self.header.check(None if self._together and len(held) > 1 else self.active)
+        self._show_visits()
         self.shown_changed.emit()
 
     def _activate(self, laterality: Laterality) -> None:
         if laterality is not self.active:
             self.active = laterality
+            self._show_visits()
             self.shown_changed.emit()
 
-    def _moved(self, laterality: Laterality, index: int) -> None:
-        panel = self.panels[laterality]
-        if self._in_step and self._together and laterality is self.active and panel.volume:
-            last = max(len(panel.volume.bscans) - 1, 1)
-            for other in self.panels.values():
-                if other is not panel and other.volume is not None:
-                    other.go_to(round(index / last * (len(other.volume.bscans) - 1)))
-        if laterality is self.active:
+    def _moved(self, leader: EyePanel, index: int) -> None:
+        if self._in_step and not self._following and leader.volume is not None:
+            self._following = True
+            last = max(len(leader.volume.bscans) - 1, 1)
+            for each in (*self.panels.values(), self.beside):
+                if each is not leader and each.volume is not None and not each.isHidden():
+                    each.go_to(round(index / last * (len(each.volume.bscans) - 1)))
+            self._following = False
+        if leader is self.panel or self._in_step:
             self.shown_changed.emit()
+
+    def _place_eyes(self) -> None:
+        """The right eye stands on the left, as in front of the patient, in every language."""
+        self._splitter.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
+        for panel in (*self.panels.values(), self.beside):
+            panel.setLayoutDirection(self.layoutDirection())
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.LayoutDirectionChange:
+            self._place_eyes()

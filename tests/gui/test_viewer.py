@@ -113,23 +113,56 @@ def test_that_a_calliper_measures_in_micrometres_and_a_click_leaves_none(qtbot, 
     assert line.length_um(Spacing(axial_mm=0.004, lateral_mm=0.012)) == pytest.approx(1200, abs=20)
 
 
+def measure(qtbot, window, index, start, end):
+    panel = window.room.panel
+    window.actions_["measure"].setChecked(True)
+    panel.go_to(index)
+    view = panel.view
+    drag(qtbot, view, Qt.MouseButton.LeftButton, view.point_of(*start), view.point_of(*end))
+
+
+def measured(window):
+    return [line.frame for line in window.room.panel.view._measurements]
+
+
 def test_that_a_calliper_stays_with_its_bscan_until_it_is_removed(qtbot, tmp_path):
     write(tmp_path / "right.dcm", bscans(5))
     with opened_window(qtbot, [tmp_path]) as window:
         wait_until_ended(qtbot, window)
-        panel = window.room.panel
-        window.actions_["measure"].setChecked(True)
-        panel.go_to(2)
-        start, end = panel.view.point_of(10, 10), panel.view.point_of(60, 30)
-        drag(qtbot, panel.view, Qt.MouseButton.LeftButton, start, end)
-        panel.go_to(3)
+        measure(qtbot, window, 2, (10, 10), (60, 30))
+        window.room.panel.go_to(3)
         window.actions_["clear_measurements"].trigger()
-        assert [line.frame for line in panel.view._measurements] == [2]
+        assert measured(window) == [2]
 
-        panel.go_to(2)
+        window.room.panel.go_to(2)
         window.actions_["clear_measurements"].trigger()
 
-        assert panel.view._measurements == ()
+        assert measured(window) == []
+        assert any("removed" in each for each in window.bars.texts)
+
+
+def test_that_callipers_are_kept_with_the_case_and_a_removal_can_be_undone(qtbot, tmp_path):
+    folder = tmp_path / "visit"
+    folder.mkdir()
+    write(folder / "right.dcm", bscans(5))
+    with opened_window(qtbot, [folder]) as window:
+        wait_until_ended(qtbot, window)
+        for index in (2, 2, 4):
+            measure(qtbot, window, index, (10, 10), (60, 30))
+        window.room.panel.go_to(2)
+        notices = []
+        window.room.noticed.connect(notices.append)
+        window.actions_["clear_measurements"].trigger()
+        assert measured(window) == [4]
+        notices[0].act()
+        window.room.panel.go_to(4)
+        window.actions_["clear_measurements"].trigger()
+        kept = window.room.panel.view._measurements
+
+    with opened_window(qtbot, [folder]) as window:
+        qtbot.waitUntil(lambda: window.room.panel.volume is not None)
+        qtbot.waitUntil(lambda: measured(window) == [2, 2])
+        assert window.room.panel.view._measurements == kept
 
 
 def test_that_inverting_and_outlines_change_the_picture(qtbot, tmp_path):

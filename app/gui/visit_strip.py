@@ -1,0 +1,60 @@
+"""The visits of the patient on show: a list to choose from, and the change from one to the next."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QSizePolicy, QWidget
+
+from app.gui import theme
+from app.gui.visit_chart import VisitChart, visit_line
+from app.visits import Visit
+
+_HEIGHT = 150
+_LIST_WIDTH = 250
+
+
+class VisitStrip(QWidget):
+    """One eye's visits; the one chosen is shown beside the present one."""
+
+    chosen = Signal(object)  # Visit
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setMaximumHeight(_HEIGHT)
+        self.chart = VisitChart()
+        self.chart.chosen.connect(self.chosen)
+        self.list = QListWidget()
+        self.list.setMaximumWidth(_LIST_WIDTH)
+        self.list.setToolTip(self.tr("Enter shows a visit beside the present one"))
+        theme.say(
+            self.list,
+            self.tr("Visits"),
+            self.tr("Enter shows a visit beside the present one."),
+        )
+        self.list.itemActivated.connect(self._choose)
+        self.list.itemClicked.connect(self._choose)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(10, 0, 8, 6)
+        row.addWidget(self.list)
+        row.addWidget(self.chart, 1)
+
+    def show_visits(self, visits: Sequence[Visit], present: Visit | None) -> None:
+        """Show these, oldest first; `present` is the one being read."""
+        self.list.clear()
+        for visit in reversed(visits):
+            line = visit_line(visit)
+            words = line.split(" (")[0]
+            item = QListWidgetItem(
+                self.tr("{visit} · this visit").format(visit=words) if visit is present else words
+            )
+            item.setToolTip(f"{line}\n{visit.source.missing}".strip())
+            item.setData(Qt.ItemDataRole.UserRole, visit)
+            if visit is present:
+                item.setFlags(Qt.ItemFlag.ItemIsEnabled)
+            self.list.addItem(item)
+        self.chart.show_visits(visits, present)
+
+    def _choose(self, item: QListWidgetItem) -> None:
+        if item.flags() & Qt.ItemFlag.ItemIsSelectable:
+            self.chosen.emit(item.data(Qt.ItemDataRole.UserRole))

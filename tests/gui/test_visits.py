@@ -1,0 +1,128 @@
+"""One eye at several visits: the chart, and two visits side by side."""
+
+from dataclasses import replace
+from datetime import date, datetime
+
+import pytest
+from PySide6.QtCore import QPointF, Qt
+
+from app.convert import write_opt
+from app.gui.visit_chart import VisitChart
+from app.study import Laterality, Patient
+from app.visits import AnalysedStudy, history
+from tests.gui_window import opened_window, wait_until_ended
+from tests.oct_files import bscans, study_of, volume_of
+from tests.results_builder import CNV, DRUSEN, card, study_result, volume_result
+
+YEARS = (2022, 2024, 2026)
+
+
+@pytest.fixture
+def visits(tmp_path):
+    """The same eye at three visits, of 9, 5 and 7 B-scans, and somebody else's."""
+    for year, count in zip(YEARS, (9, 5, 7), strict=True):
+        volume = volume_of(bscans(count, seed=year), uid=f"1.2.{year}")
+        volume = replace(volume, acquired=datetime(year, 3, 4, 5))
+        study = replace(study_of(volume, uid=f"1.3.{year}"), visited=date(year, 3, 4))
+        write_opt(volume, study, tmp_path / f"{year}.dcm")
+    stranger = Patient(identifier="P2", name="Roe, Rita", birth_date=date(1950, 1, 2))
+    volume = volume_of(bscans(3), uid="1.2.9")
+    write_opt(volume, study_of(volume, uid="1.3.9", patient=stranger), tmp_path / "other.dcm")
+    return tmp_path
+
+
+def show_visit(qtbot, window, year):
+    (case,) = [each for each in window.session.cases if each.study.uid == f"1.3.{year}"]
+    window.session.select(case)
+    qtbot.waitUntil(lambda: window.session.current is case)
+    qtbot.waitUntil(lambda: len(window.room.past.of(Laterality.RIGHT)[0]) == len(YEARS))
+    return window.room.past.of(Laterality.RIGHT)
+
+
+@pytest.fixture
+def window(qtbot, visits):
+    with opened_window(qtbot, [visits]) as window:
+        wait_until_ended(qtbot, window, studies=4)
+        yield window
+
+
+def test_that_the_visits_of_a_patient_are_found_and_nobody_elses(qtbot, window):
+    found, present = show_visit(qtbot, window, 2024)
+
+    assert [each.moment.year for each in found] == list(YEARS)
+    assert present.moment.year == 2024
+    window.actions_["visits"].setChecked(True)
+    assert window.room.visits.isVisible()
+    words = [window.room.visits.list.item(row).text() for row in range(3)]
+    assert [each[:4] for each in words] == ["2026", "2024", "2022"]
+    assert "this visit" in words[1]
+    assert window.room.visits.chart.accessibleDescription().count("\n") == 2
+
+
+def test_that_another_visit_stands_beside_and_scrolls_in_step(qtbot, window):
+    show_visit(qtbot, window, 2024)
+    room = window.room
+    window.actions_["visits"].setChecked(True)
+    room.visits.list.setCurrentRow(2)
+
+    qtbot.keyClick(room.visits.list, Qt.Key.Key_Return)
+
+    assert room.beside.isVisible()
+    assert "2022-03-04" in room.beside.header._title.text()
+    assert window.actions_["in_step"].isChecked()
+    qtbot.keyClick(room.panel.view, Qt.Key.Key_End)
+    assert (room.panel.index, room.beside.index) == (4, 8)
+    qtbot.keyClick(room.beside.view, Qt.Key.Key_Home)
+    assert (room.panel.index, room.beside.index) == (0, 0)
+
+    window.actions_["in_step"].setChecked(False)
+    qtbot.keyClick(room.panel.view, Qt.Key.Key_End)
+    assert (room.panel.index, room.beside.index) == (4, 0)
+
+    room.beside.header._close.click()
+    assert not room.beside.isVisible()
+    assert room.panel.isVisible()
+
+
+def test_that_another_patients_case_closes_the_visit_beside(qtbot, window):
+    show_visit(qtbot, window, 2024)
+    window.actions_["visits"].setChecked(True)
+    window.room.visits.list.itemActivated.emit(window.room.visits.list.item(0))
+    assert window.room.beside.isVisible()
+    (stranger,) = [each for each in window.session.cases if each.study.uid == "1.3.9"]
+
+    window.session.select(stranger)
+
+    qtbot.waitUntil(lambda: window.room.case is stranger)
+    assert not window.room.beside.isVisible()
+    assert not window.room.visits.isVisible()
+    qtbot.waitUntil(lambda: not window.actions_["visits"].isEnabled())
+
+
+def test_that_an_earlier_visit_is_not_told_before_the_reader_has_answered(qtbot, window):
+    show_visit(qtbot, window, 2024)
+    case = window.session.current
+    case.blind_first, case.seen = True, frozenset()
+
+    assert window.room.past.of(Laterality.RIGHT) == ((), None)
+
+
+def test_that_a_click_on_the_chart_chooses_the_visit(qtbot):
+    studies = []
+    for uid, row in (("1", DRUSEN), ("2", CNV)):
+        result = study_result(volume_result([row], acquired=datetime(2020 + int(uid), 1, 1)))
+        result = replace(result, study=replace(result.study, uid=uid))
+        studies.append(AnalysedStudy(study=result.study, result=result, card=card()))
+    visits = history(Laterality.RIGHT, studies)
+    chart, chosen = VisitChart(), []
+    qtbot.addWidget(chart)
+    chart.resize(500, 140)
+    chart.chosen.connect(chosen.append)
+    chart.show_visits(visits, visits[1])
+
+    for visit in visits:
+        at = QPointF(chart._x(visit), 60).toPoint()
+        qtbot.mouseClick(chart, Qt.MouseButton.LeftButton, pos=at)
+
+    assert chosen == [visits[0]]
+    assert "CNV 93 %" in chart.accessibleDescription()
