@@ -200,7 +200,11 @@ def _heat() -> list[Command | None]:
 def _help() -> list[Command | None]:
     return [
         Command(name="keys", words=translate("&Keyboard"), keys=("F1",)),
+        Command(name="answers", words=translate("What an &answer means")),
+        Command(name="tour", words=translate("Take the &tour")),
         Command(name="demo", words=translate("Open the &demo study")),
+        None,
+        Command(name="report_fault", words=translate("Report a &fault…")),
         None,
         Command(name="about_model", words=translate("The &model and its limits…"), icon="info"),
         Command(name="about", words=translate("&About KD-OCT…")),
@@ -256,9 +260,9 @@ class Actions:
         return action
 
 
-def keyboard_map() -> list[tuple[str, str]]:
-    """Keys and what they do, for the help."""
-    rows = [
+def gestures() -> list[tuple[str, str]]:
+    """What the pointer and the keys that are no commands do, for the help."""
+    return [
         (translate("Wheel, ← →, ↑ ↓"), translate("Previous or next B-scan")),
         (translate("Page Up, Page Down"), translate("Ten B-scans back or on")),
         (translate("Home, End"), translate("First or last B-scan")),
@@ -268,13 +272,6 @@ def keyboard_map() -> list[tuple[str, str]]:
         (translate("Tab, Shift+Tab"), translate("Next or previous control")),
         (translate("1, 2, 3 …"), translate("My call for the eye in front, in the menu's order")),
     ]
-    for _, commands in menus():
-        rows += [
-            (", ".join(each.keys), each.words.replace("&", "").replace("…", ""))
-            for each in commands
-            if each is not None and each.keys
-        ]
-    return rows
 
 
 def quiet(action: QAction, *, checked: bool) -> None:

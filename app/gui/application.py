@@ -1,11 +1,8 @@
 """Start the window: `main(paths)`."""
 
-import logging
 import os
 import sys
-import traceback
 from collections.abc import Sequence
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
 
@@ -17,16 +14,12 @@ from app.errors import AppError
 from app.gui import theme
 from app.gui.icons import program_icon
 from app.gui.languages import speak
+from app.gui.logs import keep_crashes, keep_logs, log_fault
 from app.gui.main_window import MainWindow
 from app.gui.opened_by_desktop import OpenedByDesktop
 from app.gui.session import Notice, Session
 from app.gui.single_instance import SingleInstance
-from app.paths import user_logs
 from app.settings import Settings, load_settings
-
-logger = logging.getLogger(__name__)
-
-_LOG_BYTES = 500_000
 
 
 def main(paths: Sequence[Path]) -> int:
@@ -47,6 +40,8 @@ def main(paths: Sequence[Path]) -> int:
     instance = SingleInstance()
     if not instance.claim() and instance.hand_over(paths):
         return 0
+    keep_logs()
+    keep_crashes()
     window = open_window(settings, paths)
     desktop = OpenedByDesktop()
     program.installEventFilter(desktop)
@@ -55,7 +50,8 @@ def main(paths: Sequence[Path]) -> int:
     sys.excepthook = lambda kind, error, trace: _tell(window, error, trace)
     for problem in problems:
         window.bars.show_notice(Notice(kind="warning", text=problem))
-    _keep_logs()
+    if not paths:
+        window.help.offer_tour()
     status = program.exec()
     instance.leave()
     return status
@@ -91,9 +87,7 @@ def _tell(window: MainWindow, error: BaseException, trace: TracebackType | None 
     if isinstance(error, KeyboardInterrupt):
         window.close()
         return
-    # Where, not what: an error's own words may quote a file, and a file names a patient.
-    frames = "".join(traceback.format_tb(trace or error.__traceback__))
-    logger.error("%s\n%s", type(error).__name__, frames)
+    log_fault(error, trace)
     window.bars.show_notice(
         Notice(
             kind="problem",
@@ -101,18 +95,7 @@ def _tell(window: MainWindow, error: BaseException, trace: TracebackType | None 
                 "A fault in the program ({kind}) stopped the last action. It is in the log; "
                 "please report it."
             ).format(kind=type(error).__name__),
+            action=window.tr("Save fault bundle…"),
+            act=window.help.faults.ask,
         )
     )
-
-
-def _keep_logs() -> None:
-    try:
-        user_logs().mkdir(parents=True, exist_ok=True)
-        handler = RotatingFileHandler(
-            user_logs() / "kd-oct.log", maxBytes=_LOG_BYTES, backupCount=2, encoding="utf-8"
-        )
-    except OSError:
-        # A full or read-only disk: the program is more use than its log.
-        return
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.getLogger("app").addHandler(handler)

@@ -1,4 +1,4 @@
-"""The few dialogs: about the program, the model's limits, the keyboard, what was left out."""
+"""The few plain dialogs: about the program, the model's limits, what was left out."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,6 @@ from PySide6.QtWidgets import (
 
 from app import __version__
 from app.gui import theme
-from app.gui.actions import keyboard_map
 from app.modelpack import Card
 from app.notices import HEAT_MAP, RESEARCH_USE, UNTRAINED
 from app.study import Skipped
@@ -99,14 +98,6 @@ def about_model(parent: QWidget, card: Card | None) -> QDialog:
         words = _model_words(parent, card)
     dialog = plain_dialog(parent, parent.tr("The model and its limits"), words_area(words))
     dialog.resize(640, 560)
-    return dialog
-
-
-def keyboard(parent: QWidget) -> QDialog:
-    headings = (parent.tr("Keys"), parent.tr("What they do"))
-    rows = table(headings, keyboard_map(), parent.tr("Keyboard"))
-    dialog = plain_dialog(parent, parent.tr("Keyboard"), rows)
-    dialog.resize(560, 560)
     return dialog
 
 

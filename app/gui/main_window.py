@@ -22,6 +22,7 @@ from app.gui.bars import Bars
 from app.gui.decision_desk import Desk
 from app.gui.decision_keys import DecisionKeys
 from app.gui.heat_controls import HeatControls
+from app.gui.help_desk import HelpDesk
 from app.gui.icons import program_icon
 from app.gui.opening import Opening, local_paths
 from app.gui.paperwork import Paperwork
@@ -80,6 +81,7 @@ class MainWindow(QMainWindow):
         self.tools = ToolBar(self.actions_, self.heat)
         self.addToolBar(self.tools)
         self._build_foot()
+        self.help = HelpDesk(self)
         self._wire_session()
         self._wire_room()
         self._wire_actions()
@@ -138,6 +140,10 @@ class MainWindow(QMainWindow):
         self.papers.report_wanted.connect(lambda: self.pages.setCurrentIndex(1))
         self.papers.report.closed.connect(self.show_scans)
         self.papers.broken.connect(self.broken)
+        self.help.demo_wanted.connect(self.open_demo)
+        self.help.faults.noticed.connect(self.bars.show_notice)
+        self.help.faults.saved.connect(self.papers.tell_saved)
+        self.help.faults.broken.connect(self.broken)
         self.tools.theme_chosen.connect(self.choose_theme)
 
     def _wire_room(self) -> None:
@@ -192,10 +198,7 @@ class MainWindow(QMainWindow):
             "clear_measurements": room.clear_measurements,
             "stronger": lambda: self.heat.step(1),
             "fainter": lambda: self.heat.step(-1),
-            "keys": lambda: dialogs.keyboard(self).open(),
-            "demo": self.open_demo,
-            "about_model": lambda: dialogs.about_model(self, self.session.card).open(),
-            "about": lambda: dialogs.about(self).open(),
+            **self.help.acts(),
         }.items():
             self.actions_[name].triggered.connect(lambda _=False, act=act: act())
         for name, toggle in {
@@ -378,5 +381,6 @@ class MainWindow(QMainWindow):
         self.session.shut_down()
         self.desk.shut_down()
         self.papers.shut_down()
+        self.help.shut_down()
         self.room.shut_down()
         super().closeEvent(event)

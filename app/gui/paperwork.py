@@ -46,10 +46,10 @@ class Paperwork(QObject):
         self.report.head.choose(_sections(state.left_out()))
         self.report.head.chosen.connect(self._choose)
         self.report.noticed.connect(bars.show_notice)
-        self.report.saved.connect(self._saved)
+        self.report.saved.connect(self.tell_saved)
         self.report.broken.connect(self.broken)
         self.exporter = Exporter(self)
-        self.exporter.written.connect(self._saved)
+        self.exporter.written.connect(self.tell_saved)
         self.exporter.failed.connect(self._failed)
         self.exporter.stopped.connect(self._stopped)
 
@@ -149,7 +149,8 @@ class Paperwork(QObject):
         for ended in (self.exporter.written, self.exporter.failed, self.exporter.stopped):
             ended.connect(dialog.close)
 
-    def _saved(self, path: Path) -> None:
+    def tell_saved(self, path: Path) -> None:
+        """Say where a file was saved, with a way to its folder."""
         folder = path if path.is_dir() else path.parent
         self._bars.show_notice(
             Notice(

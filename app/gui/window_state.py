@@ -28,6 +28,13 @@ class WindowState:
         self._store.setValue("splitter", splitter.saveState())
         self._store.sync()
 
+    def toured(self) -> bool:
+        """Whether this user has had the tour, or left it."""
+        return self._store.value("toured", "") == "yes"
+
+    def set_toured(self) -> None:
+        self._store.setValue("toured", "yes")
+
     def left_out(self) -> list[str]:
         """The sections that this user last left out of a report."""
         return self._list("left_out")

@@ -1,0 +1,135 @@
+"""Help: keys, what each answer means, limits of use, and how to report a fault."""
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QLabel,
+    QMainWindow,
+    QPushButton,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.gui import theme
+from app.gui.actions import gestures
+from app.gui.dialogs import table, words_area
+from app.gui.icons import icon
+from app.modelpack import Card
+from app.notices import HEAT_MAP, RESEARCH_USE
+
+KEYBOARD, ANSWERS, LIMITS, FAULT = range(4)
+
+
+class HelpWindow(QDialog):
+    """Pages of help, beside the window rather than over it."""
+
+    def __init__(
+        self, window: QMainWindow, card: Card | None, save_bundle: Callable[[], None]
+    ) -> None:
+        super().__init__(window)
+        self.setWindowTitle(self.tr("Help"))
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.pages = QTabWidget()
+        theme.say(self.pages, self.tr("Pages of help"))
+        keys = table(
+            (self.tr("Keys"), self.tr("What they do")), keyboard_rows(window), self.tr("Keyboard")
+        )
+        self.pages.addTab(keys, self.tr("&Keyboard"))
+        self.pages.addTab(words_area(self._answers(card)), self.tr("What an &answer means"))
+        self.pages.addTab(words_area(self._limits(card)), self.tr("&Limits of use"))
+        self.pages.addTab(self._fault(save_bundle), self.tr("Report a &fault"))
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 10, 12, 10)
+        layout.addWidget(self.pages)
+        layout.addWidget(buttons)
+        self.resize(620, 560)
+
+    def _answers(self, card: Card | None) -> str:
+        parts = [
+            self.tr(
+                "<p>Each eye gets one answer, and the patient that of the more severe eye. An "
+                "answer names the B-scans that it rests on.</p>"
+            ),
+            self.tr(
+                "<h3>A finding, such as “CNV”</h3><p>The eye's score reaches the threshold of the "
+                "model for that disease, and enough neighbouring B-scans show it. The most severe "
+                "disease counts.</p>"
+            ),
+            self.tr(
+                "<h3>Uncertain: possible …</h3><p>The score reaches the lower threshold only. "
+                "Have the B-scans read.</p>"
+            ),
+            self.tr(
+                "<h3>Out of scope</h3><p>Too many B-scans are unlike anything the model was "
+                "trained on: another disease, device or part of the eye. No finding is given, and "
+                "that is not a healthy one.</p>"
+            ),
+            self.tr(
+                "<h3>Ungradable</h3><p>Too few B-scans can be judged: blank, cut off, blurred or "
+                "overexposed. Repeat the scan.</p>"
+            ),
+        ]
+        if card is not None:
+            named = sorted(card.classes, key=lambda each: each.severity)
+            rows = "".join(f"<li><b>{each.name}</b>: {each.title}</li>" for each in named)
+            heading = self.tr("<h3>What this model can find</h3>")
+            parts.append(f"{heading}<ul>{rows}</ul>")
+        return "".join(parts)
+
+    def _limits(self, card: Card | None) -> str:
+        sentences = [
+            RESEARCH_USE,
+            self.tr("The result supplements a reading of the original images."),
+            HEAT_MAP,
+            *(card.limits if card is not None else ()),
+        ]
+        return "<ul>" + "".join(f"<li>{each}</li>" for each in sentences) + "</ul>"
+
+    def _fault(self, save_bundle: Callable[[], None]) -> QWidget:
+        words = QLabel(
+            self.tr(
+                "<p>If the program stopped, hung or said something wrong: write down what you did "
+                "and what you expected, save the fault bundle, and send both to whoever looks "
+                "after KD-OCT for you.</p>"
+                "<p>The bundle is a ZIP with the program's logs, versions, facts about this "
+                "computer and those settings that tell nothing of the clinic. It holds no image, "
+                "no result, no name, number or date of any patient and no name of a file that "
+                "was opened. You can open it and read all of it.</p>"
+                "<p>Nothing is sent by the program itself.</p>"
+            )
+        )
+        words.setWordWrap(True)
+        words.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
+        self.save_bundle = QPushButton(icon("save"), self.tr("&Save fault bundle…"))
+        self.save_bundle.clicked.connect(save_bundle)
+        page = QWidget()
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(12, 10, 12, 10)
+        layout.addWidget(words)
+        layout.addWidget(self.save_bundle, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addStretch(1)
+        return page
+
+
+def keyboard_rows(window: QMainWindow) -> list[tuple[str, str]]:
+    """Keys and what they do: of pointer and viewer, then of every command the window has."""
+    return gestures() + [
+        (_keys(action.shortcuts()), _plain(action.text()))
+        for action in window.findChildren(QAction)
+        if action.shortcuts()
+    ]
+
+
+def _keys(sequences: Sequence[QKeySequence]) -> str:
+    return ", ".join(each.toString(QKeySequence.SequenceFormat.NativeText) for each in sequences)
+
+
+def _plain(words: str) -> str:
+    return words.replace("&", "").replace("…", "")
