@@ -5,7 +5,7 @@ package, `UNCERTAIN` and `UNGRADABLE`. A reader may also find something that the
 know, `OTHER`; the machine may answer that the images are out of its scope.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -65,9 +65,10 @@ class Readings:
     entries: tuple[Entry, ...] = ()
 
     @classmethod
-    def standing(cls, decisions: Mapping[str, Entry]) -> "Readings":
-        """Gather what `app.cases.store.Store.decisions` gives."""
-        return cls(tuple(sorted(decisions.values(), key=lambda each: each.number)))
+    def standing(cls, trail: Iterable[Entry]) -> "Readings":
+        """What stands at the end of a study's trail, which begins with the oldest entry."""
+        latest = {entry.subject: entry for entry in trail}
+        return cls(tuple(each for each in latest.values() if each.after is not None))
 
     def of(self, subject: str) -> Entry | None:
         return next((each for each in self.entries if each.subject == subject), None)

@@ -4,18 +4,19 @@ A decision is not shown before it stands in the trail. The desk also keeps the m
 from who reads blind first, and knows which were seen all the same.
 """
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from PySide6.QtCore import QObject, Signal
 
-from app.cases.store import PATIENT, Decision, Entry, Store
+from app.cases.store import PATIENT, Decision, Entry, bscan_subject
+from app.cases.subjects import is_eye
 from app.errors import AppError
 from app.gui.session import Case, Notice, Session
-from app.gui.tasks import Task
 from app.modelpack import Card
-from app.progress import Progress
 from app.readings import Readings, machine_answers, model_line
 from app.study import Laterality, StudyResult
 
@@ -28,35 +29,20 @@ class _Change:
     former: Entry | None
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Order:
-    """One thing to do with the trail, and what to do here with the outcome."""
-
-    work: Callable[[Store], object]
-    then: Callable[[object], None]
-    begun: bool = False
-
-
 class Desk(QObject):
     """Takes decisions on the session's cases, and tells when they stand."""
 
     decided = Signal(object)  # Case
     initials_wanted = Signal()  # nobody signs a decision without
     trail_read = Signal(object)  # list[Entry], asked for by `read_trail`
-    broken = Signal(Exception)
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._session = session
-        self._store: Store | None = None
-        self._orders: list[_Order] = []
         self._known: set[Case] = set()  # whose decisions are loaded
         self._changes: dict[Case, list[_Change]] = {}
         self._unsigned: list[Callable[[], None]] = []
         self._asked: set[tuple[str, str]] = set()  # study and subject of decisions on their way
-        self._task = Task(self._work, self)
-        self._task.succeeded.connect(self._done)
-        self._task.failed.connect(self._failed)
         session.cases_changed.connect(self._take_stock)
         session.settings_changed.connect(self._take_stock)
         self._take_stock()
@@ -127,17 +113,7 @@ class Desk(QObject):
 
     def read_trail(self, study_uid: str | None = None) -> None:
         """Read the trail of a study, or with None of all; `trail_read` brings it."""
-        self._order(lambda store: store.trail(study_uid), self.trail_read.emit)
-
-    def shut_down(self) -> None:
-        """Wait until every decision is written. Call it before the window goes."""
-        self._task.wait()
-        for order in self._orders:
-            if not order.begun and self._store is not None:
-                order.work(self._store)
-        if self._store is not None:
-            self._store.close()
-            self._store = None
+        self._session.keeper.do(lambda store: store.trail(study_uid), self.trail_read.emit)
 
     # Between the two
 
@@ -145,14 +121,14 @@ class Desk(QObject):
         facts = _facts(case)
         if facts is None:
             return None
-        key = (case.study.uid, subject)
+        key = (case.uid, subject)
         known = self.shows(case, subject) or key in self._asked
         if subject == PATIENT:
             # One eye's answer tells of the patient's.
-            known = any(case.revealed(each.laterality) for each in case.study.volumes)
+            known = any(case.revealed(each) for each in case.summary.eyes)
         return Decision(
             reader=self._session.settings.reader,
-            study_uid=case.study.uid,
+            study_uid=case.uid,
             subject=subject,
             answer=answer,
             machine=machine_answers(*facts).get(subject),
@@ -167,10 +143,9 @@ class Desk(QObject):
         key = (decision.study_uid, decision.subject)
         self._asked.add(key)
 
-        def written(entry: object) -> None:
-            assert isinstance(entry, Entry)
+        def written(entry: Entry) -> None:
             self._asked.discard(key)
-            if decision.subject in {str(each) for each in Laterality}:
+            if is_eye(decision.subject):
                 # From here on the machine's answer is beside it, whatever becomes of it.
                 case.seen |= {Laterality(decision.subject)}
             if changes is not None:
@@ -179,71 +154,40 @@ class Desk(QObject):
             case.readings = case.readings.with_entry(entry)
             self._tell(case)
 
+        def not_written(error: AppError) -> None:
+            self._asked.discard(key)
+            self._session.noticed.emit(Notice(kind="problem", text=str(error)))
+
         when = datetime.now().astimezone()
-        self._order(lambda store: store.decide(decision, when), written)
+        self._session.keeper.do(lambda store: store.decide(decision, when), written, not_written)
 
     def _take_stock(self) -> None:
         """Hide and show as the settings say, and load the decisions on cases that are new."""
         blind_first = self._session.settings.blind_first
         for case in self._session.cases:
-            if blind_first and not case.blind_first and case.result is not None:
-                case.seen |= {volume.laterality for volume in case.study.volumes}
+            if blind_first and not case.blind_first and case.call is not None:
+                case.seen |= set(case.summary.eyes)
             case.blind_first = blind_first
         fresh = [case for case in self._session.cases if case not in self._known]
         self._known = set(self._session.cases)
         self._changes = {case: each for case, each in self._changes.items() if case in self._known}
-        for case in fresh:
-            self._load(case)
+        if fresh:
+            self._session.keeper.do(lambda store: store.trail(), partial(self._loaded, fresh))
 
-    def _load(self, case: Case) -> None:
-        uid = case.study.uid
-
-        def loaded(trail: object) -> None:
-            assert isinstance(trail, list)
-            eyes = {str(each): each for each in Laterality}
-            case.seen |= {eyes[each.subject] for each in trail if each.subject in eyes}
-            standing = {each.subject: each for each in trail}
-            case.readings = Readings.standing(
-                {subject: each for subject, each in standing.items() if each.after is not None}
-            )
-            if trail:
+    def _loaded(self, cases: Sequence[Case], trail: Sequence[Entry]) -> None:
+        of_study: dict[str, list[Entry]] = defaultdict(list)
+        for entry in trail:
+            of_study[entry.study_uid].append(entry)
+        for case in cases:
+            entries = of_study.get(case.uid)
+            if entries:
+                case.seen |= {Laterality(each.subject) for each in entries if is_eye(each.subject)}
+                case.readings = Readings.standing(entries)
                 self._tell(case)
-
-        self._order(lambda store: store.trail(uid), loaded)
 
     def _tell(self, case: Case) -> None:
         self._session.case_changed.emit(case)
         self.decided.emit(case)
-
-    def _order(self, work: Callable[[Store], object], then: Callable[[object], None]) -> None:
-        self._orders.append(_Order(work=work, then=then))
-        if len(self._orders) == 1:
-            self._task.start()
-
-    def _work(self, progress: Progress) -> object:
-        order = self._orders[0]
-        order.begun = True
-        if self._store is None:
-            self._store = Store()
-        return order.work(self._store)
-
-    def _done(self, outcome: object) -> None:
-        order = self._next()
-        order.then(outcome)
-
-    def _failed(self, error: Exception) -> None:
-        self._next()
-        self._asked.clear()
-        if isinstance(error, AppError):
-            self._session.noticed.emit(Notice(kind="problem", text=str(error)))
-        else:
-            self.broken.emit(error)
-
-    def _next(self) -> _Order:
-        order = self._orders.pop(0)
-        if self._orders:
-            self._task.start()
-        return order
 
 
 def _facts(case: Case) -> tuple[StudyResult, Card] | None:
@@ -254,8 +198,6 @@ def _facts(case: Case) -> tuple[StudyResult, Card] | None:
 
 def _eye_of(case: Case, subject: str) -> Laterality | None:
     """The eye whose answer tells of a subject; None for the patient, who has all of them."""
-    from app.cases.store import bscan_subject
-
     if subject == PATIENT:
         return None
     for volume in case.study.volumes:

@@ -1,6 +1,7 @@
 """The reader's part of the window: keys and rows to decide with, and what was decided."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from PySide6.QtCore import QObject, Signal
@@ -190,7 +191,7 @@ class DecisionKeys(QObject):
         case = self._session.current
         if case is not None:
             self._show_read = self._show_trail
-            self._desk.read_trail(case.study.uid)
+            self._desk.read_trail(case.uid)
 
     def _ask_agreement(self) -> None:
         self._show_read = self._show_agreement
@@ -199,7 +200,11 @@ class DecisionKeys(QObject):
     def _show_trail(self, trail: Sequence[Entry]) -> None:
         case = self._session.current
         if case is not None:
-            trail_window(self._window, trail, self._names(case)).open()
+            told = [
+                each if self._desk.shows(case, each.subject) else replace(each, machine=None)
+                for each in trail
+            ]
+            trail_window(self._window, told, self._names(case)).open()
 
     def _show_agreement(self, trail: Sequence[Entry]) -> None:
         agreement_window(self._window, trail).open()

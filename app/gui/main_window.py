@@ -89,7 +89,6 @@ class MainWindow(QMainWindow):
             self.desk, session, self.room, self.results, self.actions_, self
         )
         self.decisions.blind_first_chosen.connect(self._choose_blind_first)
-        self.desk.broken.connect(self.broken)
         self.room.set_options(opacity=session.settings.heat_opacity)
         self.state.restore(self, self.panes)
         self._show_case()
@@ -379,7 +378,6 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         self.state.save(self, self.panes)
         self.session.shut_down()
-        self.desk.shut_down()
         self.papers.shut_down()
         self.help.shut_down()
         self.room.shut_down()
