@@ -268,7 +268,12 @@ def gestures() -> list[tuple[str, str]]:
         (translate("Home, End"), translate("First or last B-scan")),
         (translate("Ctrl + wheel"), translate("Zoom at the pointer")),
         (translate("Drag, double click"), translate("Move the enlarged scan; whole scan again")),
+        (translate("Shift + arrows"), translate("Move the enlarged scan")),
         (translate("Drag with the right button"), translate("Brightness and contrast")),
+        (
+            translate("While measuring: Enter, arrows, Enter"),
+            translate("Set one end, go to the other, set it; Shift goes faster"),
+        ),
         (translate("Tab, Shift+Tab"), translate("Next or previous control")),
         (translate("1, 2, 3 …"), translate("My call for the eye in front, in the menu's order")),
     ]

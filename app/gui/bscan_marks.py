@@ -122,6 +122,14 @@ def draw_measurement(
     painter.restore()
 
 
+def draw_cross(painter: QPainter, at: QPointF) -> None:
+    """Where the keys will set the end of a calliper."""
+    for width, colour in ((3, _SHADE), (1, _CALLIPER)):
+        painter.setPen(QPen(colour, width))
+        painter.drawLine(at - QPointF(9, 0), at + QPointF(9, 0))
+        painter.drawLine(at - QPointF(0, 9), at + QPointF(0, 9))
+
+
 def draw_focus(painter: QPainter, frame: QRect) -> None:
     painter.setPen(QPen(QColor(DARK.accent), 1))
     painter.drawRect(frame.adjusted(0, 0, -1, -1))

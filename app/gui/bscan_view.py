@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.gui import bscan_marks as marks
 from app.gui import theme
+from app.gui.calliper_tool import CalliperTool
 from app.gui.callipers import Measurement
 from app.gui.geometry import Placement, moved, sample_size, transform, zoomed
 from app.study import Spacing
@@ -35,6 +36,15 @@ class Window:
     centre: float = 127.5
     width: float = 255.0
     inverted: bool = False
+
+
+_PANS = {
+    Qt.Key.Key_Left: (0.1, 0.0),
+    Qt.Key.Key_Right: (-0.1, 0.0),
+    Qt.Key.Key_Up: (0.0, 0.1),
+    Qt.Key.Key_Down: (0.0, -0.1),
+}
+"""With Shift: how far the scan moves, in shares of the view."""
 
 
 class _Drag(Enum):
@@ -67,7 +77,7 @@ class BScanView(QWidget):
         self._window = Window()
         self._measuring = False
         self._measurements: tuple[Measurement, ...] = ()
-        self._pending: Measurement | None = None
+        self._tool = CalliperTool()
         self._drag: _Drag | None = None
         self._last = QPointF()
         self._notches = 0
@@ -98,6 +108,9 @@ class BScanView(QWidget):
         caption: marks.Caption,
     ) -> None:
         """Show B-scan `index` of `size` (columns, rows); a picture may have another resolution."""
+        if index != self._index:
+            # A line lies on one B-scan.
+            self._tool.stop()
         self._index, (self._columns, self._rows) = index, size
         self._picture, self._caption = picture, caption
         spoken = caption.spoken()
@@ -114,6 +127,7 @@ class BScanView(QWidget):
 
     def set_measuring(self, measuring: bool) -> None:
         self._measuring = measuring
+        self._tool.stop()
         cursor = Qt.CursorShape.CrossCursor if measuring else Qt.CursorShape.ArrowCursor
         self.setCursor(cursor)
 
@@ -185,6 +199,12 @@ class BScanView(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         key = Qt.Key
+        if self._measuring and self._press_tool(event):
+            return
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier and event.key() in _PANS:
+            across, down = _PANS[key(event.key())]
+            self._pan(QPointF(across * self.width(), down * self.height()))
+            return
         index = {
             key.Key_Left: self._index - 1,
             key.Key_Up: self._index - 1,
@@ -207,8 +227,7 @@ class BScanView(QWidget):
             self._drag = _Drag.WINDOW
         elif event.button() is Qt.MouseButton.LeftButton and self._measuring:
             self._drag = _Drag.MEASURE
-            point = self._scan_point(event.position())
-            self._pending = Measurement(frame=self._index, start=point, end=point)
+            self._tool.begin(self._index, self._scan_point(event.position()))
         else:
             self._drag = _Drag.PAN
 
@@ -217,23 +236,39 @@ class BScanView(QWidget):
         self._last = event.position()
         if self._drag is _Drag.WINDOW:
             self.adjust_window(centre=-by.y() * _WINDOW_STEP, width=by.x() * _WINDOW_STEP)
-        elif self._drag is _Drag.PAN and self._placement.zoom > 1:
-            self._placement = moved(QRectF(self.rect()), self._placement, by)
-            self.update()
-        elif self._drag is _Drag.MEASURE and self._pending is not None:
-            self._pending = replace(self._pending, end=self._scan_point(event.position()))
+        elif self._drag is _Drag.PAN:
+            self._pan(by)
+        elif self._drag is _Drag.MEASURE:
+            self._tool.stretch(self._scan_point(event.position()))
             self.update()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
-        if self._drag is _Drag.MEASURE and self._pending is not None:
-            pending, self._pending = self._pending, None
+        if self._drag is _Drag.MEASURE:
+            self._measured(self._tool.end())
+        self._drag = None
+
+    def _measured(self, line: Measurement | None) -> None:
+        if line is not None:
             to_view = self.to_view()
-            apart = to_view.map(QPointF(*pending.end)) - to_view.map(QPointF(*pending.start))
+            apart = to_view.map(QPointF(*line.end)) - to_view.map(QPointF(*line.start))
             # A click is not a line.
             if apart.manhattanLength() > 4:
-                self.measured.emit(pending)
+                self.measured.emit(line)
+        self.update()
+
+    def _press_tool(self, event: QKeyEvent) -> bool:
+        """Let the calliper have a key; whether it took it."""
+        middle = self._scan_point(QRectF(self.rect()).center())
+        size = (self._columns, self._rows)
+        taken, line = self._tool.press(event, self._index, middle, size)
+        if taken:
+            self._measured(line)
+        return taken
+
+    def _pan(self, by: QPointF) -> None:
+        if self._placement.zoom > 1:
+            self._placement = moved(QRectF(self.rect()), self._placement, by)
             self.update()
-        self._drag = None
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         if not self._measuring:
@@ -251,8 +286,8 @@ class BScanView(QWidget):
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             painter.drawImage(scan, self._picture)
         lines = [each for each in self._measurements if each.frame == self._index]
-        if self._pending is not None:
-            lines.append(self._pending)
+        if self._tool.pending is not None:
+            lines.append(self._tool.pending)
         for line in lines:
             marks.draw_measurement(
                 painter,
@@ -260,6 +295,8 @@ class BScanView(QWidget):
                 to_view.map(QPointF(*line.end)),
                 line.length_um(self._spacing),
             )
+        if self._tool.cross is not None:
+            marks.draw_cross(painter, to_view.map(QPointF(*self._tool.cross)))
         frame = self.rect()
         marks.draw_caption(painter, frame, self._caption)
         marks.draw_scale_bars(painter, frame, to_view, self._spacing)

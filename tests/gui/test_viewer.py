@@ -1,8 +1,10 @@
 """The viewer's tools, as the mouse and the keyboard use them."""
 
+from itertools import count
+
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtGui import QColor, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
 from app.gui.bscan_view import BScanView, Window
@@ -113,6 +115,36 @@ def test_that_a_calliper_measures_in_micrometres_and_a_click_leaves_none(qtbot, 
     assert line.length_um(Spacing(axial_mm=0.004, lateral_mm=0.012)) == pytest.approx(1200, abs=20)
 
 
+def test_that_a_calliper_is_set_with_the_keys_alone(qtbot, view):
+    lines = []
+    view.measured.connect(lines.append)
+    view.set_measuring(True)
+    for key in ("Return", "Right", "Return"):
+        qtbot.keyClick(view, getattr(Qt.Key, f"Key_{key}"))
+    for _ in range(4):
+        qtbot.keyClick(view, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.keyClick(view, Qt.Key.Key_Down)
+    qtbot.keyClick(view, Qt.Key.Key_Return)
+    qtbot.keyClick(view, Qt.Key.Key_Escape)
+
+    [line] = lines
+    assert line.start == pytest.approx((251, 200))
+    assert line.end == pytest.approx((291, 201))
+    asked = []
+    view.asked.connect(asked.append)
+    qtbot.keyClick(view, Qt.Key.Key_Right)
+    assert asked == [1]
+
+
+def test_that_shift_and_arrows_move_an_enlarged_scan(qtbot, view):
+    view.zoom_by(4)
+    before = view.to_view().map(QPointF(250, 200))
+
+    qtbot.keyClick(view, Qt.Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
+
+    assert (view.to_view().map(QPointF(250, 200)) - before).x() == pytest.approx(60)
+
+
 def measure(qtbot, window, index, start, end):
     panel = window.room.panel
     window.actions_["measure"].setChecked(True)
@@ -183,3 +215,70 @@ def test_that_inverting_and_outlines_change_the_picture(qtbot, tmp_path):
 
         assert plain != outlined
         assert shown() != outlined
+
+
+def bars_in(picture):
+    """Lengths in pixels of the scale bars in the lower corner: lateral, axial."""
+    ink = QColor("#f2f5f8").rgb()
+    places = {
+        (x, y)
+        for x in range(picture.width() // 2)
+        for y in range(picture.height() // 2, picture.height())
+        if picture.pixelColor(x, y).rgb() == ink
+    }
+    left, bottom = min(x for x, _ in places), max(y for x, y in places if x < 20)
+    # The words beside the bars are of the same ink: only what joins the corner is bar.
+    across = next(n for n in count() if (left + n, bottom) not in places)
+    up = next(n for n in count() if (left, bottom - n) not in places)
+    return across, up
+
+
+def test_that_the_scale_bars_are_as_long_as_they_say_on_both_axes(qtbot, view):
+    for zoom in (1, 2.2, 3):
+        view.zoom_by(zoom)
+        to_view = view.to_view()
+        across, up = bars_in(view.grab().toImage())
+
+        lateral = across / to_view.m11() * 12
+        axial = up / to_view.m22() * 4
+        for length, sample in ((lateral, 12 / to_view.m11()), (axial, 4 / to_view.m22())):
+            nearest = min((10, 20, 50, 100, 200, 500, 1000, 2000), key=lambda n: abs(n - length))
+            assert length == pytest.approx(nearest, abs=3 * sample)
+
+
+def test_that_zoom_pan_window_and_invert_work_in_the_real_window_and_reset_ends_them(
+    qtbot, tmp_path
+):
+    write(tmp_path / "right.dcm", bscans(5))
+    with opened_window(qtbot, [tmp_path]) as window:
+        wait_until_ended(qtbot, window)
+        view = window.room.panel.view
+        pointer = QPoint(view.width() // 3, view.height() // 2)
+        back, _ = view.to_view().inverted()
+        under = back.map(QPointF(pointer))
+
+        wheel(view, pointer, 5, Qt.KeyboardModifier.ControlModifier)
+        assert (view.to_view().map(under) - QPointF(pointer)).manhattanLength() < 1e-6
+        drag(qtbot, view, Qt.MouseButton.LeftButton, pointer, pointer + QPoint(20, 10))
+        moved = view.to_view().map(under) - QPointF(pointer)
+        assert (moved.x(), moved.y()) == pytest.approx((20, 10))
+        drag(qtbot, view, Qt.MouseButton.RightButton, pointer, pointer + QPoint(30, 20))
+        assert view.grey_window.width > 255
+        for name in ("zoom_in", "brighter", "more_contrast", "invert"):
+            window.actions_[name].trigger()
+        assert view.grey_window.inverted
+        qtbot.waitUntil(lambda: view._picture is not None)
+
+        window.actions_["reset"].trigger()
+
+        assert view.grey_window == Window()
+        assert view.placement.zoom == 1
+
+
+def test_that_true_proportions_follow_the_spacing_and_can_be_left(qtbot, view):
+    to_view = view.to_view()
+    assert to_view.m11() / to_view.m22() == pytest.approx(12 / 4)
+
+    view.set_true_proportions(False)
+
+    assert view.to_view().m11() == pytest.approx(view.to_view().m22())
