@@ -84,13 +84,15 @@ def _facts() -> dict[str, str]:
 
 
 def _identifiers(session: Session) -> list[str]:
-    """Whatever of the open studies could tell whose they are."""
+    """Whatever of the studies on the list could tell whose they are."""
     words: list[str] = []
     for case in session.cases:
-        patient = case.study.patient
-        words += [each for each in (patient.name, patient.identifier) if each]
-        words += [str(each) for each in (patient.birth_date, case.study.visited) if each]
-        for volume in case.study.volumes:
-            paths = {bscan.source.path for bscan in volume.bscans}
-            words += [name for path in paths for name in (path.name, path.parent.name) if name]
+        told = case.summary
+        words += [each for each in (told.patient.name, told.patient.identifier, told.place) if each]
+        words += [str(each) for each in (told.patient.birth_date, told.visited) if each]
+    if session.current is not None:
+        sources = {
+            bscan.source.path for volume in session.current.study.volumes for bscan in volume.bscans
+        }
+        words += [path.stem for path in sources]
     return words

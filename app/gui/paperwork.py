@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, QUrl, Signal
@@ -91,15 +92,26 @@ class Paperwork(QObject):
 
     def reports_to(self, folder: Path) -> None:
         """Write the reports of the selected studies; those without a result are told."""
-        cases = self._selected()
-        orders = [order for order in map(self._order, cases) if order is not None]
-        missing = len(cases) - len(orders)
-        if missing:
+        cases, orders = self._selected(), list[ReportOrder]()
+
+        def collect(case: Case) -> None:
+            order = self._order(case)
+            if order is not None:
+                orders.append(order)
+            if case is cases[-1]:
+                self._write_reports(orders, len(cases), folder)
+
+        for case in cases:
+            # One by one: what was read back may be let go when the next one is.
+            self._session.load([case], partial(collect, case))
+
+    def _write_reports(self, orders: list[ReportOrder], asked: int, folder: Path) -> None:
+        if len(orders) < asked:
             self._tell(
                 "warning",
                 self.tr(
                     "{n} of {all} studies have no result to show yet, so no report of them is made."
-                ).format(n=missing, all=len(cases)),
+                ).format(n=asked - len(orders), all=asked),
             )
         if orders and not self.exporter.busy:
             self._show_progress(len(orders))
