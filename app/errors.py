@@ -5,6 +5,7 @@ AppError
 │   ├── DamagedFile      it is one, but cut, contradictory or undecodable
 │   └── UnsupportedFile  it is intact, but of a kind or coding that we do not read
 ├── PackageError         a model package does not verify, or does not fit this program
+│   └── UnsignedPackage  nobody known vouches for it, and nobody said to take it all the same
 ├── InvalidOutput        the network returned something that is not a probability
 ├── ReportError          a report or result file could not be written
 ├── StorageError         the case list or the settings could not be read or written
@@ -34,6 +35,10 @@ class UnsupportedFile(ReadError):
 
 class PackageError(AppError):
     """The model package does not verify, or does not fit this program."""
+
+
+class UnsignedPackage(PackageError):
+    """Nobody known to this computer vouches for the model package."""
 
 
 class InvalidOutput(AppError):

@@ -1,27 +1,56 @@
-"""What is installed beside the program: model packages and the demo study."""
+"""What is installed: model packages, with the program or added later, and the demo study."""
 
+from enum import StrEnum
 from pathlib import Path
 
 from app.errors import PackageError, UsageError
 from app.modelpack import ModelPackage, list_packages, load_package
-from app.paths import resources, user_data
+from app.paths import resources, site_configs, user_data
+from app.signatures import trusted_keys
 
 
-def choose_package(model_id: str | None = None) -> ModelPackage:
-    """Load the package of that id, or the one that ships with the program.
+class Origin(StrEnum):
+    """Who a package was installed for."""
 
-    Packages that ship come before those this user added; of several, the first by name.
+    SHIPPED = "ships with the program"
+    SITE = "added for all users"
+    USER = "added by this user"
+
+
+def models_folder(origin: Origin) -> Path:
+    """Where packages of that origin lie. Only the user's is surely writable."""
+    parents = {
+        Origin.SHIPPED: resources(),
+        Origin.SITE: site_configs()[0],
+        Origin.USER: user_data(),
+    }
+    return parents[origin] / "models"
+
+
+def package_folders() -> tuple[tuple[Path, Origin], ...]:
+    """Every package's folder, none of them verified, in the order in which they are looked for."""
+    return tuple(
+        (folder, origin) for origin in Origin for folder in list_packages(models_folder(origin))
+    )
+
+
+def choose_package(model_id: str | None = None, keys: Path | None = None) -> ModelPackage:
+    """Load the package whose folder has that name, or the one that ships with the program.
+
+    Args:
+        model_id: The folder's name; None is the first there is.
+        keys: The setting of that name: the folder of the clinic's public keys.
 
     Raises:
         PackageError: If there is none, or it does not verify.
         UsageError: If `model_id` is not installed.
     """
-    folders = [*list_packages(resources() / "models"), *list_packages(user_data() / "models")]
+    folders = [folder for folder, _ in package_folders()]
     if model_id is None and not folders:
         raise PackageError("There is no model package to analyse with. Install the program again.")
     for folder in folders:
         if model_id in (None, folder.name):
-            return load_package(folder)
+            return load_package(folder, trusted_keys(keys))
     installed = ", ".join(folder.name for folder in folders) or "none"
     raise UsageError(
         f"The model package “{model_id}” is not installed. Choose another; there are: {installed}."

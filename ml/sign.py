@@ -1,11 +1,12 @@
 """Sign model packages, so that clinics can tell whose they are.
 
     python -m ml.sign --new-key PRIVATE.pem --public resources/keys/NAME.pem
-    python -m ml.sign --key PRIVATE.pem FOLDER…
+    python -m ml.sign --key PRIVATE.pem FOLDER… [--archive DIR]
     KD_OCT_SIGNING_KEY="$(cat PRIVATE.pem)" python -m ml.sign FOLDER…
 
 The private key stays outside the repository, readable by its owner alone. NAME is what reports
-say of a package signed with it.
+say of a package signed with it. `--archive` also writes each package as one file, ID-VERSION.kdoct,
+which `python -m app model install` takes.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 from app.errors import AppError, UsageError
 from app.files import whole_file
 from app.modelpack import load_package
+from app.package_file import SUFFIX, write_package_file
 from app.signatures import SIGNATURE, SIGNATURE_FILE, Signature, digests_in, fingerprint, message
 
 VARIABLE = "KD_OCT_SIGNING_KEY"
@@ -101,6 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Sign model packages.")
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="of a package")
     parser.add_argument("--key", type=Path, metavar="PEM", help=f"default: from {VARIABLE}")
+    parser.add_argument("--archive", type=Path, metavar="DIR", help="where ID-VERSION.kdoct goes")
     parser.add_argument("--new-key", type=Path, metavar="PEM", help="make a pair of keys")
     parser.add_argument("--public", type=Path, metavar="PEM", help="where its public half goes")
     options = parser.parse_args(arguments)
@@ -115,7 +118,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         key = read_key(options.key)
         for folder in options.folders:
             sign_package(folder, key)
-            print(f"{folder}: {load_package(folder).seal.trust}")
+            package = load_package(folder)
+            print(f"{folder}: {package.seal.trust}")
+            if options.archive:
+                name = f"{package.card.id}-{package.card.version}{SUFFIX}"
+                print(write_package_file(folder, options.archive / name))
     except AppError as error:
         print(error, file=sys.stderr)
         return 1

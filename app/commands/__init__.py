@@ -8,7 +8,7 @@ exit status.
 from argparse import ArgumentParser, Namespace
 from typing import Protocol
 
-NAMES = ("analyse", "convert", "anonymise")
+NAMES = ("analyse", "convert", "anonymise", "model")
 
 
 class Command(Protocol):
@@ -42,4 +42,8 @@ def command_named(name: str) -> Command:
             from app.commands import anonymise
 
             return anonymise
+        case "model":
+            from app.commands import model
+
+            return model
     raise ValueError(f"{name} is no command")

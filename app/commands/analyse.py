@@ -79,7 +79,7 @@ def analyse_paths(order: Order) -> int:
         raise UsageError(f"“{order.out}” is a file, so no results go there. Name a folder.")
     _refuse_what_is_locked(order)
     settings = load_settings(report=complain)
-    package = choose_package(order.model_id or settings.model_id)
+    package = choose_package(order.model_id or settings.model_id, settings.keys)
     opened = open_studies(order.paths)
     terminal.tell_skipped(opened.skipped, order.paths)
     if not opened.studies:

@@ -96,7 +96,7 @@ class Analyst(QObject):
         from app.installed import choose_package
 
         if self._model is None or self._model.model_id != model_id:
-            package = choose_package(model_id)
+            package = choose_package(model_id, self.settings.keys)
             self._model = _Model(model_id=model_id, package=package, engine=Engine(package))
         return self._model
 
