@@ -43,6 +43,7 @@ class Desk(QObject):
         self._changes: dict[Case, list[_Change]] = {}
         self._unsigned: list[Callable[[], None]] = []
         self._asked: set[tuple[str, str]] = set()  # study and subject of decisions on their way
+        self._answers: tuple[StudyResult, dict[str, str]] | None = None  # the machine's, latest
         session.cases_changed.connect(self._take_stock)
         session.settings_changed.connect(self._take_stock)
         self._take_stock()
@@ -109,7 +110,12 @@ class Desk(QObject):
 
     def machine_answer(self, case: Case, subject: str) -> str | None:
         facts = _facts(case)
-        return machine_answers(*facts).get(subject) if facts is not None else None
+        if facts is None:
+            return None
+        # Asked for at every B-scan that the reader scrolls over, of hundreds.
+        if self._answers is None or self._answers[0] is not facts[0]:
+            self._answers = facts[0], machine_answers(*facts)
+        return self._answers[1].get(subject)
 
     def read_trail(self, study_uid: str | None = None) -> None:
         """Read the trail of a study, or with None of all; `trail_read` brings it."""

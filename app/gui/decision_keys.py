@@ -24,7 +24,7 @@ from app.gui.reading_room import ReadingRoom
 from app.gui.result_panel import ResultPanel
 from app.gui.session import Case, Session
 from app.readings import possible_answers
-from app.study import Laterality
+from app.study import Laterality, Study
 
 _DIGITS = 9
 
@@ -46,6 +46,7 @@ class DecisionKeys(QObject):
         super().__init__(window)
         self._desk, self._session, self._room, self._panel = desk, session, room, panel
         self._actions, self._window = actions, window
+        self._named: tuple[Study, dict[str, str]] | None = None  # names of subjects, latest
         self._show_read = self._show_trail
         desk.initials_wanted.connect(self._ask_initials)
         desk.trail_read.connect(lambda trail: self._show_read(trail))
@@ -152,6 +153,8 @@ class DecisionKeys(QObject):
         )
 
     def _names(self, case: Case) -> dict[str, str]:
+        if self._named is not None and self._named[0] is case.study:
+            return self._named[1]
         names = {PATIENT: self.tr("Patient")}
         for volume in case.study.volumes:
             names[str(volume.laterality)] = wording.eye_long(volume.laterality)
@@ -159,6 +162,7 @@ class DecisionKeys(QObject):
                 names[bscan_subject(volume, index)] = self.tr("{eye}, B-scan {n}").format(
                     eye=wording.eye_short(volume.laterality), n=index + 1
                 )
+        self._named = case.study, names
         return names
 
     # Dialogs

@@ -10,7 +10,9 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
+    QPixmap,
     QPolygonF,
+    QResizeEvent,
     QTransform,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -20,6 +22,7 @@ from app.study import BScan, Volume
 
 _MARGIN = 6
 _PRESENT = QColor("#8ef0c0")
+_UNDER = QColor(0, 0, 0, 160)
 _OTHERS = QColor(255, 255, 255, 38)
 _WORDS = QColor("#b4bec8")
 _EDGE = 5  # width of the column of class colours beside a projection
@@ -41,6 +44,7 @@ class EnfaceView(QWidget):
         self._heat: QImage | None = None
         self._colours: tuple[QColor | None, ...] = ()
         self._localized = False
+        self._drawn: QPixmap | None = None
         self._index = 0
         theme.say(
             self,
@@ -55,7 +59,7 @@ class EnfaceView(QWidget):
         self._volume, self._picture, self._heat, self._index = volume, None, None, 0
         self._colours = ()
         self._localized = False
-        self.update()
+        self._redraw()
 
     def show_picture(self, picture: QImage | None, *, localizer: bool) -> None:
         """Show the localizer, or the projection with one row for each B-scan."""
@@ -65,17 +69,17 @@ class EnfaceView(QWidget):
             and self._volume is not None
             and any(bscan.location for bscan in self._volume.bscans)
         )
-        self.update()
+        self._redraw()
 
     def show_heat(self, heat: QImage | None) -> None:
         """Lay a map of the class over a projection: one row for each B-scan."""
         self._heat = heat
-        self.update()
+        self._redraw()
 
     def show_colours(self, colours: tuple[QColor | None, ...]) -> None:
         """Colour each B-scan by its class; None is ungradable."""
         self._colours = colours
-        self.update()
+        self._redraw()
 
     def set_index(self, index: int) -> None:
         self._index = index
@@ -147,9 +151,26 @@ class EnfaceView(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         painter = QPainter(self)
-        painter.fillRect(self.rect(), theme.IMAGE_GROUND)
+        if self._drawn is None:
+            self._drawn = self._draw()
+        painter.drawPixmap(0, 0, self._drawn)
         if self._volume is None or self._picture is None:
             return
+        line = self._line(self._index, self._place())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        for colour, width in ((_UNDER, 4), (_PRESENT, 2)):
+            painter.setPen(QPen(colour, width))
+            painter.drawPolyline(line)
+
+    def _draw(self) -> QPixmap:
+        """All but the line of the present B-scan."""
+        ratio = self.devicePixelRatioF()
+        drawn = QPixmap(self.size() * ratio)
+        drawn.setDevicePixelRatio(ratio)
+        drawn.fill(theme.IMAGE_GROUND)
+        if self._volume is None or self._picture is None:
+            return drawn
+        painter = QPainter(drawn)
         picture = self._place()
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.drawImage(picture, self._picture)
@@ -160,10 +181,16 @@ class EnfaceView(QWidget):
             self._paint_lines(painter, picture)
         else:
             self._paint_edge(painter, picture)
-        painter.setPen(QPen(QColor(0, 0, 0, 160), 4))
-        painter.drawPolyline(self._line(self._index, picture))
-        painter.setPen(QPen(_PRESENT, 2))
-        painter.drawPolyline(self._line(self._index, picture))
+        painter.end()
+        return drawn
+
+    def _redraw(self) -> None:
+        self._drawn = None
+        self.update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        self._drawn = None
+        super().resizeEvent(event)
 
     def _paint_heat(self, painter: QPainter, picture: QRectF, heat: QImage) -> None:
         if not self._localized:

@@ -2,7 +2,17 @@
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QHelpEvent, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import (
+    QColor,
+    QHelpEvent,
+    QImage,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.gui import theme, wording
@@ -32,6 +42,7 @@ class EyeMap(QWidget):
         self._position: int | None = None
         self._colours: tuple[QColor | None, ...] = ()
         self._picture: QImage | None = None
+        self._drawn: QPixmap | None = None  # all but the present row
         self._index = 0
         self._upside_down = False
         theme.say(self, self.tr("Map of the eye"))
@@ -48,6 +59,7 @@ class EyeMap(QWidget):
         self._picture = None
         if findings is not None and position is not None:
             self._picture = _picture(findings, position)
+        self._drawn = None
         self.setAccessibleDescription(self._described())
         self.update()
 
@@ -112,7 +124,27 @@ class EyeMap(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         painter = QPainter(self)
-        painter.fillRect(self.rect(), theme.IMAGE_GROUND)
+        if self._drawn is None:
+            self._drawn = self._draw()
+        painter.drawPixmap(0, 0, self._drawn)
+        if self._picture is None:
+            return
+        painter.setPen(QPen(_PRESENT, 1.5))
+        row = self._row(self._index)
+        painter.drawRect(row.adjusted(-_EDGE - 3, 0, 1, max(3 - row.height(), 0)))
+
+    def _draw(self) -> QPixmap:
+        ratio = self.devicePixelRatioF()
+        drawn = QPixmap(self.size() * ratio)
+        drawn.setDevicePixelRatio(ratio)
+        drawn.fill(theme.IMAGE_GROUND)
+        painter = QPainter(drawn)
+        painter.setFont(self.font())
+        self._paint_all(painter)
+        painter.end()
+        return drawn
+
+    def _paint_all(self, painter: QPainter) -> None:
         if self._findings is None:
             return
         painter.setPen(_WORDS)
@@ -136,10 +168,10 @@ class EyeMap(QWidget):
         painter.restore()
         for index, colour in enumerate(self._colours):
             self._paint_row(painter, self._row(index), colour)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(_PRESENT, 1.5))
-        row = self._row(self._index)
-        painter.drawRect(row.adjusted(-_EDGE - 3, 0, 1, max(3 - row.height(), 0)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        self._drawn = None
+        super().resizeEvent(event)
 
     def _paint_row(self, painter: QPainter, row: QRectF, colour: QColor | None) -> None:
         edge = QRectF(row.left() - _EDGE - 2, row.top(), _EDGE, row.height() + 0.5)

@@ -1,6 +1,6 @@
 """All B-scans of a volume at a glance: what each shows, which decided, which do not count."""
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt, Signal
 from PySide6.QtGui import (
     QBrush,
     QColor,
@@ -24,6 +24,7 @@ _MARK = 8  # height of the row of triangles
 _BARS = 34
 _BETWEEN = 6
 _THUMBNAIL = (40, 128)  # least and greatest height
+_MOST_SCALED = 96  # thumbnails kept at the size of the screen
 _STRIPE = 4  # colour bar under a thumbnail
 _GROUND = QColor("#0e1114")
 _EMPTY = QColor("#20262d")
@@ -48,6 +49,7 @@ class Filmstrip(QWidget):
         self._result: VolumeResult | None = None
         self._card: Card | None = None
         self._bars: QPixmap | None = None
+        self._scaled: dict[int, QPixmap] = {}  # thumbnails at the size they are painted in
         theme.say(
             self,
             self.tr("Filmstrip"),
@@ -69,6 +71,7 @@ class Filmstrip(QWidget):
         """Show a volume without results; `thumbnails` may fill up later."""
         self._thumbnails, self._count, self._aspect = thumbnails, len(thumbnails), aspect
         self._result, self._index = None, 0
+        self._scaled.clear()
         self._redraw()
 
     def show_result(self, result: VolumeResult | None, card: Card | None) -> None:
@@ -85,6 +88,7 @@ class Filmstrip(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         self._bars = None
+        self._scaled.clear()
         super().resizeEvent(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
@@ -179,14 +183,13 @@ class Filmstrip(QWidget):
         start = max(0, int(-first // width))
         stop = min(self._count, int((self.width() - first) // width) + 1)
         deciding = set(self._result.call.evidence) if self._result else set()
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         for index in range(start, stop):
             box = QRectF(first + index * width, top, width - 3, self._thumbnail())
-            picture = self._thumbnails[index]
+            picture = self._scaled_thumbnail(index, box.size())
             if picture is None:
                 painter.fillRect(box, _EMPTY)
             else:
-                painter.drawImage(box, picture)
+                painter.drawPixmap(box.topLeft(), picture)
             self._paint_stripe(painter, index, box)
             if index in deciding:
                 painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -194,6 +197,28 @@ class Filmstrip(QWidget):
             if index == self._index:
                 painter.setPen(QPen(_PRESENT, 2))
                 painter.drawRect(box.adjusted(1, 1, -1, -1))
+
+    def _scaled_thumbnail(self, index: int, size: QSizeF) -> QPixmap | None:
+        """A thumbnail as large as it is painted: scaling it anew at each step would cost most."""
+        if index in self._scaled:
+            return self._scaled[index]
+        picture = self._thumbnails[index]
+        if picture is None:
+            return None
+        ratio = self.devicePixelRatioF()
+        scaled = QPixmap.fromImage(
+            picture.scaled(
+                (size * ratio).toSize(),
+                Qt.AspectRatioMode.IgnoreAspectRatio,
+                Qt.TransformationMode.SmoothTransformation,
+            )
+        )
+        scaled.setDevicePixelRatio(ratio)
+        if len(self._scaled) >= _MOST_SCALED:
+            # Those that came first lie farthest behind whoever scrolls on.
+            del self._scaled[next(iter(self._scaled))]
+        self._scaled[index] = scaled
+        return scaled
 
     def _paint_stripe(self, painter: QPainter, index: int, box: QRectF) -> None:
         if self._result is None or self._card is None:
