@@ -24,6 +24,7 @@ from app.gui.decision_keys import DecisionKeys
 from app.gui.heat_controls import HeatControls
 from app.gui.help_desk import HelpDesk
 from app.gui.icons import program_icon
+from app.gui.model_manager import ModelManager
 from app.gui.opening import Opening, local_paths
 from app.gui.paperwork import Paperwork
 from app.gui.reading_room import ReadingRoom
@@ -35,6 +36,7 @@ from app.gui.tool_bar import ToolBar
 from app.gui.window_state import WindowState
 from app.installed import demo_study
 from app.notices import RESEARCH_USE, SYNTHETIC, banners
+from app.package_file import SUFFIX
 from app.settings import Settings
 from app.study import Laterality
 
@@ -174,6 +176,7 @@ class MainWindow(QMainWindow):
             "report_selected": self.papers.report_selected,
             "settings": self._edit_settings,
             "quit": self.close,
+            "models": self.manage_models,
             "analyse": self._analyse,
             "cancel": self.session.cancel,
             "next_study": lambda: self._step_study(1),
@@ -217,7 +220,13 @@ class MainWindow(QMainWindow):
     # Opening
 
     def open(self, paths: Sequence[Path]) -> None:
-        """Read what the reader chose or dropped."""
+        """Read what the reader chose or dropped; of model packages, show what they hold."""
+        packages = [path for path in paths if path.suffix.lower() == SUFFIX]
+        if packages:
+            self.manage_models(packages[0])
+        paths = [path for path in paths if path not in packages]
+        if not paths:
+            return
         self.show_scans()
         self.bars.clear_notices()
         self.opening.remember(list(paths))
@@ -335,6 +344,20 @@ class MainWindow(QMainWindow):
         else:
             dialogs.left_out(self, self.session.skipped).open()
 
+    def manage_models(self, file: Path | None = None) -> None:
+        """Open the window of model packages, with the package in a file beside the one in use."""
+        managers = [each for each in self.findChildren(ModelManager) if each.isVisible()]
+        if managers:
+            manager = managers[0]
+        else:
+            manager = ModelManager(self.session.settings, self)
+            manager.chosen.connect(self.session.change_settings)
+            manager.broken.connect(self.broken)
+            manager.show()
+        manager.activateWindow()
+        if file is not None:
+            manager.examine(file)
+
     def _edit_settings(self) -> None:
         dialog = SettingsDialog(self.session.settings, self)
         dialog.changed.connect(self.session.change_settings)
@@ -380,5 +403,7 @@ class MainWindow(QMainWindow):
         self.session.shut_down()
         self.papers.shut_down()
         self.help.shut_down()
+        for manager in self.findChildren(ModelManager):
+            manager.shut_down()
         self.room.shut_down()
         super().closeEvent(event)

@@ -1,0 +1,96 @@
+"""Two model cards side by side, row by row."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QCoreApplication
+
+from app.modelpack import Card
+from app.signatures import Seal, Trust
+
+Row = tuple[str, str, str]
+"""What is compared, and how it stands in the one and in the other."""
+
+
+def translate(text: str) -> str:
+    return QCoreApplication.translate("card_compare", text)
+
+
+def seal_words(seal: Seal) -> str:
+    """Who vouches for a package."""
+    return {
+        Trust.SIGNED: translate("signed by {signer}").format(signer=seal.signer),
+        Trust.UNKNOWN_KEY: translate("signed with a key that is not known here"),
+        Trust.UNSIGNED: translate("not signed"),
+    }[seal.trust]
+
+
+def compare(
+    one: Card | None, other: Card | None, one_seal: Seal, other_seal: Seal
+) -> tuple[Row, ...]:
+    """Rows for both cards; where there is none, its side stays empty.
+
+    Measured figures come in the order of the first card that has them, each with its interval and
+    the data it was measured on: figures on other data are other rows.
+    """
+    rows = [(words, _told(told, one), _told(told, other)) for words, told in _facts()]
+    rows.append(
+        (
+            translate("Signature"),
+            seal_words(one_seal) if one else "",
+            seal_words(other_seal) if other else "",
+        )
+    )
+    first, second = _figures(one), _figures(other)
+    rows += [
+        ("\n".join(key), first.get(key, ""), second.get(key, "")) for key in {**first, **second}
+    ]
+    limits = translate("Limits")
+    rows.append((limits, _told(_limits, one), _told(_limits, other)))
+    rows.append(("SHA-256", one.graph_sha256 if one else "", other.graph_sha256 if other else ""))
+    return tuple(rows)
+
+
+def _told(told: Callable[[Card], str], card: Card | None) -> str:
+    return told(card) if card is not None else ""
+
+
+def _classes(card: Card) -> str:
+    return ", ".join(each.name for each in sorted(card.classes, key=lambda each: each.severity))
+
+
+def _training(card: Card) -> str:
+    return "\n".join(
+        translate("{name}: {bscans} B-scans of {patients} patients").format(
+            name=each.name, bscans=each.bscans, patients=each.patients
+        )
+        for each in card.training
+    )
+
+
+def _limits(card: Card) -> str:
+    return "\n".join(card.limits)
+
+
+def _trained(card: Card) -> str:
+    return translate("yes") if card.trained else translate("no: its answers mean nothing")
+
+
+def _figures(card: Card | None) -> dict[tuple[str, str], str]:
+    return {
+        (each.name, each.data): (
+            f"{each.value:.3g} {each.unit}".strip() + f"  [{each.low:.3g}, {each.high:.3g}]"
+        )
+        for each in (card.figures if card is not None else ())
+    }
+
+
+def _facts() -> tuple[tuple[str, Callable[[Card], str]], ...]:
+    return (
+        (translate("Model"), lambda card: card.title),
+        (translate("Version"), lambda card: card.version),
+        (translate("Made"), lambda card: card.created),
+        (translate("Network"), lambda card: card.architecture),
+        (translate("Trained"), _trained),
+        (translate("Can find"), _classes),
+        (translate("Trained on"), _training),
+    )
