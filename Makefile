@@ -4,6 +4,11 @@
 #   make test                         format, lint, types and tests
 #   make test-long                    the tests that take minutes
 #   make benchmark                    measured ratios of speed and memory
+#   make bundle                       the frozen program, dist/kd-oct, and what is in it by size
+#   make bundle-test                  run the frozen program as a clinic would
+#   make deb tarball                  packages for Linux, in dist/
+#   make windows-try                  compile the Windows setup, with what stands in for Windows' files
+#   make sbom checksums               what releases list: parts (CycloneDX), SHA-256
 #   make clean                        remove what these made
 
 VENV := .venv
@@ -19,7 +24,14 @@ TEST_TOOLS := xauth xvfb
 SCREEN = $(shell command -v xvfb-run >/dev/null && echo "xvfb-run --auto-servernum" \
 	|| echo "env QT_QPA_PLATFORM=offscreen")
 
+# Freezing has an environment of its own: nothing of the laboratory or the tests can get in.
+BUNDLE_VENV := .venv-bundle
+BUNDLE_BIN := $(BUNDLE_VENV)/bin
+SBOM_VENV := .venv-sbom
+FROZEN := $(shell find app resources installers -type f -not -name '*.pyc') pyproject.toml
+
 .PHONY: run test test-long benchmark lint format clean
+.PHONY: bundle bundle-test deb tarball windows-try sbom checksums
 .DELETE_ON_ERROR:
 
 run: $(VENV)/run.stamp
@@ -43,8 +55,40 @@ format: $(VENV)/test.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+bundle: dist/bundle.stamp
+	$(BUNDLE_BIN)/python installers/weigh.py dist/kd-oct
+
+dist/bundle.stamp: $(FROZEN) $(BUNDLE_VENV)/bundle.stamp
+	$(BUNDLE_BIN)/python installers/freeze.py
+	touch $@
+
+bundle-test: bundle $(VENV)/test.stamp
+	KD_OCT_BUNDLE=dist/kd-oct $(SCREEN) $(BIN)/python -m pytest -m bundle tests/bundle
+
+deb: dist/bundle.stamp
+	sh installers/debian-packages.sh dpkg-dev xz-utils
+	sh installers/linux/make-deb.sh
+
+tarball: dist/bundle.stamp
+	sh installers/debian-packages.sh xz-utils
+	sh installers/linux/make-tarball.sh
+
+windows-try: dist/bundle.stamp
+	sh installers/debian-packages.sh nsis
+	sh installers/windows/try.sh
+
+sbom: $(BUNDLE_VENV)/bundle.stamp $(SBOM_VENV)/sbom.stamp
+	mkdir -p build dist
+	$(SBOM_VENV)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--spec-version 1.6 --output-file build/environment.cdx.json $(BUNDLE_BIN)/python
+	$(BUNDLE_BIN)/python installers/sbom.py build/environment.cdx.json dist
+
+checksums:
+	cd dist && rm -f SHA256SUMS && find . -maxdepth 1 -type f -name 'kd-oct*' -printf '%f\n' | \
+		sort | xargs sha256sum >SHA256SUMS && cat SHA256SUMS
+
 clean:
-	rm -rf $(VENV) build dist kd-oct-results .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BUNDLE_VENV) $(SBOM_VENV) build dist kd-oct-results .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/run.stamp: pyproject.toml $(VENV)/python.stamp
 	sh installers/debian-packages.sh $(QT_LIBRARIES)
@@ -56,6 +100,15 @@ $(VENV)/test.stamp: pyproject.toml $(VENV)/run.stamp
 	$(BIN)/python -m pip install --quiet --editable '.[ml,test]'
 	touch $@
 
-$(VENV)/python.stamp:
-	sh installers/make-venv.sh $(VENV)
+$(BUNDLE_VENV)/bundle.stamp: pyproject.toml $(BUNDLE_VENV)/python.stamp
+	sh installers/debian-packages.sh $(QT_LIBRARIES) binutils
+	$(BUNDLE_BIN)/python -m pip install --quiet --editable '.[bundle]'
+	touch $@
+
+$(SBOM_VENV)/sbom.stamp: $(SBOM_VENV)/python.stamp
+	$(SBOM_VENV)/bin/python -m pip install --quiet 'cyclonedx-bom>=7'
+	touch $@
+
+%/python.stamp:
+	sh installers/make-venv.sh $*
 	touch $@
