@@ -6,7 +6,7 @@ Cohen and Everitt (Psychol Bull 1969;72:323). Both eyes of a patient count, as i
 independent, so the interval is a little too narrow.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import sqrt
@@ -89,7 +89,8 @@ def cohen(pairs: Sequence[Pair]) -> Kappa | None:
     if n == 0:
         return None
     shares = {cell: count / n for cell, count in Counter(pairs).items()}
-    rows, columns = Counter[str](), Counter[str]()
+    rows: dict[str, float] = defaultdict(float)
+    columns: dict[str, float] = defaultdict(float)
     for (mine, its), share in shares.items():
         rows[mine] += share
         columns[its] += share

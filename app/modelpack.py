@@ -12,11 +12,11 @@ like the training data.
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, PositiveFloat, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
 from app.errors import PackageError
@@ -63,6 +63,7 @@ class ClassRule:
     threshold: Probability  # an eye scoring at least this is called
     suspect: Probability  # from here up to the threshold the eye is "uncertain"
     frame: Probability  # a B-scan counts as positive from here
+    packaged: Probability | None = None  # the package's threshold, where the clinic set its own
 
     def __post_init__(self) -> None:
         if self.suspect > self.threshold:
@@ -98,6 +99,24 @@ class Figure:
     unit: str = ""
 
 
+class Estimate(NamedTuple):
+    """A share with its 95 % interval."""
+
+    value: Probability
+    low: Probability
+    high: Probability
+
+
+@checked(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class OperatingPoint:
+    """What one threshold of a class was measured to give, by patient."""
+
+    threshold: Probability
+    sensitivity: Estimate
+    specificity: Estimate
+    data: str  # as of a Figure
+
+
 @checked(frozen=True, slots=True, kw_only=True, config=_STRICT)
 class TrainingData:
     name: str
@@ -128,6 +147,10 @@ class Card:
     figures: tuple[Figure, ...]
     limits: tuple[str, ...]  # sentences
     graph_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    # The least and the greatest width of the scans it was trained on; None: not stated.
+    scan_width_mm: tuple[PositiveFloat, PositiveFloat] | None = None
+    # By class: the thresholds that a clinic may choose from, with what each was measured to give.
+    operating_points: dict[str, tuple[OperatingPoint, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [each.name for each in self.classes]
@@ -141,6 +164,8 @@ class Card:
         missing = {*names, "uncertain", "out of scope", "ungradable"} - set(self.referral)
         if missing:
             raise ValueError(f"referral has no rule for {', '.join(sorted(missing))}")
+        if not set(self.operating_points) <= diseases:
+            raise ValueError("operating_points may name only classes that have a rule")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -197,6 +222,11 @@ def load_package(folder: Path, keys: Iterable[TrustedKey] | None = None) -> Mode
         raise PackageError(
             f"The model package “{folder.name}” was made for a later version of this program. "
             "Update the program, or install an older package."
+        )
+    if any(rule.packaged is not None for rule in card.aggregation.rules.values()):
+        raise PackageError(
+            f"The model package “{folder.name}” holds thresholds of a clinic in place of its own. "
+            "Install the package again."
         )
     digests = {"model.json": _sha256(card_bytes), "model.onnx": _sha256(graph)}
     if digests["model.onnx"] != card.graph_sha256:

@@ -16,6 +16,9 @@ from PIL import Image
 from app.modelpack import InputSpec
 from app.study import Pixels, Region
 
+VERSION = 1
+"""Rises whenever a frame becomes another tensor: results are comparable within one version."""
+
 _WHITE = 235  # JPEG leaves the exporter's 255 a little uneven
 _WEDGE_LINES = 0.08  # share of a side's lines that must begin white: bright tissue reaches fewer
 _RINGING = 4  # pixels beside a wedge that JPEG spoils

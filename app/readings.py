@@ -6,7 +6,7 @@ know, `OTHER`; the machine may answer that the images are out of its scope.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.cases.subjects import PATIENT, bscan_subject
@@ -97,6 +97,9 @@ class Readings:
         """The same with a new row of the trail taken into account."""
         others = tuple(each for each in self.entries if each.subject != entry.subject)
         return Readings(others if entry.after is None else (*others, entry))
+
+    def without_notes(self) -> "Readings":
+        return Readings(tuple(replace(each, note="") for each in self.entries))
 
 
 NOTHING_READ = Readings()

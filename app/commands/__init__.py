@@ -8,7 +8,7 @@ exit status.
 from argparse import ArgumentParser, Namespace
 from typing import Protocol
 
-NAMES = ("analyse", "convert", "anonymise", "model")
+NAMES = ("analyse", "convert", "anonymise", "compare", "model")
 
 
 class Command(Protocol):
@@ -42,6 +42,10 @@ def command_named(name: str) -> Command:
             from app.commands import anonymise
 
             return anonymise
+        case "compare":
+            from app.commands import compare
+
+            return compare
         case "model":
             from app.commands import model
 

@@ -25,6 +25,7 @@ def open_studies(paths: Sequence[Path], progress: Progress = ignore_progress) ->
         The studies, by date of visit, and every file that was not taken, with the reason.
     """
     # The readers bring pydicom and Pillow, which the first window need not wait for.
+    from app.acquisition import note_shared_folders
     from app.reading.pile import Pile
 
-    return Pile(progress).open([Path(path) for path in paths])
+    return note_shared_folders(Pile(progress).open([Path(path) for path in paths]))

@@ -1,8 +1,11 @@
 """What the result does not tell, and what was noticed on the way."""
 
+from app import acquisition
+from app.aggregate import spoken
+from app.operating_point import changed_rules
 from app.report.context import HEADING, SMALL, Context
 from app.report.page import MM, Block, text_block
-from app.report.words import EYES
+from app.report.words import EYES, percent
 from app.study import Laterality
 
 _ALWAYS = "The result supplements a reading of the original images; it does not replace one."
@@ -15,25 +18,30 @@ def limits(context: Context) -> list[Block]:
 
 def notes(context: Context) -> list[Block]:
     """Return what was noticed on the way, for the first page: it may change the reading."""
-    return _list(context, "Notes on these images", remarks(context))
+    return [
+        *_list(context, "Notes on these images", remarks(context)),
+        *_list(context, "Thresholds of this clinic", _own_thresholds(context)),
+    ]
 
 
 def remarks(context: Context) -> tuple[str, ...]:
     """What a reader must know of these images: each sentence once, with the eyes it holds for."""
-    found: dict[str, dict[str, None]] = {}
-    for eye in context.result.eyes:
-        for each in eye.volumes:
-            spacing, sentences = each.volume.spacing, list(each.volume.notes)
-            if spacing.axial_mm is None or spacing.lateral_mm is None:
-                sentences.insert(0, "The files give no pixel spacing: pictures have no scale.")
-            if eye.laterality is Laterality.UNKNOWN:
-                sentences.insert(0, "The files do not say which eye was scanned.")
-            for sentence in sentences:
-                found.setdefault(sentence, {})[EYES[eye.laterality]] = None
     alone = len(context.result.eyes) == 1
+    found = acquisition.remarks(context.result.study, context.card)
     return tuple(
-        sentence if alone else f"{' and '.join(eyes).replace(' and L', ' and l')}: {sentence}"
-        for sentence, eyes in found.items()
+        each.sentence if alone else f"{_eyes(each.eyes)}: {each.sentence}" for each in found
+    )
+
+
+def _eyes(eyes: tuple[Laterality, ...]) -> str:
+    return " and ".join(EYES[each] for each in eyes).replace(" and L", " and l")
+
+
+def _own_thresholds(context: Context) -> tuple[str, ...]:
+    return tuple(
+        f"An eye is called {spoken(name)} here from a score of {percent(rule.threshold)} on, as "
+        f"this clinic set it; the model package's own threshold is {percent(rule.packaged or 0)}."
+        for name, rule in changed_rules(context.card).items()
     )
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from app.modelpack import Figure
+from app.modelpack import Estimate, Figure
+from app.operating_point import changed_rules, measured_point, predictive
 from app.report.context import BODY, GUTTER, HEADING, INK, LABEL, LINE, NOTE, SMALL, Context
 from app.report.page import MM, Block, Pen, beside, stack, text_block
 from app.report.words import count, measured, percent, upper_first
@@ -13,7 +14,7 @@ def method(context: Context) -> list[Block]:
     """Return rule and model side by side, then the measured performance."""
     rule, model = _rule(context), _model(context)
     both = beside([(0, rule), (context.column + GUTTER, model)], before=5 * MM)
-    return [both, *_figures(context)]
+    return [both, *_figures(context), *_predictive(context)]
 
 
 def _rule(context: Context) -> Block:
@@ -33,12 +34,18 @@ def _rule(context: Context) -> Block:
     blocks = [text_block(fonts, "How the call is made", HEADING, width)]
     blocks += [text_block(fonts, each, SMALL, width, before=1.2 * MM) for each in sentences]
     rows: list[tuple[str, ...]] = [("Disease", "Called from", "Suspected from", "One B-scan")]
+    own = changed_rules(context.card)
     for each in sorted(context.card.classes, key=lambda each: each.severity):
         limits = policy.rules.get(each.name)
         if limits is not None:
             shares = (limits.threshold, limits.suspect, limits.frame)
-            rows.append((each.name, *map(percent, shares)))
+            mark = " *" if each.name in own else ""
+            rows.append((f"{each.name}{mark}", *map(percent, shares)))
     blocks.append(table(context, rows, (0.28, 0.24, 0.26, 0.22), width))
+    if own:
+        packaged = ", ".join(f"{name} {percent(rule.packaged or 0)}" for name, rule in own.items())
+        words = f"* set by this clinic; called from, in the model package: {packaged}."
+        blocks.append(text_block(fonts, words, NOTE, width, before=0.8 * MM))
     return stack(blocks)
 
 
@@ -92,6 +99,44 @@ def _figures(context: Context) -> list[Block]:
         if rest:
             blocks.append(text_block(fonts, f"{'; '.join(rest)}.", SMALL, width, before=1 * MM))
     return blocks
+
+
+def _predictive(context: Context) -> list[Block]:
+    """Return what a call is worth at the clinic's own prevalence, as far as that was set."""
+    fonts, width = context.fonts, context.width
+    rows: list[tuple[str, ...]] = []
+    sources: dict[str, None] = {}
+    for each in sorted(context.card.classes, key=lambda each: -each.severity):
+        share = context.settings.prevalence.get(each.name, 0.0)
+        if not (0 < share < 1 and each.severity):
+            continue
+        point = measured_point(context.card, each.name)
+        if point is None:
+            rows.append((upper_first(each.title), percent(share), "not measured", "not measured"))
+            continue
+        sources[point.data] = None
+        values = predictive(point.sensitivity, point.specificity, share)
+        shown = (_interval(values.positive), _interval(values.negative))
+        rows.append((upper_first(each.title), percent(share), *shown))
+    if not rows:
+        return []
+    head = ("", "Prevalence", "Has it, if called", "Does not have it, if not called")
+    title = "Predictive values at this clinic's prevalence"
+    words = (
+        "From the sensitivity and specificity measured at the thresholds in use, with 95 % "
+        "intervals, and the prevalence that the clinic stated. They hold only as far as its "
+        f"patients are like those of the test: {'; '.join(sources) or 'none'}."
+    )
+    return [
+        text_block(fonts, title, HEADING, width, before=4 * MM, keep=True),
+        table(context, [head, *rows], (0.34, 0.14, 0.24, 0.28), width),
+        text_block(fonts, words, NOTE, width, before=1 * MM),
+    ]
+
+
+def _interval(estimate: Estimate) -> str:
+    value, low, high = (f"{100 * each:.1f}" for each in estimate)
+    return f"{value} % ({low} to {high})"
 
 
 def by_subject(figures: Sequence[Figure]) -> tuple[list[tuple[str, ...]], list[str]]:

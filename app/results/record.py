@@ -6,14 +6,19 @@ Layout of format 1. A field that is not known is null. Times are ISO 8601 with t
     software      {name, version}
     notice        "Research use only. …"
     analysed      when the analysis ended
-    model         {id, version, sha256, signed_by, trained, classes, temperature, aggregation};
-                  `classes` is the order of every list of probabilities and scores below
+    model         {id, version, sha256, signed_by, trained, classes, temperature,
+                  unfamiliarity_threshold, aggregation, input, preprocessing}; `classes` is the
+                  order of every list of probabilities and scores below; a rule's `packaged` is
+                  the package's threshold where the clinic set its own; `preprocessing` is a
+                  version, within which a frame always becomes the same input
     study         {uid, visited, description, synthetic, patient}; `patient` is null if
                   pseudonymised, else {identifier, name, birth_date, sex}
+    acquisition   what to know of the scans: [{sentence, eyes}]
     call          the patient's: {outcome, label, confidence, scores, evidence, reason, eye}
     referral      {level, advice}
     reader        what a reader said of the patient, null if nobody did: {answer, agrees, initials,
-                  time, blind, note, machine, model}, the last two as they were at that time
+                  time, blind, note, machine, model}, the last two as they were at that time;
+                  `note` is null if pseudonymised
     eyes          for each eye {laterality, call, reader, deciding, volumes}, `laterality` OD, OS
                   or unknown, `deciding` the index of the volume whose call it is
       volumes     {uid, acquired, device, order, spacing_mm, notes, synthetic, call, bscans}
@@ -30,7 +35,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from app import __version__
+from app import __version__, preprocess
+from app.acquisition import remarks
 from app.cases.trail import Entry
 from app.modelpack import Card
 from app.notices import RESEARCH_USE
@@ -77,6 +83,8 @@ def as_record(
     """Return the record as plain lists, dictionaries, strings and numbers."""
     names = file_names(result, identity=identity)
     study = result.study
+    # A note may name the patient.
+    said = readings if identity else readings.without_notes()
     return {
         "format": FORMAT,
         "software": {"name": "KD-OCT", "version": __version__},
@@ -90,7 +98,10 @@ def as_record(
             "trained": card.trained,
             "classes": list(card.names),
             "temperature": card.temperature,
+            "unfamiliarity_threshold": card.unfamiliarity_threshold,
             "aggregation": asdict(card.aggregation),
+            "input": asdict(card.input),
+            "preprocessing": preprocess.VERSION,
         },
         "study": {
             "uid": study.uid,
@@ -99,10 +110,14 @@ def as_record(
             "synthetic": study.synthetic,
             "patient": _patient(result) if identity else None,
         },
+        "acquisition": [
+            {"sentence": each.sentence, "eyes": [str(eye) for eye in each.eyes]}
+            for each in remarks(study, card)
+        ],
         "call": _call(result.call) | {"eye": str(result.eyes[result.deciding].laterality)},
         "referral": {"level": result.referral.level, "advice": result.referral.advice},
-        "reader": _said(readings.patient, machine_answer(result.call)),
-        "eyes": [_eye(each, names, readings, card) for each in result.eyes],
+        "reader": _said(said.patient, machine_answer(result.call)),
+        "eyes": [_eye(each, names, said, card) for each in result.eyes],
     }
 
 
@@ -136,7 +151,7 @@ def _said(entry: Entry | None, machine: str) -> Json | None:
         "initials": entry.reader,
         "time": entry.time,
         "blind": entry.blind,
-        "note": entry.note,
+        "note": entry.note or None,
         "machine": entry.machine,
         "model": entry.model,
     }
