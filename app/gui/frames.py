@@ -19,7 +19,7 @@ from app.progress import Progress
 from app.study import BScanResult, Pixels, Volume
 
 _DECODED_BYTES = 48_000_000
-_PICTURE_BYTES = 64_000_000
+_PICTURE_BYTES = 96_000_000
 _AHEAD, _BEHIND = 16, 6  # B-scans prepared on either side of the one on show
 
 
@@ -85,6 +85,8 @@ class Frames(QObject):
         step = 1 if forwards else -1
         order = [index + step * ahead for ahead in range(_AHEAD + 1)]
         order += [index - step * behind for behind in range(1, _BEHIND + 1)]
+        # More than is kept would push out what comes next.
+        order = order[: self._room(index)]
         with self._lock:
             self._wishes = [
                 (each, self._seen(each, look))
@@ -109,6 +111,11 @@ class Frames(QObject):
             self._wishes.clear()
         self._task.cancel()
         self._task.wait()
+
+    def _room(self, index: int) -> int:
+        """How many pictures of this size are kept, one at the least."""
+        bscan = self._volume.bscans[index]
+        return max(1, _PICTURE_BYTES // (4 * bscan.rows * bscan.columns))
 
     def _seen(self, index: int, look: Look) -> Look:
         """What tells this B-scan's pictures apart: without a map, opacity and class do not."""
@@ -155,10 +162,10 @@ class Frames(QObject):
             self._pixels(index), centre=look.centre, width=look.width, inverted=look.inverted
         )
         if look.class_index is None or heat is None:
-            return grey_image(pixels)
+            return _for_screen(grey_image(pixels))
         result = heat.bscans[index]
         if result.maps is None or result.region is None:
-            return grey_image(pixels)
+            return _for_screen(grey_image(pixels))
         from app.overlay import heat_overlay, outline_overlay
 
         map_, scale = result.maps[look.class_index], heat.scales[look.class_index]
@@ -184,3 +191,8 @@ class Frames(QObject):
         while total > _PICTURE_BYTES and len(self._pictures) > 1:
             _, oldest = self._pictures.popitem(last=False)
             total -= oldest.sizeInBytes()
+
+
+def _for_screen(picture: QImage) -> QImage:
+    """In the screen's own format, converted here rather than at every paint."""
+    return picture.convertToFormat(QImage.Format.Format_RGB32)
