@@ -19,7 +19,7 @@ def debian_changelog(text: str, version: str, maintainer: str, seconds: int) -> 
             textwrap.fill(each, 78, initial_indent="  * ", subsequent_indent="    ")
             for each in points
         ]
-        signed = f" -- {maintainer}  {formatdate(seconds)}"
+        signed = f" -- {maintainer}  {formatdate(seconds).replace('-0000', '+0000')}"
         entries.append(
             f"kd-oct ({number}) stable; urgency=medium\n\n" + "\n".join(lines) + f"\n\n{signed}\n"
         )

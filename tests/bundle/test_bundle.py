@@ -1,7 +1,7 @@
 """The frozen program as a clinic runs it: `make bundle-test`, or `pytest -m bundle`.
 
-KD_OCT_BUNDLE names the frozen program's folder, or an installed program. Nothing here imports what is tested:
-every test starts the program and looks at what it says, shows, writes and leaves behind.
+KD_OCT_BUNDLE names the frozen program's folder, or an installed program. Nothing here imports what
+is tested: every test starts the program and looks at what it says, shows, writes and leaves behind.
 """
 
 import csv
