@@ -34,7 +34,7 @@ def _file() -> list[Command | None]:
             icon="folder",
         ),
         None,
-        Command(name="close_study", words=translate("&Close study"), keys=("Ctrl+W",)),
+        Command(name="close_study", words=translate("Take &off the list"), keys=("Ctrl+W",)),
         None,
         Command(
             name="show_report", words=translate("Show &report"), keys=("Ctrl+R",), icon="report"
@@ -64,6 +64,7 @@ def _study() -> list[Command | None]:
         Command(name="analyse", words=translate("&Analyse again"), keys=("F5",)),
         Command(name="cancel", words=translate("&Cancel reading and analysis"), keys=("Ctrl+.",)),
         None,
+        Command(name="find_study", words=translate("&Find study…"), keys=("Ctrl+F",)),
         Command(name="next_study", words=translate("&Next study"), keys=("Ctrl+Down",)),
         Command(name="previous_study", words=translate("&Previous study"), keys=("Ctrl+Up",)),
         None,

@@ -11,6 +11,8 @@ from app.modelpack import Card
 from app.readings import Readings
 from app.study import Call, Laterality, Outcome, Study, StudyResult
 
+__all__ = ["Case", "CaseState"]
+
 
 @dataclass(eq=False, kw_only=True)
 class Case:

@@ -136,6 +136,7 @@ class MainWindow(QMainWindow):
         session.progressed.connect(self._enable)
         session.settings_changed.connect(self._settings_changed)
         self.list.chosen.connect(session.select)
+        self.list.entered.connect(lambda: self.room.panel.view.setFocus())
         self.bars.acted.connect(self._act)
         self.opening.chosen.connect(self.open)
         self.papers.report_wanted.connect(lambda: self.pages.setCurrentIndex(1))
@@ -179,8 +180,9 @@ class MainWindow(QMainWindow):
             "models": self.manage_models,
             "analyse": self._analyse,
             "cancel": self.session.cancel,
-            "next_study": lambda: self._step_study(1),
-            "previous_study": lambda: self._step_study(-1),
+            "find_study": self._find_study,
+            "next_study": lambda: self.list.step(1),
+            "previous_study": lambda: self.list.step(-1),
             "name_right": lambda: self._name_shown(Laterality.RIGHT),
             "name_left": lambda: self._name_shown(Laterality.LEFT),
             "skipped": lambda: dialogs.left_out(self, self.session.skipped).open(),
@@ -292,7 +294,7 @@ class MainWindow(QMainWindow):
         self.actions_.enable(case is not None, *_CASE_ACTIONS)
         told = case is not None and case.result is not None and case.revealed()
         self.actions_.enable(told, *_RESULT_ACTIONS)
-        again = case is not None and case.state in (CaseState.STOPPED, CaseState.FAILED)
+        again = case is not None and case.state not in (CaseState.QUEUED, CaseState.RUNNING)
         self.actions_.enable(again, "analyse")
         self.actions_.enable(self.session.busy, "cancel")
         self.actions_.enable(bool(self.session.skipped), "skipped")
@@ -306,22 +308,20 @@ class MainWindow(QMainWindow):
     # Doing
 
     def _close_study(self) -> None:
-        if self.session.current is not None:
-            self.session.close_case(self.session.current)
+        self.session.remove(self._selected_cases())
+
+    def _find_study(self) -> None:
+        self.actions_["study_list"].setChecked(True)
+        self.list.find_study()
 
     def _analyse(self) -> None:
-        if self.session.current is not None:
-            self.session.analyse(self.session.current)
+        for case in self._selected_cases():
+            self.session.analyse(case)
 
     def _selected_cases(self) -> Sequence[Case]:
-        return self.session.cases
-
-    def _step_study(self, step: int) -> None:
-        cases = self.session.cases
-        if self.session.current in cases:
-            place = cases.index(self.session.current) + step
-            if 0 <= place < len(cases):
-                self.session.select(cases[place])
+        """Those selected in the list; where a filter hides them, the one on show."""
+        current = [self.session.current] if self.session.current is not None else []
+        return self.list.selected_cases() or current
 
     def _choose_heat(self, position: int | None) -> None:
         if not self.actions_["heat"].isChecked():

@@ -1,181 +1,276 @@
-"""The studies that are open: patient, visit, call or state."""
+"""The case list: find, filter and order the studies that are kept, and choose one or several."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from PySide6.QtCore import (
-    QAbstractListModel,
+    QEvent,
+    QItemSelection,
+    QItemSelectionModel,
     QModelIndex,
-    QPersistentModelIndex,
-    QRect,
-    QSize,
+    QObject,
     Qt,
     Signal,
 )
-from PySide6.QtGui import QColor, QPainter, QPen
-from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtGui import QAction, QContextMenuEvent, QKeyEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListView,
+    QMenu,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
-from app.gui import theme, wording
-from app.gui.icons import pixmap
-from app.gui.session import Case, CaseState, Session
-from app.study import Laterality
-
-_CASE = Qt.ItemDataRole.UserRole
-_HEIGHT = 64
-_Index = QModelIndex | QPersistentModelIndex
-
-
-class StudyModel(QAbstractListModel):
-    """The session's cases as rows."""
-
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self._session = session
-        session.cases_changed.connect(self._reset)
-        session.case_changed.connect(self._changed)
-        session.progressed.connect(self._progressed)
-
-    def rowCount(self, parent: _Index | None = None) -> int:  # noqa: N802 - Qt's name
-        return len(self._session.cases) if parent is None or not parent.isValid() else 0
-
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        case = self._session.cases[index.row()]
-        if role == _CASE:
-            return case
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
-            return f"{case_name(case)}, {wording.visit_line(case.study)}: {self.state(case)}"
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return case.problem or wording.patient_line(case.study.patient)
-        return None
-
-    def state(self, case: Case) -> str:
-        """The call, or how far the case is, in a few words."""
-        match case.state:
-            case CaseState.QUEUED:
-                return self.tr("Waiting")
-            case CaseState.RUNNING:
-                left = case.seconds_left()
-                share = f"{case.done * 100 // case.total} %" if case.total else ""
-                parts = [self.tr("Analysing"), share, wording.duration(left) if left else ""]
-                return "  ".join(each for each in parts if each)
-            case CaseState.STOPPED:
-                return self.tr("Not analysed")
-            case CaseState.FAILED:
-                return self.tr("Could not be analysed")
-        if not case.revealed():
-            return self.tr("Your call first")
-        return wording.call_title(case.result.call) if case.result else ""
-
-    def _reset(self) -> None:
-        self.beginResetModel()
-        self.endResetModel()
-
-    def _changed(self, case: Case) -> None:
-        if case in self._session.cases:
-            row = self.index(self._session.cases.index(case))
-            self.dataChanged.emit(row, row)
-
-    def _progressed(self) -> None:
-        if self._session.running is not None:
-            self._changed(self._session.running)
+from app.gui import theme
+from app.gui.case import Case, CaseState
+from app.gui.case_delegate import CaseDelegate
+from app.gui.case_menus import FilterButton, OrderBox
+from app.gui.case_model import CASE, CaseModel
+from app.gui.case_order import Sieve
+from app.gui.session import Session
 
 
-class _CaseDelegate(QStyledItemDelegate):
-    """Three lines: patient, visit and eyes, call with its shape."""
-
-    def __init__(self, session: Session, model: StudyModel) -> None:
-        super().__init__(model)
-        self._session, self._model = session, model
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:  # noqa: N802
-        return QSize(180, max(_HEIGHT, option.fontMetrics.height() * 3 + 20))
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
-        case: Case = index.data(_CASE)
-        colours = theme.current()
-        painter.save()
-        chosen = bool(option.state & QStyle.StateFlag.State_Selected)
-        box: QRect = option.rect
-        if chosen:
-            painter.fillRect(box, QColor(colours.raised))
-            painter.fillRect(QRect(box.left(), box.top(), 3, box.height()), QColor(colours.accent))
-        painter.setPen(QPen(QColor(colours.line)))
-        painter.drawLine(box.bottomLeft(), box.bottomRight())
-        inside = box.adjusted(12, 9, -10, -9)
-        line = inside.height() // 3
-        bold = option.font
-        bold.setBold(True)
-        painter.setFont(bold)
-        painter.setPen(QColor(colours.text))
-        _line(painter, inside, 0, line, case_name(case), 0)
-        bold.setBold(False)
-        painter.setFont(bold)
-        painter.setPen(QColor(colours.muted))
-        eyes = " + ".join(_eyes(case))
-        _line(painter, inside, 1, line, f"{wording.visit_line(case.study)}  ·  {eyes}", 0)
-        name, colour = self._mark(case, colours)
-        painter.drawPixmap(
-            inside.left(), inside.top() + 2 * line + (line - 14) // 2, pixmap(name, colour, 14)
-        )
-        painter.setPen(QColor(colours.text))
-        _line(painter, inside, 2, line, self._model.state(case), 20)
-        if option.state & QStyle.StateFlag.State_HasFocus:
-            painter.setPen(QPen(QColor(colours.accent), 1, Qt.PenStyle.DotLine))
-            painter.drawRect(box.adjusted(4, 1, -2, -2))
-        painter.restore()
-
-    def _mark(self, case: Case, colours: theme.Colours) -> tuple[str, QColor]:
-        card = case.card
-        if not case.revealed():
-            return "eye", QColor(colours.accent)
-        if case.result is not None and card is not None:
-            severities = {each.name: each.severity for each in card.classes}
-            call = case.result.call
-            return wording.call_icon(call, card), theme.call_colour(call, severities, colours)
-        if case.state is CaseState.FAILED:
-            return "problem", QColor(colours.uncertain)
-        return "clock", QColor(colours.muted)
-
-
-class StudyList(QListView):
-    """The left side of the window."""
+class StudyList(QWidget):
+    """One side of the window."""
 
     chosen = Signal(object)  # Case
+    entered = Signal()  # the reader goes on to the scans
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        model = StudyModel(session)
-        self.setModel(model)
-        self.setItemDelegate(_CaseDelegate(session, model))
-        self.setMinimumWidth(170)
-        self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
-        self.setUniformItemSizes(True)
-        theme.say(self, self.tr("Studies"), self.tr("The open studies with their calls"))
+        self._model = CaseModel(session)
+        self.search = QLineEdit()
+        self.search.setPlaceholderText(self.tr("Find name or number"))
+        self.search.setClearButtonEnabled(True)
+        self.search.setToolTip(self.tr("Find a study by the patient's name or number (Ctrl+F)"))
+        theme.say(self.search, self.tr("Find a study by name or number"))
+        self.search.textChanged.connect(self._sift)
+        self.search.installEventFilter(self)
+        self.filter = FilterButton(session)
+        self.filter.changed.connect(self._sift)
+        self.order = OrderBox()
+        self.order.chosen.connect(self._order_by)
+        self.view = self._make_view()
+        self.shown = QLabel()
+        self.shown.setObjectName("muted")
+        self.all = QPushButton(self.tr("Show all"))
+        self.all.setToolTip(self.tr("Clear what is searched for and filtered (Esc)"))
+        self.all.clicked.connect(self.show_all)
+        self._foot = QWidget()
+        self._arrange()
+        self.setMinimumWidth(190)
         session.current_changed.connect(self._show_current)
-        session.cases_changed.connect(self._show_current)
-        self.selectionModel().currentChanged.connect(self._choose)
+        session.folder_wanted.connect(self.ask_folder)
+        self._model.modelReset.connect(self._show_current)
+        self._model.modelReset.connect(self._count)
+        session.cases_changed.connect(self._count)
+        self._count()
+
+    def model(self) -> CaseModel:
+        return self._model
+
+    def selected_cases(self) -> list[Case]:
+        """The cases that the reader selected, as they are listed."""
+        rows = sorted(index.row() for index in self.view.selectionModel().selectedIndexes())
+        return [self._model.cases[row] for row in rows]
+
+    def step(self, step: int) -> None:
+        """Go to the next or previous study of the list."""
+        cases, current = self._model.cases, self._session.current
+        place = cases.index(current) + step if current in cases else 0
+        if 0 <= place < len(cases):
+            self.chosen.emit(cases[place])
+
+    def find_study(self) -> None:
+        """Put the cursor where a name or number is typed."""
+        self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.search.selectAll()
+
+    def show_all(self) -> None:
+        self.search.clear()
+        self.filter.clear()
+
+    def remove_selected(self) -> None:
+        """Take the selected studies off the list; a notice offers them back."""
+        self._session.remove(self.selected_cases())
+
+    def ask_folder(self, case: Case) -> None:
+        """Ask where the files of a case lie now."""
+        title = self.tr("Locate the files of {name}").format(name=case.summary.name)
+        dialog = QFileDialog(self.window(), title)
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda name: self._session.locate(case, Path(name)))
+        dialog.open()
+
+    # Building
+
+    def _make_view(self) -> "_View":
+        view = _View()
+        view.setModel(self._model)
+        view.setItemDelegate(CaseDelegate(self._model, view))
+        view.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
+        view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        view.setUniformItemSizes(True)
+        view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        theme.say(view, self.tr("Studies"), self.tr("The studies on the list with their calls"))
+        view.selectionModel().currentChanged.connect(self._choose)
+        view.entered_case.connect(self.entered)
+        view.unwanted.connect(self.remove_selected)
+        view.menu_wanted.connect(self._show_menu)
+        return view
+
+    def _arrange(self) -> None:
+        head = QWidget()
+        top = QVBoxLayout(head)
+        top.setContentsMargins(theme.GAP, theme.GAP, theme.GAP, theme.GAP)
+        top.setSpacing(6)
+        top.addWidget(self.search)
+        choices = QHBoxLayout()
+        choices.setSpacing(6)
+        choices.addWidget(self.filter)
+        choices.addWidget(self.order, 1)
+        top.addLayout(choices)
+        foot = QHBoxLayout(self._foot)
+        foot.setContentsMargins(theme.GAP, 4, theme.GAP, 4)
+        foot.addWidget(self.shown, 1)
+        foot.addWidget(self.all)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(head)
+        layout.addWidget(self.view, 1)
+        layout.addWidget(self._foot)
+
+    # What is listed
+
+    def _sift(self) -> None:
+        self._keep_selection(self._set_sieve)
+
+    def _set_sieve(self) -> None:
+        self._model.sieve = self.filter.sieve(self.search.text())
+        self._model.arrange()
+        self._count()
+
+    def _order_by(self) -> None:
+        self._model.order = self.order.order
+        self._model.arrange()
+        self.view.scrollToTop()
+
+    def _keep_selection(self, change: Callable[[], None]) -> None:
+        selected = self.selected_cases()
+        change()
+        self._select(selected)
+
+    def _select(self, cases: Sequence[Case]) -> None:
+        selection = QItemSelection()
+        for case in cases:
+            if case in self._model.cases:
+                row = self._model.index(self._model.cases.index(case))
+                selection.select(row, row)
+        self.view.selectionModel().select(
+            selection, QItemSelectionModel.SelectionFlag.ClearAndSelect
+        )
+
+    def _count(self) -> None:
+        every, shown = len(self._session.cases), len(self._model.cases)
+        self._foot.setVisible(self._model.sieve != Sieve())
+        if shown:
+            text = self.tr("{n} of {all} studies").format(n=shown, all=every)
+        else:
+            text = self.tr("No study fits")
+        self.shown.setText(text)
+
+    # What is chosen
 
     def _choose(self, index: QModelIndex) -> None:
         if index.isValid():
-            self.chosen.emit(index.data(_CASE))
+            self.chosen.emit(index.data(CASE))
 
     def _show_current(self) -> None:
         case = self._session.current
-        if case in self._session.cases:
-            self.setCurrentIndex(self.model().index(self._session.cases.index(case), 0))
+        if case not in self._model.cases:
+            return
+        row = self._model.index(self._model.cases.index(case))
+        if row != self.view.currentIndex():
+            self.view.setCurrentIndex(row)
+
+    def _show_menu(self, event: QContextMenuEvent) -> None:
+        cases = self.selected_cases()
+        if not cases:
+            return
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for action in self.menu_actions(cases, menu):
+            menu.addAction(action)
+        menu.popup(event.globalPos())
+
+    def menu_actions(self, cases: Sequence[Case], parent: QObject) -> list[QAction]:
+        """What can be done with these cases."""
+        resting = [each for each in cases if each.state not in _BUSY]
+        lost = [each for each in cases if each.missing or each.state is CaseState.FAILED]
+        again = QAction(self.tr("Analyse again"), parent)
+        again.setEnabled(bool(resting))
+        again.triggered.connect(lambda: self._analyse(resting))
+        locate = QAction(self.tr("Locate folder…"), parent)
+        locate.setEnabled(len(cases) == 1 and bool(lost))
+        locate.triggered.connect(lambda: self.ask_folder(cases[0]))
+        remove = QAction(self.tr("Take off the list"), parent)
+        remove.setShortcut(Qt.Key.Key_Delete)
+        remove.triggered.connect(self.remove_selected)
+        return [again, locate, remove]
+
+    def _analyse(self, cases: Sequence[Case]) -> None:
+        for case in cases:
+            self._session.analyse(case)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        if (
+            watched is self.search
+            and isinstance(event, QKeyEvent)
+            and event.type() == QEvent.Type.KeyPress
+            and self._key_in_search(event.key())
+        ):
+            return True
+        return super().eventFilter(watched, event)
+
+    def _key_in_search(self, key: int) -> bool:
+        """Down and Enter go on to the list, Escape gives up."""
+        if key in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            if self._model.cases and not self.view.currentIndex().isValid():
+                self.view.setCurrentIndex(self._model.index(0))
+            self.view.setFocus()
+            return True
+        if key == Qt.Key.Key_Escape:
+            self.show_all()
+            self.view.setFocus()
+            return True
+        return False
 
 
-def case_name(case: Case) -> str:
-    """The patient's name or number, else where the files lie: something to tell cases apart."""
-    patient = case.study.patient
-    path = case.study.volumes[0].bscans[0].source.path
-    return patient.name or patient.identifier or path.parent.name or path.name
+_BUSY = (CaseState.QUEUED, CaseState.RUNNING)
 
 
-def _eyes(case: Case) -> list[str]:
-    held = {volume.laterality for volume in case.study.volumes}
-    return [wording.eye_short(each) for each in Laterality if each in held]
+class _View(QListView):
+    """The list itself, with its keys."""
 
+    entered_case = Signal()
+    unwanted = Signal()
+    menu_wanted = Signal(QContextMenuEvent)
 
-def _line(painter: QPainter, box: QRect, number: int, height: int, text: str, indent: int) -> None:
-    place = QRect(box.left() + indent, box.top() + number * height, box.width() - indent, height)
-    shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, place.width())
-    painter.drawText(place, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.entered_case.emit()
+        elif event.key() == Qt.Key.Key_Delete:
+            self.unwanted.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802 - Qt's name
+        self.menu_wanted.emit(event)

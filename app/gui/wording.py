@@ -5,6 +5,7 @@ from html import escape
 from PySide6.QtCore import QCoreApplication
 
 from app.aggregate import spoken
+from app.cases.kept import Summary
 from app.modelpack import Card, ClassInfo
 from app.study import (
     BScanResult,
@@ -125,7 +126,7 @@ def patient_line(patient: Patient) -> str:
     return "  ·  ".join(parts)
 
 
-def visit_line(study: Study) -> str:
+def visit_line(study: Study | Summary) -> str:
     if study.visited is None:
         return translate("Visit date unknown")
     return study.visited.isoformat()

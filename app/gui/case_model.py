@@ -1,0 +1,112 @@
+"""The cases as rows of a list: ordered, filtered, and put in words."""
+
+from datetime import date
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt
+
+from app.gui import wording
+from app.gui.case import Case, CaseState
+from app.gui.case_order import Order, Reader, Sieve, listed, reader
+from app.gui.session import Session
+from app.readings import answer_word
+
+CASE = Qt.ItemDataRole.UserRole
+Index = QModelIndex | QPersistentModelIndex
+
+
+class CaseModel(QAbstractListModel):
+    """The session's cases that fit the sieve, in order."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._session = session
+        self.order = Order.URGENCY
+        self.sieve = Sieve()
+        self.cases: list[Case] = []
+        session.cases_changed.connect(self.arrange)
+        session.case_changed.connect(self._changed)
+        session.progressed.connect(self._progressed)
+
+    def rowCount(self, parent: Index | None = None) -> int:  # noqa: N802 - Qt's name
+        return len(self.cases) if parent is None or not parent.isValid() else 0
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        case = self.cases[index.row()]
+        if role == CASE:
+            return case
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+            parts = [case.summary.name, self.visit(case), self.state(case), self.read(case)]
+            return ", ".join(each for each in parts if each)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            said = wording.patient_line(case.summary.patient)
+            words = [case.problem, case.missing, self.read(case)]
+            return "\n".join([said, *(each for each in words if each)])
+        return None
+
+    def arrange(self) -> None:
+        """Filter and order anew."""
+        cases = listed(self._session.cases, self.order, self.sieve, date.today())
+        if cases == self.cases:
+            return
+        if set(cases) != set(self.cases):
+            self.beginResetModel()
+            self.cases = cases
+            self.endResetModel()
+            return
+        # Only moved: what is selected and where the list is scrolled to stay.
+        self.layoutAboutToBeChanged.emit()
+        held = self.persistentIndexList()
+        moved = [self.index(cases.index(self.cases[each.row()])) for each in held]
+        self.cases = cases
+        self.changePersistentIndexList(held, moved)
+        self.layoutChanged.emit()
+
+    def on_show(self, case: Case) -> bool:
+        return case is self._session.current
+
+    def visit(self, case: Case) -> str:
+        """Day of the visit, and the eyes."""
+        eyes = " + ".join(wording.eye_short(each) for each in case.summary.eyes)
+        return f"{wording.visit_line(case.summary)}  ·  {eyes}"
+
+    def state(self, case: Case) -> str:
+        """The call, or how far the case is, in a few words."""
+        match case.state:
+            case CaseState.QUEUED:
+                return self.tr("Waiting")
+            case CaseState.RUNNING:
+                left = case.seconds_left()
+                share = f"{case.done * 100 // case.total} %" if case.total else ""
+                parts = [self.tr("Analysing"), share, wording.duration(left) if left else ""]
+                return "  ".join(each for each in parts if each)
+            case CaseState.STOPPED:
+                return self.tr("Not analysed")
+            case CaseState.FAILED:
+                return case.problem or self.tr("Could not be analysed")
+        if not case.revealed():
+            return self.tr("Your call first")
+        return wording.call_title(case.call) if case.call else ""
+
+    def read(self, case: Case) -> str:
+        """What the reader has said, in a few words; nothing while nothing was said."""
+        match reader(case):
+            case Reader.UNDECIDED:
+                return ""
+            case Reader.AGREED:
+                return self.tr("Agreed")
+        said = case.readings.patient
+        if said is None or said.after is None:
+            return self.tr("Changed")
+        return self.tr("Read: {answer}").format(answer=answer_word(said.after))
+
+    def _changed(self, case: Case) -> None:
+        self.arrange()
+        if case in self.cases:
+            row = self.index(self.cases.index(case))
+            self.dataChanged.emit(row, row)
+
+    def _progressed(self) -> None:
+        case = self._session.running
+        if case is not None and case in self.cases:
+            row = self.index(self.cases.index(case))
+            self.dataChanged.emit(row, row)

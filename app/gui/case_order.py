@@ -1,0 +1,155 @@
+"""In which order cases are listed, and which of them."""
+
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Any
+
+from app.gui.case import Case, CaseState
+from app.readings import machine_answer
+from app.study import Outcome
+
+
+class Standing(StrEnum):
+    """What a case asks of the reader, as the list tells it."""
+
+    NEEDS_LOOK = "needs a look"  # uncertain or out of scope
+    READY = "ready"
+    UNGRADABLE = "ungradable"
+    FAILED = "failed"
+    RUNNING = "running"
+    QUEUED = "queued"
+    STOPPED = "stopped"
+
+
+class Reader(StrEnum):
+    """What the reader has said of a case."""
+
+    UNDECIDED = "not decided"
+    AGREED = "agreed"
+    CHANGED = "decided otherwise"
+
+
+class Order(StrEnum):
+    URGENCY = "urgency"
+    VISIT = "visit"
+    ADDED = "added"
+    NAME = "name"
+    READER = "reader"
+    STANDING = "standing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sieve:
+    """Which cases are listed: those that fit each part; an empty part fits all."""
+
+    words: str = ""  # parts of names and numbers, all of which must be there
+    calls: frozenset[str] = frozenset()  # as `app.readings.machine_answer` names them
+    standings: frozenset[Standing] = frozenset()
+    readers: frozenset[Reader] = frozenset()
+    days: int | None = None  # visits of the last so many days, today's being 0
+
+    @property
+    def choices(self) -> int:
+        """How many things are chosen beside the words."""
+        chosen = len(self.calls) + len(self.standings) + len(self.readers)
+        return chosen + (self.days is not None)
+
+    def fits(self, case: Case, today: date) -> bool:
+        return (
+            (not self.calls or shown_answer(case) in self.calls)
+            and (not self.standings or standing(case) in self.standings)
+            and (not self.readers or reader(case) in self.readers)
+            and self._recent(case, today)
+            and self._named(case)
+        )
+
+    def _recent(self, case: Case, today: date) -> bool:
+        if self.days is None:
+            return True
+        visited = case.summary.visited
+        return visited is not None and today - visited <= timedelta(days=self.days)
+
+    def _named(self, case: Case) -> bool:
+        summary = case.summary
+        held = plain(f"{summary.patient.name or ''} {summary.patient.identifier or ''}")
+        if not held.strip():
+            held = plain(summary.place)
+        return all(word in held for word in plain(self.words).split())
+
+
+def standing(case: Case) -> Standing:
+    """What a case asks for; a hidden call does not show here either."""
+    if case.state is not CaseState.READY:
+        return Standing(str(case.state))
+    if case.call is None or not case.revealed():
+        return Standing.READY
+    return {
+        Outcome.UNCERTAIN: Standing.NEEDS_LOOK,
+        Outcome.OUT_OF_SCOPE: Standing.NEEDS_LOOK,
+        Outcome.UNGRADABLE: Standing.UNGRADABLE,
+    }.get(case.call.outcome, Standing.READY)
+
+
+def shown_answer(case: Case) -> str | None:
+    """The machine's answer for the patient, where it may be seen."""
+    return machine_answer(case.call) if case.call is not None and case.revealed() else None
+
+
+def reader(case: Case) -> Reader:
+    """Whether the reader has spoken, on the patient or an eye, and always as the machine."""
+    said = [each for each in case.readings.entries if each.subject in _subjects(case)]
+    if not said:
+        return Reader.UNDECIDED
+    return Reader.AGREED if all(each.agrees for each in said) else Reader.CHANGED
+
+
+def listed(cases: Iterable[Case], order: Order, sieve: Sieve, today: date) -> list[Case]:
+    """The cases that fit, in order; equal ones as they were added."""
+    return sorted((case for case in cases if sieve.fits(case, today)), key=_KEYS[order])
+
+
+def answers(cases: Sequence[Case]) -> list[str]:
+    """The machine's answers that occur, for a choice of them: the most severe first."""
+    found: dict[str, int] = {}
+    for case in cases:
+        answer = shown_answer(case)
+        if answer is not None:
+            found[answer] = max(found.get(answer, 0), case.urgency())
+    return sorted(found, key=lambda each: -found[each])
+
+
+def plain(text: str) -> str:
+    """Text as it is searched: without case, accents, and differences of script in digits."""
+    apart = unicodedata.normalize("NFKD", text.translate(_ARABIC).casefold())
+    kept = (each for each in apart if not unicodedata.combining(each))
+    return "".join(str(unicodedata.digit(each, each)) for each in kept)
+
+
+# Keyboards differ in these two letters, names do not.
+_ARABIC = str.maketrans({"\u064a": "\u06cc", "\u0649": "\u06cc", "\u0643": "\u06a9"})
+
+_STANDINGS = {each: place for place, each in enumerate(Standing)}
+_READERS = {each: place for place, each in enumerate(Reader)}
+
+
+def _subjects(case: Case) -> set[str]:
+    from app.cases.subjects import PATIENT
+
+    return {PATIENT, *(str(each) for each in case.summary.eyes)}
+
+
+def _visit(case: Case) -> int:
+    return -(case.summary.visited or date.min).toordinal()
+
+
+_KEYS: dict[Order, Callable[[Case], Any]] = {
+    Order.URGENCY: lambda case: -case.urgency(),
+    Order.VISIT: _visit,
+    Order.ADDED: lambda case: -case.added.timestamp(),
+    Order.NAME: lambda case: plain(case.summary.name),
+    Order.READER: lambda case: (_READERS[reader(case)], -case.urgency()),
+    Order.STANDING: lambda case: (_STANDINGS[standing(case)], -case.urgency()),
+}
