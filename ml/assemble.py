@@ -1,12 +1,12 @@
 """Put a run together: its data, its network, its folder, its processes."""
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from app.errors import UsageError
 from app.modelpack import InputSpec
@@ -18,6 +18,7 @@ from ml.loop import Task, Trainer, Validation
 from ml.manifest import Sample, read_manifest
 from ml.memory import keep_freed_memory
 from ml.models import build
+from ml.processes import device
 from ml.splits import Split, division, select
 
 
@@ -87,6 +88,22 @@ def labels_of(samples: Sequence[Sample], classes: Sequence[str]) -> list[int]:
     return [classes.index(sample.label or "") for sample in samples]
 
 
+def network_of(run: Run) -> nn.Module:
+    """The run's network with its first weights, as it is trained."""
+    network = build(
+        run.model.architecture,
+        len(run.data.classes),
+        start=run.model.start,
+        channels=len(run.input.mean),
+        dropout=run.model.dropout,
+        drop_path=run.model.drop_path,
+    )
+    # The quick gradients are those of channels-last memory.
+    if run.train.precision == "bfloat16" and run.train.channels_last:
+        use_fast_depthwise(network)
+    return network
+
+
 def trainer(
     run: Run, task: Task, division: Division, out: Path, view_spec: InputSpec | None = None
 ) -> Trainer:
@@ -96,19 +113,9 @@ def trainer(
     labels = labels_of(division.train, run.data.classes)
     views = Views(division.train, labels, run, view_spec or run.input)
     torch.manual_seed(run.train.seed)
-    network = build(
-        run.model.architecture,
-        len(run.data.classes),
-        start=run.model.start,
-        channels=len(run.input.mean),
-        dropout=run.model.dropout,
-        drop_path=run.model.drop_path,
-    )
-    if run.train.precision == "bfloat16":
-        use_fast_depthwise(network)
     return Trainer(
         run=run,
-        network=network,
+        network=network_of(run),
         task=task,
         views=views,
         labels=labels,
@@ -120,21 +127,6 @@ def trainer(
         split_sha256=division.split.sha256,
         device=device(),
     )
-
-
-def device() -> torch.device:
-    """This process's GPU, or the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
-    return torch.device("cpu")
-
-
-def join_processes() -> None:
-    """Join the other processes of `torchrun`, if it started this one."""
-    if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not torch.distributed.is_initialized():
-        if torch.cuda.is_available():
-            torch.cuda.set_device(device())
-        torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
 
 
 def run_folder(config: Path, run: Run) -> Path:

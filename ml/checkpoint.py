@@ -25,6 +25,7 @@ class State:
     steps: int = 0  # optimiser steps
     rate: float = 0.0  # of the last batch
     loss_sum: float = 0.0  # over this epoch's batches so far
+    seconds: float = 0.0  # spent on this epoch so far
     best: float | None = None
     best_epoch: int = -1
     averaged: int = 0  # updates taken by the SWA

@@ -8,10 +8,11 @@ from pathlib import Path
 import torch
 
 from app.errors import AppError
-from ml.assemble import join_processes, run_folder
+from ml.assemble import run_folder
 from ml.config import Run, load_run
 from ml.dryrun import rehearse
 from ml.loop import Scores
+from ml.processes import join_processes
 
 OUT_OF_MEMORY = (
     "The memory does not suffice. Lower train.batch and raise train.accumulate by the same "

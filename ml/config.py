@@ -76,7 +76,7 @@ class Train:
     decay_norms: bool = False  # True: also norms and biases, as the paper's code
     clip: Annotated[float, Field(ge=0)] = 0.0  # gradient norm, 0 for none
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
-    channels_last: bool = True
+    channels_last: bool = True  # False: also without the quick bfloat16 gradients, which need it
     compile: bool = False
     # (first epoch, share of the input's height and width): small views first are quick ones
     sizes: tuple[tuple[int, Share], ...] = ()
@@ -162,14 +162,14 @@ def read_dumped(path: Path) -> Run:
 
 def _override(content: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
-    if not equals or "." not in key:
+    if not equals:
         raise UsageError(f"“{override}” is no override. Write --set section.key=value.")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text  # a bare word, as the shell leaves it
-    section, name = key.split(".", 1)
-    content.setdefault(section, {})[name] = value
+    section, _, name = key.rpartition(".")
+    (content.setdefault(section, {}) if section else content)[name] = value
 
 
 def _refuse_unknown(content: Mapping[str, Any], kind: type, origin: str, prefix: str = "") -> None:

@@ -1,6 +1,6 @@
 """From samples to batches: bands kept in memory, views drawn by seed alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -100,7 +100,9 @@ def draw_epoch(labels: Sequence[int], run: Run, epoch: int) -> list[tuple[int, i
     return [pairs[index] for index in rng.permutation(len(pairs))]
 
 
-def batches(views: Views, groups: list[list[tuple[int, int]]], workers: int) -> Iterator[Batch]:
+def batches(
+    views: Views, groups: Iterable[list[tuple[int, int]]], workers: int
+) -> Generator[Batch]:
     """Make batches of the given (sample, view) pairs, ahead of their use if there are workers."""
     loader = (
         DataLoader(
@@ -122,7 +124,9 @@ def _collate(items: list[tuple[NDArray[np.float32], int, int, int]]) -> Batch:
     )
 
 
-def network_input(frames: Tensor, spec: InputSpec, share: float = 1.0) -> Tensor:
+def network_input(
+    frames: Tensor, spec: InputSpec, share: float = 1.0, *, channels_last: bool = True
+) -> Tensor:
     """Turn grey in [0, 1], (n, 1, h, w), into what a network of this spec takes.
 
     Views are drawn once for student and teachers of several sizes; each gets them at its own.
@@ -138,4 +142,4 @@ def network_input(frames: Tensor, spec: InputSpec, share: float = 1.0) -> Tensor
     mean = torch.tensor(spec.mean).view(1, -1, 1, 1)
     std = torch.tensor(spec.std).view(1, -1, 1, 1)
     normal = (frames - mean.to(frames.device)) / std.to(frames.device)
-    return normal.contiguous(memory_format=torch.channels_last)
+    return normal.contiguous(memory_format=torch.channels_last) if channels_last else normal

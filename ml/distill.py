@@ -18,13 +18,14 @@ from torch import Tensor
 
 from app.errors import UsageError
 from app.modelpack import InputSpec
-from ml.assemble import device, divide, on_same_data, run_folder, trainer
+from ml.assemble import divide, on_same_data, run_folder, trainer
 from ml.command import arguments_of, carry_out, print_scores
 from ml.config import Distill, Run, load_run
 from ml.data import Batch, network_input
-from ml.loop import Scores, is_first
+from ml.loop import Scores
 from ml.losses import distillation_loss, softened
 from ml.predict import Trained, load_trained
+from ml.processes import device, is_first
 from ml.splits import require_same_split
 from ml.teach import teach
 

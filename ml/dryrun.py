@@ -2,47 +2,58 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import psutil
 import torch
+from torch import Tensor
 from torch.nn import functional
 
-from ml.assemble import device, divide
-from ml.config import Run
+from ml.assemble import Division, divide, network_of, on_same_data
+from ml.config import Run, load_run
 from ml.data import network_input
-from ml.depthwise import use_fast_depthwise
-from ml.models import build, count_parameters
+from ml.models import Start, count_parameters
 from ml.optimize import autocast, optimizer_for
+from ml.processes import device
+
+_STEPS = 2  # the first warms up
 
 
 def rehearse(run: Run) -> str:
-    """Build everything, take two true steps on noise, and say what the run will need."""
+    """Build everything, take true steps on noise, and say what the run will need."""
     division = divide(run)
     train = run.train
-    network = build(
-        run.model.architecture,
-        len(run.data.classes),
-        start=run.model.start,
-        channels=len(run.input.mean),
-        dropout=run.model.dropout,
-        drop_path=run.model.drop_path,
-    ).to(device())
-    use_fast_depthwise(network)
+    network = network_of(run).to(device())
+    parameters = count_parameters(network)
+    frames = torch.rand(train.batch, 1, run.input.height, run.input.width).to(device())
+    labels = torch.randint(0, len(run.data.classes), (train.batch,)).to(device())
     optimizer = optimizer_for(network, replace(train, lr=1e-9, head_lr=1e-9))
-    frames = torch.rand(train.batch, 1, run.input.height, run.input.width)
-    labels = torch.randint(0, len(run.data.classes), (train.batch,))
-    times = []
-    for _ in range(2):
-        begun = time.perf_counter()
+
+    def step() -> None:
+        inputs = network_input(frames, run.input, channels_last=train.channels_last)
         with autocast(train, device()):
-            logits = network.train()(network_input(frames.to(device()), run.input)).float()
-        functional.cross_entropy(logits, labels.to(device())).backward()  # type: ignore[no-untyped-call]
+            logits = network.train()(inputs).float()
+        functional.cross_entropy(logits, labels).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad()
-        times.append(time.perf_counter() - begun)
-    steps = len(division.train) // train.batch * train.epochs
-    used = psutil.Process().memory_info().rss / 2**20
+
+    batches = len(division.train) // train.batch * train.epochs
+    seconds = _time(step)
+    lines = [
+        *_data(run, division),
+        f"{run.model.architecture}: {parameters / 1e6:.1f} M parameters, "
+        f"{run.input.height} x {run.input.width}, start from {run.model.start.value}",
+        f"{batches} batches of {train.batch}; {seconds:.2f} s each on {device().type}: "
+        f"about {batches * seconds / 60:.0f} minutes, validation not counted",
+        *_teachers(run, frames, batches),
+        f"memory in use {psutil.Process().memory_info().rss / 2**20:.0f} MB",
+    ]
+    return "\n".join(lines)
+
+
+def _data(run: Run, division: Division) -> list[str]:
     lines = [f"split {division.split.sha256[:12]}, fold {run.data.fold}"]
     for part, samples in (
         ("training", division.train),
@@ -53,11 +64,33 @@ def rehearse(run: Run) -> str:
         classes = ", ".join(f"{name} {counts[name]}" for name in run.data.classes)
         patients = len({sample.patient for sample in samples})
         lines.append(f"{part}: {len(samples)} B-scans of {patients} patients ({classes})")
-    lines += [
-        f"{run.model.architecture}: {count_parameters(network) / 1e6:.1f} M parameters, "
-        f"{run.input.height} x {run.input.width}, start from {run.model.start.value}",
-        f"{steps} batches of {train.batch}; {times[-1]:.2f} s each on {device().type}: "
-        f"about {steps * times[-1] / 60:.0f} minutes, validation and teachers not counted",
-        f"memory in use {used:.0f} MB",
-    ]
-    return "\n".join(lines)
+    return lines
+
+
+def _teachers(run: Run, frames: Tensor, batches: int) -> list[str]:
+    """What asking the teachers costs; with replay each view's answer is asked for once."""
+    if run.distill is None:
+        return []
+    epochs = run.train.epochs
+    asked = batches * min(run.augment.views or epochs, epochs) // epochs
+    lines = []
+    for config in run.distill.teachers:
+        own = on_same_data(load_run(config, [f"model.start={Start.NOISE}"]), run)
+        network = network_of(own).to(device()).eval()
+        inputs = network_input(frames, own.input)
+        with torch.inference_mode():
+            seconds = _time(partial(network, inputs))
+        times = asked if run.distill.replay else batches
+        lines.append(
+            f"teacher {config.stem}, {own.model.architecture}: {times} batches at {seconds:.2f} s, "
+            f"about {times * seconds / 60:.0f} minutes"
+        )
+    return lines
+
+
+def _time(step: Callable[[], object]) -> float:
+    """Seconds of the last of a few steps."""
+    for _ in range(_STEPS):
+        begun = time.perf_counter()
+        step()
+    return time.perf_counter() - begun

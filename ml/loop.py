@@ -9,8 +9,10 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Protocol
 
@@ -33,10 +35,18 @@ from ml.checkpoint import (
     save_tensors,
     write_json,
 )
-from ml.config import Run, dump_run
+from ml.config import Run, check_run, dump_run
 from ml.data import Batch, Views, batches, draw_epoch, network_input
 from ml.optimize import autocast, freeze_backbone, optimizer_for, set_rates
 from ml.predict import outputs_of_bands
+from ml.processes import (
+    first_ones,
+    is_first,
+    rank,
+    require_even_shares,
+    wait_for_all,
+    world_size,
+)
 from ml.runlog import Row, RunLog
 from ml.swa import Average, update_batch_norm
 
@@ -109,42 +119,47 @@ class Trainer:
         )
         self._swa, self._ema = Average(), Average(run.train.ema)
         self._state = State(run=dump_run(run), split_sha256=split_sha256)
-        self._saved = time.monotonic()
+        self._saved = self._since = time.monotonic()
 
     def fit(self, *, resume: bool = False) -> Scores:
         """Train to the end or to the patience's, evaluate the averages, keep the best.
 
         Raises:
-            UsageError: If `out` holds another run, the loss is no number, or the disk is full.
+            UsageError: If `out` holds another run, several processes cannot share a batch, the
+                loss is no number, or the disk is full.
         """
+        require_even_shares(self.run.train.batch)
         self._begin(resume=resume)
+        self._since = time.monotonic()
         forward = self._forward()
         log = RunLog(self.out) if is_first() else None
-        for epoch in range(self._state.epoch, self.run.train.epochs):
-            if self._out_of_patience(epoch):
-                break
-            scores = self._train_epoch(forward, epoch)
-            if log:
-                log.add(self._row(epoch, scores))
-            self._state.epoch, self._state.batch, self._state.loss_sum = epoch + 1, 0, 0.0
-            self._save()
+        with closing(self._stream()) as stream:
+            for epoch in range(self._state.epoch, self.run.train.epochs):
+                if self._out_of_patience(epoch):
+                    break
+                scores = self._train_epoch(forward, epoch, stream)
+                if log:
+                    log.add(self._row(epoch, scores), self._seconds())
+                self._state.epoch, self._state.batch, self._state.loss_sum = epoch + 1, 0, 0.0
+                self._state.seconds, self._since = 0.0, time.monotonic()
+                self._save()
         if log:
             log.close()
         return self._finish()
 
-    def _train_epoch(self, forward: nn.Module, epoch: int) -> Scores:
+    def _train_epoch(self, forward: nn.Module, epoch: int, stream: Iterator[Batch]) -> Scores:
         train = self.run.train
         freeze_backbone(self.network, frozen=epoch < train.frozen_epochs)
-        groups = self._groups(epoch)
-        bar = self._bar(groups, epoch)
+        count = len(self._groups(epoch))
+        bar = self._bar(stream, epoch, count)
         for batch in bar:
-            self._step(forward, batch, len(groups))
-            if train.ema and self._at_step_end(len(groups)):
+            self._step(forward, batch, count)
+            if train.ema and self._at_step_end(count):
                 self._ema.update(self.network)
             bar.set_postfix(loss=f"{self._mean_loss():.4f}", refresh=False)
             # Within a group of accumulated batches a checkpoint would lose their gradients.
             due = time.monotonic() - self._saved > train.checkpoint_minutes * 60
-            if due and self._at_step_end(len(groups)):
+            if due and self._at_step_end(count):
                 self._save()
         if 0 <= train.swa_start <= epoch:
             self._swa.update(self.network)
@@ -164,7 +179,8 @@ class Trainer:
             write_json(self.out / "run.json", json.loads(self._state.run))
 
     def _take_up(self, groups: dict[str, dict[str, Tensor]], state: State) -> None:
-        if state.run != self._state.run or state.split_sha256 != self._state.split_sha256:
+        own = check_run(json.loads(state.run), str(self.out))
+        if own != self.run or state.split_sha256 != self._state.split_sha256:
             raise UsageError(
                 f"{self.out} holds a run with another configuration or split. Name another "
                 "--out, or resume with the file it was started with."
@@ -203,16 +219,28 @@ class Trainer:
         """This process's share of the epoch's batches; what does not fill a batch is left out."""
         train = self.run.train
         pairs = draw_epoch(self._labels, self.run, epoch)
-        size = min(train.batch, len(pairs))
+        size = min(train.batch, len(pairs) // world_size() * world_size())
         whole = [pairs[i : i + size] for i in range(0, len(pairs) - size + 1, size)]
         return [group[rank() :: world_size()] for group in whole]
 
-    def _bar(self, groups: list[list[tuple[int, int]]], epoch: int) -> "tqdm[Batch]":
+    def _stream(self) -> Generator[Batch]:
+        """All batches from where the run stands to its end.
+
+        One stream, so that workers are started once, while the process is small, and draw the
+        next epoch's first views while this epoch is judged.
+        """
+        first, done = self._state.epoch, self._state.batch
+        groups = chain.from_iterable(
+            self._groups(epoch)[done if epoch == first else 0 :]
+            for epoch in range(first, self.run.train.epochs)
+        )
+        return batches(self._views, groups, self.run.train.workers)
+
+    def _bar(self, stream: Iterator[Batch], epoch: int, count: int) -> "tqdm[Batch]":
         done = self._state.batch
-        source: Iterator[Batch] = batches(self._views, groups[done:], self.run.train.workers)
         return tqdm(
-            source,
-            total=len(groups),
+            islice(stream, count - done),
+            total=count,
             initial=done,
             desc=f"epoch {epoch + 1}/{self.run.train.epochs}",
             disable=not is_first(),
@@ -235,7 +263,7 @@ class Trainer:
         self._state.rate = self._optimizer.param_groups[0]["lr"]
         forward.train()
         share = size_share(train.sizes, epoch)
-        frames = network_input(batch.frames.to(self._device), self.run.input, share)
+        frames = self._input(batch, share)
         with autocast(train, self._device):
             logits = forward(frames).float()
         loss, parts = self._task.loss(logits, batch)
@@ -277,12 +305,24 @@ class Trainer:
             self.network.load_state_dict(own)
         return scores
 
+    def _input(self, batch: Batch, share: float = 1.0) -> Tensor:
+        return network_input(
+            batch.frames.to(self._device),
+            self.run.input,
+            share,
+            channels_last=self.run.train.channels_last,
+        )
+
     def score(self) -> Scores:
-        """Score the network as it is on the validation patients."""
+        """Score the network as it is on the validation patients, the same in every process."""
         spec, labels = self.run.input, torch.from_numpy(self._validation.labels)
         with autocast(self.run.train, self._device):
             outputs = outputs_of_bands(
-                self.network, self._validation.bands, spec, device=self._device
+                self.network,
+                self._validation.bands,
+                spec,
+                device=self._device,
+                channels_last=self.run.train.channels_last,
             )
         logits = torch.from_numpy(outputs.logits)
         right = logits.argmax(1) == labels
@@ -291,11 +331,12 @@ class Trainer:
             for c in range(int(labels.max()) + 1)
             if (labels == c).any()
         ]
-        return Scores(
+        scores = Scores(
             loss=functional.cross_entropy(logits, labels).item(),
             accuracy=right.float().mean().item(),
             balanced_accuracy=float(np.mean(by_class)),
         )
+        return first_ones(scores)
 
     def _out_of_patience(self, epoch: int) -> bool:
         patience = self.run.train.patience
@@ -303,7 +344,7 @@ class Trainer:
 
     def _finish(self) -> Scores:
         """Compare the best epoch with the averaged weights; the better of the two is kept."""
-        _wait_for_all()  # the first process may still be writing the best epoch
+        wait_for_all()  # the first process may still be writing the best epoch
         candidates = {"best epoch": load_tensors(self.out / "best.safetensors")}
         if self._swa.count:
             candidates["swa"] = self._averaged()
@@ -322,7 +363,7 @@ class Trainer:
                 "validation": {name: asdict(each) for name, each in scores.items()},
             }
             write_json(self.out / "result.json", result)
-        _wait_for_all()  # what was written is read next
+        wait_for_all()  # what was written is read next
         return scores[kept]
 
     def _averaged(self) -> dict[str, Tensor]:
@@ -336,10 +377,15 @@ class Trainer:
     def _some_inputs(self) -> Iterator[Tensor]:
         groups = self._groups(self.run.train.epochs)[:_BATCH_NORM_BATCHES]
         for batch in batches(self._views, groups, self.run.train.workers):
-            yield network_input(batch.frames.to(self._device), self.run.input)
+            yield self._input(batch)
+
+    def _seconds(self) -> float:
+        """Spent on this epoch, by all the processes that worked on it one after the other."""
+        return self._state.seconds + time.monotonic() - self._since
 
     def _save(self) -> None:
-        self._saved = time.monotonic()
+        self._state.seconds, self._since = self._seconds(), time.monotonic()
+        self._saved = self._since
         if not is_first():
             return
         self._state.averaged, self._state.smoothed = self._swa.count, self._ema.count
@@ -357,21 +403,3 @@ class Trainer:
 def size_share(sizes: tuple[tuple[int, float], ...], epoch: int) -> float:
     """Share of the input's size in an epoch: that of the last entry that has begun."""
     return next((share for first, share in reversed(sizes) if epoch >= first), 1.0)
-
-
-def rank() -> int:
-    return torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
-
-
-def world_size() -> int:
-    return torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
-
-
-def _wait_for_all() -> None:
-    if world_size() > 1:
-        torch.distributed.barrier()
-
-
-def is_first() -> bool:
-    """Whether this process writes files and speaks."""
-    return rank() == 0

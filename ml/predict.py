@@ -93,6 +93,7 @@ def outputs_of_bands(
     *,
     tta: bool = False,
     device: torch.device | None = None,
+    channels_last: bool = True,
 ) -> Outputs:
     """Logits and pooled features of bands (n, height, width); with `tta` the mean of five views."""
     where = device or torch.device("cpu")
@@ -101,7 +102,8 @@ def outputs_of_bands(
     for start in range(0, len(bands), _BATCH):
         grey = torch.from_numpy(bands[start : start + _BATCH]).to(where).float()[:, None] / 255
         views = five_views(grey) if tta else [grey]
-        each = [penultimate(network, network_input(view, spec))[1:] for view in views]
+        inputs = [network_input(view, spec, channels_last=channels_last) for view in views]
+        each = [penultimate(network, frames)[1:] for frames in inputs]
         features.append(torch.stack([f for f, _ in each]).mean(0).float().cpu())
         logits.append(torch.stack([z for _, z in each]).mean(0).float().cpu())
     return Outputs(logits=torch.cat(logits).numpy(), features=torch.cat(features).numpy())

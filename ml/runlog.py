@@ -1,7 +1,8 @@
 """What a run says of itself as it goes: a table, TensorBoard, and a line for the terminal."""
 
 import csv
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from io import StringIO
 from pathlib import Path
 
@@ -24,21 +25,21 @@ class Row:
 
 
 class RunLog:
-    """`log.csv` and `tensorboard/` of a run's folder."""
+    """`log.csv`, `times.csv` and `tensorboard/` of a run's folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._table = folder / "log.csv"
+        self._table, self._times = folder / "log.csv", folder / "times.csv"
         self._writer = SummaryWriter(str(folder / "tensorboard"))
 
-    def add(self, row: Row) -> None:
-        """Write an epoch's row. One that a killed run had written already is replaced."""
-        rows = [each for each in self._rows() if int(each["epoch"]) < row.epoch]
-        text = StringIO()
-        table = csv.DictWriter(text, [field.name for field in fields(Row)])
-        table.writeheader()
-        table.writerows([*rows, asdict(row)])
-        with whole_file(self._table) as file:
-            file.write(text.getvalue().encode())
+    def add(self, row: Row, seconds: float) -> None:
+        """Write an epoch's row, and the time it took into a table of its own.
+
+        What a killed run had written of the epoch already is replaced. Times are apart because
+        they alone are not the same in every run.
+        """
+        _replace(self._table, asdict(row))
+        _replace(self._times, {"epoch": row.epoch, "seconds": round(seconds, 3)})
+        self._writer.add_scalar("seconds", seconds, row.epoch)
         for name, value in asdict(row).items():
             self._writer.add_scalar(name, value, row.epoch)
         tqdm.write(
@@ -50,8 +51,21 @@ class RunLog:
     def close(self) -> None:
         self._writer.close()
 
-    def _rows(self) -> list[dict[str, str]]:
-        if not self._table.exists():
-            return []
-        with self._table.open(newline="") as file:
-            return list(csv.DictReader(file))
+
+def rows_of(table: Path) -> list[dict[str, str]]:
+    """The rows of a run's table so far."""
+    if not table.exists():
+        return []
+    with table.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _replace(table: Path, row: Mapping[str, object]) -> None:
+    """Put a row in the place of its epoch's and later ones."""
+    earlier = [each for each in rows_of(table) if int(each["epoch"]) < int(str(row["epoch"]))]
+    text = StringIO()
+    writer = csv.DictWriter(text, list(row))
+    writer.writeheader()
+    writer.writerows([*earlier, row])
+    with whole_file(table) as file:
+        file.write(text.getvalue().encode())

@@ -40,6 +40,7 @@ def test_that_any_key_can_be_set_on_the_command_line():
     assert run.model.start == "noise"
     assert run.input.mean == (0.1, 0.2, 0.3)
     assert run.train.ema == 0.9
+    assert load_run(CONFIGS / "desk.toml", ['package=""']).package == ""
 
 
 def test_that_an_override_without_a_value_is_refused():

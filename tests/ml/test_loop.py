@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,11 @@ import torch
 from safetensors.torch import load_file
 
 from app.errors import UsageError
-from ml.assemble import divide, trainer
+from ml.assemble import divide, labels_of, trainer
 from ml.config import Distill, check_run, load_run
 from ml.distill import Distillation, distil
-from ml.loop import Trainer
 from ml.optimize import optimizer_for, rate_factor, set_rates
-from ml.predict import load_trained
+from ml.predict import load_trained, outputs_of
 from ml.teach import supervised, teach
 from tests.ml.training_data import tiny_run, tiny_settings, write_toml
 
@@ -30,6 +28,13 @@ CHECKOUT = Path(__file__).parents[2]
 def command(config: Path, out: Path, *more: str) -> list[str]:
     return [
         sys.executable, "-m", "ml.teach", "--config", str(config), "--out", str(out), *more
+    ]  # fmt: skip
+
+
+def by_two_processes(config: Path, out: Path, port: int, *more: str) -> list[str]:
+    return [
+        sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
+        "--master-port", str(port), *command(config, out, *more)[1:],
     ]  # fmt: skip
 
 
@@ -189,14 +194,9 @@ def test_that_two_processes_take_the_gradients_of_one(phantoms, tmp_path):
     config = write_toml(tmp_path / "tiny.toml", settings)
     alone, together = tmp_path / "alone", tmp_path / "together"
     subprocess.run(command(config, alone), check=True, capture_output=True, env=quick())
-    torchrun = [
-        sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
-        "--master-port", "29517",
-    ]  # fmt: skip
 
-    subprocess.run(
-        [*torchrun, *command(config, together)[1:]], check=True, capture_output=True, env=quick()
-    )
+    both = by_two_processes(config, together, 29517)
+    subprocess.run(both, check=True, capture_output=True, env=quick())
 
     # After one step AdamW's first moment is the gradient, scaled.
     expected, got = (
@@ -209,24 +209,64 @@ def test_that_two_processes_take_the_gradients_of_one(phantoms, tmp_path):
         assert torch.allclose(expected[name], got[name], atol=1e-7, rtol=1e-4), name
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("name", ["paper-neh-teacher", "paper-neh"])
-def test_that_the_paper_s_networks_take_a_true_step(name, phantoms, tmp_path):
-    paper = load_run(CHECKOUT / "ml" / "configs" / f"{name}.toml", ["model.start=noise"])
-    # One step of two frames; everything else is the paper's.
-    run = replace(
-        paper,
-        data=replace(paper.data, manifest=phantoms, split=None, limit=4),
-        train=replace(
-            paper.train, epochs=1, batch=2, accumulate=1, workers=0, frozen_epochs=0, swa_start=-1
-        ),
+@pytest.fixture(scope="module")
+def shared_run(phantoms, tmp_path_factory):
+    """A run of two processes: its file and its folder."""
+    folder = tmp_path_factory.mktemp("shared")
+    settings = tiny_settings(
+        phantoms,
+        train={"epochs": 3, "batch": 8, "ema": 0.9, "swa_start": 1, "patience": 1, "lr": 3e-3},
     )
+    config = write_toml(folder / "tiny.toml", settings)
+    whole = by_two_processes(config, folder / "whole", 29518)
+    subprocess.run(whole, check=True, capture_output=True, env=quick())
+    return config, folder / "whole"
+
+
+def test_that_processes_decide_together_and_leave_what_one_can_judge(shared_run):
+    """With BatchNorm each process sees other statistics; all follow those of the first."""
+    config, out = shared_run
+    result = json.loads((out / "result.json").read_text())
+
+    kept = result["validation"][result["kept"]]
+    trained, division = load_trained(out), divide(load_run(config))
+    labels = torch.tensor(labels_of(division.val, trained.run.data.classes))
+    logits = torch.from_numpy(outputs_of(trained, division.val).logits)
+    loss = torch.nn.functional.cross_entropy(logits, labels).item()
+    assert loss == pytest.approx(kept["loss"], abs=1e-4)
+    assert len((out / "log.csv").read_text().splitlines()) >= 3
+
+
+@pytest.mark.long
+def test_that_two_killed_processes_resume_to_the_numbers_of_unbroken_ones(shared_run, tmp_path):
+    config, whole = shared_run
+    broken = tmp_path / "broken"
+    process = subprocess.Popen(
+        by_two_processes(config, broken, 29519), env=quick(), start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    while not any(broken.glob("checkpoint-0001-*")):
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+    again = by_two_processes(config, broken, 29520, "--resume")
+    subprocess.run(again, check=True, capture_output=True, env=quick())
+
+    assert (whole / "log.csv").read_text() == (broken / "log.csv").read_text()
+    assert (whole / "result.json").read_text() == (broken / "result.json").read_text()
+
+
+def test_that_processes_refuse_a_batch_that_they_cannot_share(phantoms, tmp_path):
+    from torch.testing._internal.distributed.fake_pg import FakeStore
+
+    run = tiny_run(phantoms, train={"batch": 5})
     division = divide(run)
-    made: Trainer = trainer(run, supervised(run, division), division, tmp_path)
-    before = [parameter.detach().clone() for parameter in made.network.parameters()]
-
-    made.fit()
-
-    assert sum(
-        not torch.equal(a, b) for a, b in zip(before, made.network.parameters(), strict=True)
-    ) > 0.9 * len(before)
+    made = trainer(run, supervised(run, division), division, tmp_path)
+    torch.distributed.init_process_group("fake", rank=0, world_size=2, store=FakeStore())
+    try:
+        with pytest.raises(UsageError, match=r"2 processes cannot share train\.batch = 5"):
+            made.fit()
+    finally:
+        torch.distributed.destroy_process_group()
