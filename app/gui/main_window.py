@@ -176,8 +176,8 @@ class MainWindow(QMainWindow):
             "export": self.papers.export,
             "report_selected": self.papers.report_selected,
             "settings": self._edit_settings,
-            "quit": self.close,
             "models": self.manage_models,
+            "quit": self.close,
             "analyse": self._analyse,
             "cancel": self.session.cancel,
             "find_study": self._find_study,
@@ -361,6 +361,7 @@ class MainWindow(QMainWindow):
     def _edit_settings(self) -> None:
         dialog = SettingsDialog(self.session.settings, self)
         dialog.changed.connect(self.session.change_settings)
+        dialog.broken.connect(self.broken)
         dialog.open()
 
     def choose_theme(self, choice: theme.ThemeChoice) -> None:
@@ -405,5 +406,7 @@ class MainWindow(QMainWindow):
         self.help.shut_down()
         for manager in self.findChildren(ModelManager):
             manager.shut_down()
+        for settings in self.findChildren(SettingsDialog):
+            settings.shut_down()
         self.room.shut_down()
         super().closeEvent(event)

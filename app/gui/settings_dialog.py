@@ -1,5 +1,6 @@
 """What the clinic and this user set."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,46 +12,147 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QFileDialog,
     QFormLayout,
+    QFrame,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
+    QScrollArea,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
+from app.errors import AppError
 from app.gui import theme
-from app.settings import Settings
+from app.gui.jobs import Jobs
+from app.gui.languages import languages
+from app.gui.operating_form import OperatingForm
+from app.installed import choose_package
+from app.modelpack import ModelPackage
+from app.settings import Settings, locked_settings
 
 _SCALES = (75, 100, 125, 150, 175, 200, 250, 300)
+_INITIALS = 12
 
 
 class SettingsDialog(QDialog):
     """Edits a copy; `changed` carries it once it is accepted."""
 
     changed = Signal(object)  # Settings
+    broken = Signal(Exception)
 
     def __init__(self, settings: Settings, parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Settings"))
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._settings = settings
-        self._form = QFormLayout()
-        self._form.setHorizontalSpacing(16)
-        self._form.setVerticalSpacing(8)
-        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self.clinic = self._line(self.tr("Clinic's name"), settings.clinic_name)
-        self.address = self._line(self.tr("Address line"), settings.clinic_address)
-        self.logo = self._line(self.tr("Logo"), str(settings.logo or ""), self._find_logo)
-        self.logo.setPlaceholderText(self.tr("PNG or JPEG, printed on every report"))
-        self.folder = self._line(
-            self.tr("Folder for reports"), str(settings.folder or ""), self._find_folder
+        self._locked = locked_settings()
+        self.operating: OperatingForm | None = None
+        self._jobs = Jobs(self)
+        self._jobs.failed.connect(self._no_model)
+        self.pages = QTabWidget()
+        theme.say(self.pages, self.tr("Groups of settings"))
+        self.pages.addTab(self._clinic(), self.tr("&Clinic"))
+        self.pages.addTab(self._reading(), self.tr("&Reading"))
+        self.pages.addTab(self._window(), self.tr("&Window"))
+        buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel
         )
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 14, 16, 12)
+        layout.setSpacing(14)
+        layout.addWidget(self.pages, 1)
+        if self._locked:
+            layout.addWidget(_note(self.tr("What is greyed is set for the whole clinic.")))
+        layout.addWidget(buttons)
+        self.resize(600, 520)
+        model = settings.model_id, settings.keys
+        self._jobs.do(lambda: choose_package(*model), self._show_model)
+
+    def accept(self) -> None:
+        self.changed.emit(self.edited())
+        super().accept()
+
+    def done(self, result: int) -> None:
+        super().done(result)
+        self._jobs.retire(self)
+
+    def shut_down(self) -> None:
+        self._jobs.shut_down()
+
+    def edited(self) -> Settings:
+        """The settings as they stand in the dialog."""
+        prevalence, thresholds = self._settings.prevalence, self._settings.thresholds
+        if self.operating is not None:
+            prevalence, thresholds = self.operating.edited()
+        return replace(
+            self._settings,
+            clinic_name=self.clinic.text().strip(),
+            clinic_address=self.address.text().strip(),
+            logo=_path(self.logo),
+            folder=_path(self.folder),
+            paper=self.paper.currentData(),
+            export_identity=self.identity.isChecked(),
+            reader=self.reader.text().strip(),
+            blind_first=self.blind_first.isChecked(),
+            prevalence=prevalence,
+            thresholds=thresholds,
+            keys=_path(self.keys),
+            language=self.language.currentData(),
+            theme=self.theme.currentData(),
+            ui_scale=int(self.scale.currentData()),
+        )
+
+    # Pages
+
+    def _clinic(self) -> QWidget:
+        form, page = _page()
+        settings = self._settings
+        self.clinic = self._line(form, "clinic_name", self.tr("Clinic's name"))
+        self.address = self._line(form, "clinic_address", self.tr("Address line"))
+        self.logo = self._place(form, "logo", self.tr("Logo"), self._find_logo)
+        self.logo.setPlaceholderText(self.tr("PNG or JPEG, printed on every report"))
+        self.folder = self._place(form, "folder", self.tr("Folder for reports"), self._find_folder)
         self.folder.setPlaceholderText(self.tr("Documents"))
-        self.paper = self._choice(
-            self.tr("Paper"), {"A4": "A4", "Letter": "Letter"}, settings.paper
+        papers = {"A4": "A4", "Letter": "Letter"}
+        self.paper = self._choice(form, "paper", self.tr("Paper"), papers, settings.paper)
+        self.identity = self._switch(
+            form,
+            "export_identity",
+            self.tr("Put the patient's name and number into exported JSON and CSV files"),
+        )
+        return page
+
+    def _reading(self) -> QWidget:
+        form, page = _page()
+        self.reader = self._line(form, "reader", self.tr("Your initials"))
+        self.reader.setMaxLength(_INITIALS)
+        self.reader.setPlaceholderText(self.tr("stand under every decision"))
+        self.blind_first = self._switch(
+            form, "blind_first", self.tr("My call first, then the machine's")
+        )
+        self.keys = self._place(
+            form, "keys", self.tr("Keys of signers"), lambda: self._find_into(self.keys)
+        )
+        self.keys.setPlaceholderText(self.tr("Folder with public keys whose models you trust"))
+        self._model_place = QVBoxLayout()
+        self._model_note = _note(self.tr("Reading the model's thresholds…"))
+        self._model_place.addWidget(self._model_note)
+        form.addRow(self._model_place)
+        return page
+
+    def _window(self) -> QWidget:
+        form, page = _page()
+        settings = self._settings
+        spoken = languages()
+        self.language = self._choice(
+            form, "language", self.tr("Language"), spoken, settings.language
         )
         self.theme = self._choice(
+            form,
+            "theme",
             self.tr("Theme"),
             {
                 "system": self.tr("As the desktop"),
@@ -61,81 +163,118 @@ class SettingsDialog(QDialog):
         )
         scales = {str(each): f"{each} %" for each in sorted({*_SCALES, settings.ui_scale})}
         self.scale = self._choice(
-            self.tr("Size of the window's text"), scales, str(settings.ui_scale)
+            form, "ui_scale", self.tr("Size of the window's text"), scales, str(settings.ui_scale)
         )
-        hint = QLabel(self.tr("Another size holds from the next start on."))
-        hint.setObjectName("muted")
-        self._form.addRow("", hint)
-        self.identity = QCheckBox(
-            self.tr("Put the patient's name and number into exported JSON and CSV files")
-        )
-        self.identity.setChecked(settings.export_identity)
-        self._form.addRow("", self.identity)
-        buttons = QDialogButtonBox(
-            QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel
-        )
-        buttons.accepted.connect(self.accept)
-        buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(16, 14, 16, 12)
-        layout.setSpacing(14)
-        layout.addLayout(self._form)
-        layout.addStretch(1)
-        layout.addWidget(buttons)
-        self.setMinimumWidth(560)
+        form.addRow(_note(self.tr("Another language or size holds from the next start on.")))
+        return page
 
-    def accept(self) -> None:
-        self.changed.emit(self.edited())
-        super().accept()
-
-    def edited(self) -> Settings:
-        """The settings as they stand in the dialog."""
-        logo, folder = self.logo.text().strip(), self.folder.text().strip()
-        return replace(
-            self._settings,
-            clinic_name=self.clinic.text().strip(),
-            clinic_address=self.address.text().strip(),
-            logo=Path(logo) if logo else None,
-            folder=Path(folder) if folder else None,
-            paper=self.paper.currentData(),
-            theme=self.theme.currentData(),
-            ui_scale=int(self.scale.currentData()),
-            export_identity=self.identity.isChecked(),
+    def _show_model(self, package: ModelPackage) -> None:
+        self.operating = OperatingForm(package.card, self._settings, self._locked)
+        self._model_note.setText(
+            self.tr(
+                "Of {model}: from which score on an eye is called, and what that is worth."
+            ).format(model=package.card.title)
         )
+        self._model_place.addWidget(self.operating)
 
-    def _line(self, words: str, value: str, find=None) -> QLineEdit:  # type: ignore[no-untyped-def]  # noqa: ANN001
-        line = QLineEdit(value)
-        theme.say(line, words)
-        if find is None:
-            self._form.addRow(words, line)
-            return line
-        button = QPushButton(self.tr("Choose…"))
-        theme.say(button, self.tr("Choose: {what}").format(what=words))
-        button.clicked.connect(find)
-        row = QHBoxLayout()
-        row.setSpacing(theme.GAP)
-        row.addWidget(line, 1)
-        row.addWidget(button)
-        self._form.addRow(words, row)
+    def _no_model(self, error: Exception) -> None:
+        if isinstance(error, AppError):
+            self._model_note.setText(str(error))
+        else:
+            self.broken.emit(error)
+
+    # Rows
+
+    def _line(self, form: QFormLayout, name: str, words: str) -> QLineEdit:
+        line = QLineEdit(str(getattr(self._settings, name) or ""))
+        form.addRow(words, self._named(line, name, words))
         return line
 
-    def _choice(self, words: str, options: dict[str, str], chosen: str) -> QComboBox:
+    def _place(
+        self, form: QFormLayout, name: str, words: str, find: Callable[[], None]
+    ) -> QLineEdit:
+        line = QLineEdit(str(getattr(self._settings, name) or ""))
+        button = QPushButton(self.tr("Choose…"))
+        button.clicked.connect(lambda: find())
+        row = QHBoxLayout()
+        row.setSpacing(theme.GAP)
+        row.addWidget(self._named(line, name, words), 1)
+        row.addWidget(self._named(button, name, self.tr("Choose: {what}").format(what=words)))
+        form.addRow(words, row)
+        return line
+
+    def _choice(
+        self, form: QFormLayout, name: str, words: str, options: dict[str, str], chosen: str
+    ) -> QComboBox:
         box = QComboBox()
-        theme.say(box, words)
         for key, shown in options.items():
             box.addItem(shown, key)
-        box.setCurrentIndex(box.findData(chosen))
-        self._form.addRow(words, box)
+        box.setCurrentIndex(max(0, box.findData(chosen)))
+        form.addRow(words, self._named(box, name, words))
         return box
 
+    def _switch(self, form: QFormLayout, name: str, words: str) -> QCheckBox:
+        box = QCheckBox(words)
+        box.setChecked(getattr(self._settings, name))
+        form.addRow("", self._named(box, name, words))
+        return box
+
+    def _named(self, control: QWidget, name: str, words: str) -> QWidget:
+        """Say what a control is, and where the clinic keeps it from being changed, why."""
+        why = self.tr("Set for the whole clinic; ask whoever looks after this computer.")
+        locked = name in self._locked
+        theme.say(control, words, why if locked else "")
+        control.setEnabled(not locked)
+        if locked:
+            control.setToolTip(why)
+        return control
+
+    # Files and folders
+
     def _find_logo(self) -> None:
-        dialog = QFileDialog(self, self.tr("Choose a logo"))
+        dialog = self._dialog(self.tr("Choose a logo"), self.logo)
         dialog.setNameFilter(self.tr("Pictures (*.png *.jpg *.jpeg)"))
-        dialog.fileSelected.connect(self.logo.setText)
         dialog.open()
 
     def _find_folder(self) -> None:
-        dialog = QFileDialog(self, self.tr("Folder for reports"))
+        self._find_into(self.folder)
+
+    def _find_into(self, line: QLineEdit) -> None:
+        dialog = self._dialog(line.accessibleName(), line)
         dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.fileSelected.connect(self.folder.setText)
         dialog.open()
+
+    def _dialog(self, title: str, line: QLineEdit) -> QFileDialog:
+        dialog = QFileDialog(self, title)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(line.setText)
+        return dialog
+
+
+def _page() -> tuple[QFormLayout, QWidget]:
+    """A form that scrolls where the screen is small."""
+    inside = QWidget()
+    form = QFormLayout(inside)
+    form.setContentsMargins(12, 12, 12, 12)
+    form.setHorizontalSpacing(16)
+    form.setVerticalSpacing(8)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    area.setWidget(inside)
+    return form, area
+
+
+def _note(words: str) -> QLabel:
+    note = QLabel(words)
+    note.setObjectName("muted")
+    note.setWordWrap(True)
+    return note
+
+
+def _path(line: QLineEdit) -> Path | None:
+    text = line.text().strip()
+    return Path(text) if text else None

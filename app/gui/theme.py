@@ -239,6 +239,15 @@ def _style_sheet(c: Colours) -> str:
     QFrame#warning QLabel {{ color: {c.on_warning}; }}
     QFrame#problem {{ background: {c.problem}; border-bottom: 1px solid {c.line}; }}
     QFrame#problem QLabel {{ color: {c.on_problem}; }}
+    QLabel#problem {{ color: {c.on_problem}; padding: 6px 10px; border-radius: 5px; }}
+    QTabWidget::pane {{ border: 1px solid {c.line}; border-radius: 6px; background: {c.panel}; }}
+    QTabBar::tab {{ background: transparent; color: {c.muted}; padding: 6px 14px;
+        border-bottom: 2px solid transparent; }}
+    QTabBar::tab:selected {{ color: {c.text}; border-bottom-color: {c.accent}; }}
+    QTabBar::tab:focus, QTabBar::tab:hover {{ color: {c.text}; background: {c.raised}; }}
+    QGroupBox {{ border: 1px solid {c.line}; border-radius: 6px; margin-top: 10px;
+        padding-top: 8px; }}
+    QGroupBox::title {{ subcontrol-origin: margin; left: 10px; padding: 0 4px; }}
     QFrame#information {{ background: {c.information}; border-bottom: 1px solid {c.line}; }}
     QFrame#information QLabel {{ color: {c.on_information}; }}
     QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}

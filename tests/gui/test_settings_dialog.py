@@ -1,0 +1,137 @@
+"""The settings dialog, on the real window."""
+
+from pathlib import Path
+
+import pytest
+
+from app.gui.settings_dialog import SettingsDialog
+from app.modelpack import Estimate, OperatingPoint
+from app.paths import site_configs, user_data
+from app.settings import Settings, load_settings
+from app.site import SITE_FILE
+from tests.gui_window import opened_window
+from tests.tiny_package import tiny_package
+
+WAIT = 60_000
+POINTS = tuple(
+    OperatingPoint(
+        threshold=threshold,
+        sensitivity=Estimate(sensitivity, sensitivity - 0.05, min(1, sensitivity + 0.04)),
+        specificity=Estimate(specificity, specificity - 0.05, min(1, specificity + 0.04)),
+        data="Held-out set, 100 patients",
+    )
+    for threshold, sensitivity, specificity in ((0.4, 0.95, 0.8), (0.6, 0.9, 0.9), (0.8, 0.7, 0.96))
+)
+
+
+@pytest.fixture
+def open_dialog(qtbot):
+    """The dialog as the window opens it, once the model's thresholds are there."""
+    opened = []
+
+    def open_on(window):
+        window.actions_["settings"].trigger()
+        dialog = next(d for d in window.findChildren(SettingsDialog) if d.isVisible())
+        qtbot.waitUntil(lambda: not dialog._jobs.busy, timeout=WAIT)
+        opened.append(dialog)
+        return dialog
+
+    return open_on
+
+
+@pytest.fixture
+def window(qtbot):
+    with opened_window(qtbot, [], model_id="measured") as window:
+        tiny_package(user_data() / "models", id="measured", operating_points={"CNV": POINTS})
+        yield window
+
+
+def test_that_what_is_saved_holds_at_once_and_at_the_next_start(qtbot, window, open_dialog):
+    dialog = open_dialog(window)
+    dialog.clinic.setText("Northfield Eye Clinic")
+    dialog.folder.setText("/srv/reports")
+    dialog.paper.setCurrentText("Letter")
+    dialog.reader.setText("AB")
+    dialog.blind_first.setChecked(True)
+    dialog.theme.setCurrentIndex(dialog.theme.findData("light"))
+
+    dialog.accept()
+
+    for settings in (window.session.settings, load_settings()):
+        assert settings.clinic_name == "Northfield Eye Clinic"
+        assert settings.folder == Path("/srv/reports")
+        assert (settings.paper, settings.reader, settings.blind_first) == ("Letter", "AB", True)
+        assert settings.theme == "light"
+
+
+def test_that_nothing_changes_when_the_dialog_is_left(qtbot, window, open_dialog):
+    before = window.session.settings
+    dialog = open_dialog(window)
+    assert dialog.edited() == before
+    dialog.clinic.setText("Elsewhere")
+
+    dialog.reject()
+
+    assert window.session.settings == before
+
+
+def test_that_a_threshold_is_one_that_was_measured_and_its_worth_is_told(
+    qtbot, window, open_dialog
+):
+    form = open_dialog(window).operating
+    cnv = form._fields["CNV"]
+    assert [cnv.threshold.itemData(n) for n in range(cnv.threshold.count())] == [0.4, 0.6, 0.8]
+    assert "as the model came" in cnv.threshold.currentText()
+    assert "sensitivity 90 %" in cnv.told.text()
+    assert "With your patients" not in cnv.told.text()
+
+    cnv.threshold.setCurrentIndex(0)
+    cnv.prevalence.setValue(10)
+
+    assert "sensitivity 95 %" in cnv.told.text()
+    # 0.095 / (0.095 + 0.18) of those called have it.
+    assert "of those called, 35 %" in cnv.told.text()
+    prevalence, thresholds = form.edited()
+    assert prevalence == {"CNV": 0.1}
+    assert thresholds == {"measured": {"CNV": 0.4}}
+
+
+def test_that_the_model_s_own_threshold_is_no_setting(qtbot, window, open_dialog):
+    cnv = open_dialog(window).operating._fields["CNV"]
+    cnv.threshold.setCurrentIndex(0)
+    cnv.threshold.setCurrentIndex(1)
+
+    assert open_dialog(window).operating.edited() == ({}, {})
+
+
+def test_that_a_class_without_measured_thresholds_says_so(qtbot, window, open_dialog):
+    drusen = open_dialog(window).operating._fields["DRUSEN"]
+
+    assert not drusen.threshold.isEnabled()
+    assert "no other threshold" in drusen.threshold.toolTip()
+    assert "not measured" in drusen.told.text()
+
+
+def test_that_what_the_clinic_locked_is_greyed_and_says_why(qtbot, window, open_dialog):
+    folder = site_configs()[0]
+    folder.mkdir(parents=True)
+    (folder / SITE_FILE).write_text(
+        'clinic_name = "Northfield"\nlocked = ["clinic_name", "blind_first", "thresholds"]\n'
+    )
+
+    dialog = open_dialog(window)
+
+    assert not dialog.clinic.isEnabled()
+    assert "whole clinic" in dialog.clinic.toolTip()
+    assert not dialog.blind_first.isEnabled()
+    assert not dialog.operating._fields["CNV"].threshold.isEnabled()
+    assert dialog.address.isEnabled()
+
+
+def test_that_without_a_model_everything_else_can_be_set(qtbot, open_dialog):
+    with opened_window(qtbot, [], model_id="absent") as window:
+        dialog = open_dialog(window)
+
+        assert dialog.operating is None
+        assert "not installed" in dialog._model_note.text()
+        assert dialog.edited() == Settings(model_id="absent")
