@@ -26,8 +26,8 @@ from torch import Tensor, nn
 from app.engine import Engine, Inference, calibrated
 from app.errors import InvalidOutput, PackageError
 from app.modelpack import Card, ModelPackage
-
-WEIGHTS = "weights.safetensors"
+from app.signatures import OMISSIBLE as WEIGHTS
+from app.signatures import check_seal, digests_in
 
 
 class Method(StrEnum):
@@ -60,7 +60,8 @@ class TorchEngine:
         """Load the weights of a verified package.
 
         Raises:
-            PackageError: If the package has no weights for torch, or they do not fit the card.
+            PackageError: If the package has no weights for torch, or they do not fit the card or
+                the signature.
         """
         self.card: Card = package.card
         self.lanes = 1
@@ -144,6 +145,8 @@ def _load_network(package: ModelPackage) -> nn.Module:
             f"The model package “{name}” carries no weights for torch ({WEIGHTS}), so only the "
             "built-in explanation is to be had. Export it with its weights."
         )
+    # Loading the package had no need to read them.
+    check_seal(package.folder, digests_in(package.folder), ())
     card = package.card
     try:
         state, architecture = _read_weights(path, card)

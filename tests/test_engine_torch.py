@@ -6,6 +6,7 @@ import pytest
 from app.analysis import analyse
 from app.engine import Engine
 from app.errors import PackageError
+from tests.signing import key_pair, signed
 from tests.tiny_package import tiny_package
 from tests.tiny_study import layered_bscan, study_of, volume_of
 
@@ -118,6 +119,17 @@ def test_that_weights_that_are_none_are_refused(tmp_path, content):
     (package.folder / "weights.safetensors").write_bytes(content)
 
     with pytest.raises(PackageError, match="do not fit"):
+        TorchEngine(package)
+
+
+def test_that_weights_changed_after_the_package_was_signed_are_refused(tmp_path):
+    package = tiny_package(tmp_path)
+    weights = package.folder / "weights.safetensors"
+    save_file({"fc.weight": torch.zeros(4, 4)}, weights)
+    signed(package.folder, key_pair(tmp_path)[0])
+    save_file({"fc.weight": torch.ones(4, 4)}, weights)
+
+    with pytest.raises(PackageError, match=r"does not cover this weights\.safetensors"):
         TorchEngine(package)
 
 
