@@ -21,6 +21,8 @@ from app.errors import AppError, UsageError
 HEADLESS_FOLDER = Path("kd-oct-results")
 """Where results go, under the current folder, when there is no display and none was named."""
 
+_CALLED = "kd-oct" if getattr(sys, "frozen", False) else "python -m app"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; return its exit status."""
@@ -60,9 +62,9 @@ def _answers(address: str) -> bool:
 
 def _window_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m app",
+        prog=_CALLED,
         description="Screens OCT volumes of the retina. Opens the window.",
-        epilog=f"Without a window: python -m app {', '.join(NAMES)}; each has --help.",
+        epilog=f"Without a window: {_CALLED} {', '.join(NAMES)}; each has --help.",
     )
     parser.add_argument("--version", action="version", version=f"KD-OCT {__version__}")
     parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="files or folders")
@@ -71,7 +73,7 @@ def _window_parser() -> argparse.ArgumentParser:
 
 def _run(name: str, arguments: Sequence[str]) -> int:
     command = command_named(name)
-    parser = argparse.ArgumentParser(prog=f"python -m app {name}", description=command.DESCRIPTION)
+    parser = argparse.ArgumentParser(prog=f"{_CALLED} {name}", description=command.DESCRIPTION)
     command.add_arguments(parser)
     options = parser.parse_args(arguments)
     return _guarded(lambda: command.run(options))
