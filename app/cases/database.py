@@ -52,8 +52,7 @@ class Database:
             )
         try:
             with told("opened"):
-                # What another program wrote must be seen as it stands, whatever its bytes.
-                self._connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+                self._connection.text_factory = _as_it_stands
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 # A killed program loses nothing; only a power cut may cost the last change.
                 self._connection.execute("PRAGMA synchronous = NORMAL")
@@ -126,7 +125,7 @@ def _version(path: Path) -> int:
     """The version of a file, looked at without touching it; 0 if there is none yet."""
     if not path.exists() or path.stat().st_size == 0:
         return 0
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as looked_at:
+    with closing(open_to_look(path)) as looked_at:
         version: int = looked_at.execute("PRAGMA user_version").fetchone()[0]
         (tables,) = looked_at.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if version > len(MIGRATIONS):
@@ -137,6 +136,23 @@ def _version(path: Path) -> int:
     if version == 0 and tables:
         raise StorageError(_NOT_OURS.format(name=path.name))
     return version
+
+
+def open_to_look(path: Path) -> sqlite3.Connection:
+    """A connection that cannot change the file, even where the folder cannot be written."""
+    mode = "ro"
+    beside = path.with_name(f"{path.name}-wal")
+    if not beside.exists() and not os.access(path.parent, os.W_OK):
+        # No process has it open for writing, so it will not change while it is read.
+        mode = "ro&immutable=1"
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True)
+    connection.text_factory = _as_it_stands
+    return connection
+
+
+def _as_it_stands(raw: bytes) -> str:
+    """What another program wrote must be seen, whatever its bytes."""
+    return raw.decode("utf-8", "surrogateescape")
 
 
 def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> None:

@@ -10,14 +10,19 @@ shorter chain that is whole: compare `Trail.head` with a copy kept elsewhere to 
 import hashlib
 import json
 import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
-from app.cases.database import Database
+from app.cases.database import Database, open_to_look, told
 from app.cases.subjects import is_eye
 from app.errors import StorageError
 
 _NO_HASH = "0" * 64
+
+_Row = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,28 +140,54 @@ class Trail(Database):
         Raises:
             StorageError: Naming the first entry that is not as it was written.
         """
-        previous, count = _NO_HASH, 0
         with self.reading() as database:
-            rows = database.execute(
-                f"SELECT {_COLUMNS}, previous, hash FROM trail ORDER BY number"
-            ).fetchall()
-        for *fields, linked, hashed in rows:
-            count += 1
-            # The row as it stands, not as an Entry: that would hide a 2 where a 1 was written.
-            whole = fields[0] == count and linked == previous
-            if not whole or hashed != _hash(tuple(fields), previous):
-                raise StorageError(
-                    f"The audit trail was changed outside this program: entry {count} is not as "
-                    "it was written. Restore the file from a backup and tell who is responsible."
-                )
-            previous = hashed
-        return count
+            rows = database.execute(_SELECT_CHAIN).fetchall()
+        return len(_checked(rows))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeTrail:
+    """A trail whose chain was found whole."""
+
+    entries: tuple[Entry, ...]
+    hashes: tuple[str, ...]  # one for each entry
+
+
+def read_whole_trail(path: Path) -> WholeTrail:
+    """Check the trail in a file without changing the file, be it a backup or the one in use.
+
+    Raises:
+        StorageError: If it cannot be read, is no file of cases, or an entry is not as it was
+            written.
+    """
+    if not path.is_file():
+        raise StorageError(f"There is no file “{path.name}”. Name the file of cases to verify.")
+    with told("read"), closing(open_to_look(path)) as database:
+        rows = database.execute(_SELECT_CHAIN).fetchall()
+    hashes = _checked(rows)
+    return WholeTrail(entries=tuple(_entry(tuple(fields)) for *fields, _, _ in rows), hashes=hashes)
+
+
+def _checked(rows: Sequence[_Row]) -> tuple[str, ...]:
+    """The hash of every row, each of which must follow from the row before."""
+    previous = _NO_HASH
+    hashes = []
+    for count, (*fields, linked, hashed) in enumerate(rows, start=1):
+        # The row as it stands, not as an Entry: that would hide a 2 where a 1 was written.
+        whole = fields[0] == count and linked == previous
+        if not whole or hashed != _hash(tuple(fields), previous):
+            raise StorageError(
+                f"The audit trail was changed outside this program: entry {count} is not as it "
+                "was written. Restore the file from a backup and tell who is responsible."
+            )
+        previous = str(hashed)
+        hashes.append(previous)
+    return tuple(hashes)
 
 
 _COLUMNS = "number, time, reader, study_uid, subject, before, after, machine, blind, note, model"
 _SELECT = f"SELECT {_COLUMNS} FROM trail"
-
-_Row = tuple[object, ...]
+_SELECT_CHAIN = f"SELECT {_COLUMNS}, previous, hash FROM trail ORDER BY number"
 
 
 def _latest(database: sqlite3.Connection, study_uid: str, subject: str) -> Entry | None:

@@ -8,7 +8,7 @@ exit status.
 from argparse import ArgumentParser, Namespace
 from typing import Protocol
 
-NAMES = ("analyse", "convert", "anonymise", "compare", "model")
+NAMES = ("analyse", "convert", "anonymise", "compare", "audit", "model")
 
 
 class Command(Protocol):
@@ -46,6 +46,10 @@ def command_named(name: str) -> Command:
             from app.commands import compare
 
             return compare
+        case "audit":
+            from app.commands import audit
+
+            return audit
         case "model":
             from app.commands import model
 
