@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from app.acquisition import remarks
 from app.analysis import analyse
 from app.commands import terminal
 from app.commands.terminal import complain, say
@@ -19,6 +20,7 @@ from app.errors import AppError, UsageError
 from app.installed import choose_package
 from app.modelpack import Card
 from app.notices import banners
+from app.operating_point import localised_package, not_permitted
 from app.reading import open_studies
 from app.results.output import file_stem
 from app.settings import Settings, load_settings, locked_settings
@@ -80,6 +82,9 @@ def analyse_paths(order: Order) -> int:
     _refuse_what_is_locked(order)
     settings = load_settings(report=complain)
     package = choose_package(order.model_id or settings.model_id, settings.keys)
+    for sentence in not_permitted(package.card, settings.thresholds.get(package.card.id, {})):
+        complain(sentence)
+    package = localised_package(package, settings)
     opened = open_studies(order.paths)
     terminal.tell_skipped(opened.skipped, order.paths)
     if not opened.studies:
@@ -126,6 +131,9 @@ def _names(studies: Sequence[Study]) -> list[str]:
 def _print_eyes(result: StudyResult, name: str, card: Card) -> None:
     for banner in banners(result.study, card, result.model_signer):
         say(f"{name}: {banner}")
+    for remark in remarks(result.study, card):
+        eyes = " and ".join(_EYES[each] for each in remark.eyes)
+        complain(f"{name}, {eyes}: {remark.sentence}")
     for eye in result.eyes:
         say(f"{name}, {_EYES[eye.laterality]}: {_headline(eye, card)} {eye.call.reason}")
 

@@ -53,6 +53,7 @@ def _file() -> list[Command | None]:
         ),
         None,
         Command(name="settings", words=translate("Se&ttings…"), keys=("Ctrl+,",), icon="settings"),
+        Command(name="operating_point", words=translate("Operating po&int…")),
         Command(name="models", words=translate("&Model packages…")),
         None,
         Command(name="quit", words=translate("&Quit"), keys=("Ctrl+Q",)),

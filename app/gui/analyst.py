@@ -58,7 +58,7 @@ class Analyst(QObject):
 
     @property
     def card(self) -> "Card | None":
-        """Of the model that is loaded."""
+        """Of the model that is loaded, as its package has it."""
         return self._model.package.card if self._model is not None else None
 
     def start(self, case: Case) -> None:
@@ -78,17 +78,19 @@ class Analyst(QObject):
 
     def _analyse(self, progress: Progress) -> Made:
         from app.analysis import analyse
+        from app.operating_point import localised_package
 
         case = self.running
         assert case is not None
         progress(0, 0)
         model = self._load_model(self.settings.model_id)
-        card = model.package.card
+        package = localised_package(model.package, self.settings)
+        card = package.card
         if case.call is not None and case.card == card:
             return Made(result=None, card=card, contents={})
         study = case.study
         _check_files(study)
-        result = analyse(study, model.package, progress, engine=model.engine)
+        result = analyse(study, package, progress, engine=model.engine)
         return Made(result=result, card=card, contents={} if case.demo else _contents(study))
 
     def _load_model(self, model_id: str | None) -> _Model:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QWidget
 
@@ -20,10 +20,12 @@ from app.gui.decision_dialogs import (
     trail_window,
 )
 from app.gui.decision_row import DecisionRow, RowState
+from app.gui.operating_dialog import OperatingDialog
 from app.gui.reading_room import ReadingRoom
 from app.gui.result_panel import ResultPanel
 from app.gui.session import Case, Session
 from app.readings import possible_answers
+from app.settings import locked_settings
 from app.study import Laterality, Study
 
 _DIGITS = 9
@@ -80,6 +82,7 @@ class DecisionKeys(QObject):
             "undo_decision": lambda: self._on_case(self._desk.undo),
             "trail": self._ask_trail,
             "agreement": self._ask_agreement,
+            "operating_point": self._ask_operating_point,
         }.items():
             self._actions[name].triggered.connect(lambda _=False, act=act: act())
         self._actions["blind_first"].toggled.connect(self.blind_first_chosen)
@@ -123,6 +126,7 @@ class DecisionKeys(QObject):
         self._actions.enable(shown, "agree")
         self._actions.enable(ready and case is not None and case.revealed(), "agree_with_all")
         self._actions.enable(self._desk.can_undo(case), "undo_decision")
+        self._actions.enable(self._session.package_card is not None, "operating_point")
         quiet(self._actions["blind_first"], checked=self._session.settings.blind_first)
         self._panel.patient.row.show_state(self._state(PATIENT, case) if ready else None)
         for laterality, block in self._panel.eyes.items():
@@ -200,6 +204,15 @@ class DecisionKeys(QObject):
     def _ask_agreement(self) -> None:
         self._show_read = self._show_agreement
         self._desk.read_trail()
+
+    def _ask_operating_point(self) -> None:
+        card = self._session.package_card
+        if card is not None:
+            locked = "thresholds" in locked_settings()
+            dialog = OperatingDialog(self._session.settings, card, locked, self._window)
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            dialog.changed.connect(self._session.change_settings)
+            dialog.open()
 
     def _show_trail(self, trail: Sequence[Entry]) -> None:
         case = self._session.current

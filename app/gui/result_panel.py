@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.acquisition import Remark, remarks
 from app.gui import theme, wording
 from app.gui.decision_row import DecisionRow
 from app.gui.icons import pixmap
@@ -89,6 +90,44 @@ class _Block(QFrame):
         label.setVisible(bool(text))
 
 
+class _Remarks(QFrame):
+    """What to know of the scans before the result is believed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("card")
+        self._picture = QLabel()
+        self._picture.setAlignment(Qt.AlignmentFlag.AlignTop)
+        heading = _label(self.tr("Before you read"), "heading")
+        self.words = _label()
+        self.words.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+            | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self.words.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        row = QHBoxLayout()
+        row.setSpacing(theme.GAP)
+        row.addWidget(self._picture)
+        row.addWidget(heading, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 10, 12, 10)
+        layout.setSpacing(5)
+        layout.addLayout(row)
+        layout.addWidget(self.words)
+
+    def show_remarks(self, found: tuple[Remark, ...]) -> None:
+        self.setVisible(bool(found))
+        colour = QColor(theme.current().uncertain)
+        self._picture.setPixmap(pixmap("warning", colour, 18))
+        several = len({eye for each in found for eye in each.eyes}) > 1
+        sentences = []
+        for each in found:
+            eyes = ", ".join(wording.eye_short(eye) for eye in each.eyes)
+            words = f"{eyes}: {each.sentence}" if several else each.sentence
+            sentences.append(f"<p style='margin: 2px 0'>{wording.as_html(words)}</p>")
+        self.words.setText("".join(sentences))
+
+
 class ResultPanel(QScrollArea):
     """The right side of the window."""
 
@@ -104,10 +143,12 @@ class ResultPanel(QScrollArea):
         self._layout = QVBoxLayout(inside)
         self._layout.setContentsMargins(theme.GAP, theme.GAP, theme.GAP, theme.GAP)
         self._layout.setSpacing(theme.GAP)
+        self.remarks = _Remarks()
         self.patient = _Block(large=True)
         self.eyes = {laterality: self._eye_block(laterality) for laterality in Laterality}
         self.bscan = _Block()
         self.model = _label(name="muted")
+        self._layout.addWidget(self.remarks)
         self._layout.addWidget(self.patient)
         for block in self.eyes.values():
             self._layout.addWidget(block)
@@ -128,6 +169,7 @@ class ResultPanel(QScrollArea):
         """Show a case's calls, or how far it is."""
         result = case.result if case is not None else None
         self.patient.setVisible(case is not None)
+        self.remarks.show_remarks(remarks(case.study, card) if case is not None else ())
         if result is None or card is None:
             for block in (*self.eyes.values(), self.bscan):
                 block.hide()

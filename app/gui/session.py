@@ -93,6 +93,11 @@ class Session(QObject):
         return self._analyst.card
 
     @property
+    def package_card(self) -> "Card | None":
+        """Of the model that is loaded, as its package has it."""
+        return self._analyst.card
+
+    @property
     def busy(self) -> bool:
         return self.reading is not None or self.running is not None
 

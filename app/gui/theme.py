@@ -212,9 +212,9 @@ def _style_sheet(c: Colours) -> str:
         border-color: {c.accent}; }}
     QPushButton:default:focus {{ border-color: {c.text}; }}
     QPushButton:disabled {{ color: {c.muted}; background: {c.panel}; border-color: {c.line}; }}
-    QComboBox, QLineEdit, QSpinBox {{ background: {c.panel}; border: 1px solid {c.line};
+    QComboBox, QLineEdit, QAbstractSpinBox {{ background: {c.panel}; border: 1px solid {c.line};
         border-radius: 5px; padding: 3px 8px; selection-background-color: {c.accent}; }}
-    QComboBox:focus, QLineEdit:focus, QSpinBox:focus {{ border-color: {c.accent}; }}
+    QComboBox:focus, QLineEdit:focus, QAbstractSpinBox:focus {{ border-color: {c.accent}; }}
     QComboBox QAbstractItemView {{ background: {c.panel}; border: 1px solid {c.line}; }}
     QComboBox::drop-down {{ border: none; width: 18px; }}
     QComboBox::down-arrow {{ image: url({icons}/down-{c.name}.svg); width: 12px; height: 12px; }}

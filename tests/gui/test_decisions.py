@@ -8,10 +8,11 @@ from PySide6.QtWidgets import QDialog, QLabel, QTableWidget
 
 from app.cases.store import PATIENT, Store, bscan_subject
 from app.gui.decision_dialogs import DecisionDialog, InitialsDialog
+from app.gui.operating_dialog import OperatingDialog
 from app.readings import machine_answer
 from app.settings import load_settings
 from app.study import Laterality
-from tests.gui_window import opened_window, wait_until_ended
+from tests.gui_window import install_tiny_package, opened_window, wait_until_ended
 from tests.oct_files import bscans, write
 
 RIGHT, LEFT = str(Laterality.RIGHT), str(Laterality.LEFT)
@@ -208,6 +209,47 @@ def test_that_the_trail_of_a_study_can_be_read(qtbot, window):
     assert cells[1:3] == ["AB", "Right eye"]
     assert cells[4] == "CNV"
     assert "tiny 1.0" in cells[8]
+
+
+def test_that_what_is_odd_about_the_scans_stands_above_the_result(qtbot, both_eyes):
+    write(both_eyes / "right.dcm", bscans(1), uid="1.2.31")
+    with opened_window(qtbot, [both_eyes]) as window:
+        wait_until_ended(qtbot, window)
+
+        remarks, patient = window.results.remarks, window.results.patient
+        assert remarks.isVisible()
+        assert "OD: There is only one B-scan" in remarks.words.text()
+        assert remarks.geometry().bottom() < patient.geometry().top()
+
+
+def test_that_the_clinic_s_operating_point_is_set_and_holds_from_the_next_analysis_on(
+    qtbot, both_eyes
+):
+    point = {"sensitivity": [0.9, 0.8, 0.95], "specificity": [0.9, 0.8, 0.95], "data": "a test"}
+    points = {"CNV": [point | {"threshold": each} for each in (0.5, 0.6)]}
+    install_tiny_package(id="permits", operating_points=points)
+    with opened_window(qtbot, [both_eyes], model_id="permits") as window:
+        wait_until_ended(qtbot, window)
+        window.actions_["operating_point"].trigger()
+        (dialog,) = window.findChildren(OperatingDialog)
+        cnv = dialog.lines[0]
+        assert [cnv.threshold.itemData(at) for at in range(cnv.threshold.count())] == [0.5, 0.6]
+        assert not dialog.lines[1].threshold.isEnabled()
+        assert "not measured" in dialog.lines[1].worth.text()
+        cnv.threshold.setCurrentIndex(0)
+        cnv.prevalence.setValue(10)
+        assert "50.0 %" in cnv.worth.text()
+        dialog.accept()
+
+        assert load_settings().thresholds == {"permits": {"CNV": 0.5}}
+        assert load_settings().prevalence == {"CNV": 0.1}
+        # What was found stays as it was found.
+        assert window.session.current.card.aggregation.rules["CNV"].threshold == 0.6
+
+        window.open([write(both_eyes / "new.dcm", bscans(3), uid="1.2.99", study="1.2.840.9")])
+        wait_until_ended(qtbot, window, studies=2)
+        rule = window.session.current.card.aggregation.rules["CNV"]
+        assert (rule.threshold, rule.packaged) == (0.5, 0.6)
 
 
 def test_that_who_reads_first_sees_nothing_of_the_machine_s_answer(qtbot, blind):
