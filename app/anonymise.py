@@ -18,8 +18,8 @@ from pydicom.sequence import Sequence as Items
 from pydicom.uid import generate_uid
 
 from app import __version__
-from app.anonymise_table import ACTIONS
-from app.convert import write_localizer, write_opt
+from app.anonymise_table import ACTIONS, DEVICE
+from app.convert import write_linked
 from app.errors import AppError, DamagedFile, ReportError
 from app.files import whole_file
 from app.progress import Progress, ignore_progress
@@ -29,25 +29,6 @@ _STANDARD_UIDS = "1.2.840.10008."
 _BIRTH_DATE = 0x00100030
 _DATES = {"DA", "DT", "TM"}
 _TIME_ZONE = 0x00080201
-_DEVICE = {
-    0x00081010,  # Station Name
-    0x00181000,  # Device Serial Number
-    0x00181002,  # Device UID
-    0x00181004,  # Plate ID
-    0x00181005,  # Generator ID
-    0x00181007,  # Cassette ID
-    0x00181008,  # Gantry ID
-    0x00181009,  # Unique Device Identifier
-    0x0018100A,  # UDI Sequence
-    0x0018100B,  # Manufacturer's Device Class UID
-    0x0018700A,  # Detector ID
-    0x00400241,  # Performed Station AE Title
-    0x00400242,  # Performed Station Name
-    0x00404028,  # Performed Station Name Code Sequence
-    0x00500020,  # Device Description
-}
-"""What the option Retain Device Identity keeps, of the attributes that ophthalmic objects have."""
-
 _DUMMIES = {
     "DA": "19000101",
     "DT": "19000101000000",
@@ -173,13 +154,7 @@ def _converted(
         uid=pseudonyms.uid(volume.uid),
         acquired=volume.acquired if retain.dates else None,
     )
-    path = target.with_suffix(".dcm")
-    write_opt(nameless, stripped, path)
-    written = [path]
-    if nameless.localizer is not None:
-        written.append(target.with_name(f"{target.name}-localizer.dcm"))
-        write_localizer(nameless, stripped, written[-1])
-    return written
+    return write_linked(nameless, stripped, target)
 
 
 def _pseudonym(pseudonyms: Pseudonyms, patient: Patient) -> str:
@@ -268,7 +243,7 @@ def _action(element: DataElement, retain: Retain) -> str:
     tag = int(element.tag)
     if retain.dates and (element.VR in _DATES or tag == _TIME_ZONE) and tag != _BIRTH_DATE:
         return "K"
-    if retain.device and tag in _DEVICE:
+    if retain.device and tag in DEVICE:
         return "K"
     action = ACTIONS.get(tag, "K")
     if "U" in action:

@@ -1,4 +1,4 @@
-"""What PS3.15 2026c, Table E.1-1, has the Basic Profile do with each attribute.
+"""What PS3.15 2026c, Table E.1-1, has the Basic Profile do with each attribute, and one option.
 
 D: replace by a dummy value; Z: empty, or a dummy; X: remove; U: replace a UID consistently. Where
 several are given, the first that keeps the object valid counts. Overlays, curves and private
@@ -107,3 +107,13 @@ ACTIONS: dict[int, str] = {
     int(tag, 16): action for action, tags in _ATTRIBUTES.items() for tag in tags.split()
 }
 """Action code by tag."""
+
+_DEVICE = """
+    00081010 0014407E 0016004E 0016004F 00160050 00160051 00181000 00181002 00181004 00181005
+    00181007 00181008 00181009 0018100A 0018100B 0018700A 00189367 00189371 00189373 00203401
+    00321020 00321021 00400001 00400010 00400011 00400241 00400242 00404025 00404027 00404028
+    00404030 04000563 00500020 300A00B2 300A0216 30080105 3010002D 30100043
+"""
+
+DEVICE = frozenset(int(tag, 16) for tag in _DEVICE.split())
+"""What the option Retain Device Identity keeps: K in the column “Rtn. Dev. Id. Opt.”."""

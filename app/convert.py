@@ -2,7 +2,8 @@
 
 PS3.3 A.52: multi-frame, 8 bit, MONOCHROME2, Explicit VR Little Endian, functional groups
 complete. The pixels are those that the rest of the program sees, so what is read back is what was
-analysed. Identifiers are derived from the volume's own: writing twice gives the same bytes.
+analysed. Identifiers are derived from the volume's own: writing twice gives the same bytes. A scale
+that is known one way only is lost: Pixel Spacing has two values or none.
 """
 
 import struct
@@ -13,14 +14,15 @@ from typing import BinaryIO
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
-from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from pydicom.valuerep import format_number_as_ds
 
 from app import __version__
+from app.dicom_identity import add_patient, study_uid, written_date
 from app.errors import AppError, ReadError, ReportError, UsageError
 from app.files import whole_file
 from app.progress import Progress, ignore_progress
-from app.study import BScan, Laterality, Localizer, Patient, Pixels, Spacing, Study, Volume
+from app.study import BURNED_IN, BScan, Laterality, Localizer, Pixels, Spacing, Study, Volume
 
 OPHTHALMIC_TOMOGRAPHY = "1.2.840.10008.5.1.4.1.1.77.1.5.4"
 OPHTHALMIC_PHOTOGRAPHY_8_BIT = "1.2.840.10008.5.1.4.1.1.77.1.5.1"
@@ -30,6 +32,7 @@ PHANTOM_MANUFACTURER = "KD-OCT phantom"
 _SIDE = {Laterality.RIGHT: "R", Laterality.LEFT: "L"}
 _STACK = "1"
 _UNKNOWN = "unknown"  # where the standard wants a value and the file has none
+_NO_DATE = "19000101"  # likewise; as de-identified files have it, and our reader takes it for none
 
 
 def write_opt(volume: Volume, study: Study, path: Path) -> None:
@@ -43,7 +46,7 @@ def write_opt(volume: Volume, study: Study, path: Path) -> None:
         path: The file, replaced whole.
 
     Raises:
-        UsageError: If the eye is unknown, or the B-scans differ in size.
+        UsageError: If the eye is unknown, the B-scans differ in size, or text is burned in.
         ReadError: If a B-scan cannot be decoded.
         ReportError: If the file cannot be written.
     """
@@ -92,6 +95,11 @@ def _one_size(volume: Volume) -> tuple[int, int]:
             "The eye of this volume is unknown, and a DICOM tomography object must name it. "
             "Set the eye, then save again."
         )
+    if BURNED_IN in volume.notes:
+        raise UsageError(
+            "The images carry burned-in text, and a DICOM tomography object must not. Export them "
+            "again without it."
+        )
     if len(sizes) != 1:
         raise UsageError(
             "The B-scans of this volume differ in size, and a DICOM tomography object holds one "
@@ -106,14 +114,12 @@ def _general(volume: Volume, study: Study, sop_class: str, instance: str) -> Dat
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.SOPClassUID = sop_class
     dataset.SOPInstanceUID = instance
-    _add_patient(dataset, study.patient)
+    add_patient(dataset, study.patient)
 
     acquired = volume.acquired
     visited = study.visited or (acquired.date() if acquired else None)
-    dataset.StudyInstanceUID = (
-        study.uid if UID(study.uid).is_valid else _derived("study", study.uid)
-    )
-    dataset.StudyDate = f"{visited:%Y%m%d}" if visited else ""
+    dataset.StudyInstanceUID = study_uid(study)
+    dataset.StudyDate = written_date(visited)
     # Directories of media cannot be made without the next two.
     dataset.StudyTime = f"{acquired:%H%M%S}" if acquired else ""
     dataset.ReferringPhysicianName = ""
@@ -130,28 +136,25 @@ def _general(volume: Volume, study: Study, sop_class: str, instance: str) -> Dat
 
     dataset.InstanceNumber = 1
     dataset.ImageLaterality = _SIDE[volume.laterality]
-    moment = f"{acquired:%Y%m%d%H%M%S.%f}" if acquired else ""
-    dataset.ContentDate = moment[:8] or dataset.StudyDate
-    dataset.ContentTime = moment[8:]
-    # Mandatory: the day of the visit stands in for a moment that no file recorded.
-    dataset.AcquisitionDateTime = moment or dataset.StudyDate
+    moment = f"{acquired:%Y%m%d%H%M%S.%f}" if acquired else dataset.StudyDate or _NO_DATE
+    dataset.ContentDate = moment[:8]
+    dataset.ContentTime = moment[8:] or "000000"
+    # The day of the visit stands in for a moment that no file recorded.
+    dataset.AcquisitionDateTime = moment
     dataset.AcquisitionNumber = 1
     dataset.BurnedInAnnotation = "NO"
-    lossy = any("lossy" in note or "with loss" in note for note in volume.notes)
-    dataset.LossyImageCompression = "01" if lossy else "00"
-    if lossy:
-        # Both are mandatory then; what the first compressor did is not known here.
-        dataset.LossyImageCompressionRatio = "1"
-        dataset.LossyImageCompressionMethod = "ISO_10918_1"
+    _add_loss(dataset, volume)
     return dataset
 
 
-def _add_patient(dataset: Dataset, patient: Patient) -> None:
-    family, _, given = (patient.name or "").partition(", ")
-    dataset.PatientName = f"{family}^{given}" if given else family
-    dataset.PatientID = patient.identifier or ""
-    dataset.PatientBirthDate = f"{patient.birth_date:%Y%m%d}" if patient.birth_date else ""
-    dataset.PatientSex = patient.sex or ""
+def _add_loss(dataset: Dataset, volume: Volume) -> None:
+    """Lossy Image Compression (PS3.3 C.7.6.1.1.5); nothing is said that the file does not say."""
+    dataset.LossyImageCompression = "01" if volume.loss else "00"
+    if volume.loss and volume.loss.ratios:
+        ratios = [format_number_as_ds(ratio) for ratio in volume.loss.ratios]
+        dataset.LossyImageCompressionRatio = ratios
+    if volume.loss and volume.loss.methods:
+        dataset.LossyImageCompressionMethod = list(volume.loss.methods)
 
 
 def _add_equipment(dataset: Dataset, volume: Volume) -> None:
@@ -269,6 +272,10 @@ def _add_functional_groups(dataset: Dataset, volume: Volume) -> None:
         dataset.FrameOfReferenceUID = _derived("frame of reference", volume.uid)
         dataset.PositionReferenceIndicator = ""
         shared.PlaneOrientationSequence = [_item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])]
+    else:
+        # The groups are there, and say nothing: their values are asked for of volumes only.
+        shared.PlanePositionSequence = [Dataset()]
+        shared.PlaneOrientationSequence = [Dataset()]
     dataset.SharedFunctionalGroupsSequence = [shared]
     dataset.PerFrameFunctionalGroupsSequence = [
         _frame_groups(dataset, volume, index) for index in range(len(volume.bscans))
@@ -359,6 +366,24 @@ def _append_pixels(file: BinaryIO, dataset: Dataset, frames: Iterable[Pixels]) -
     file.write(b"\0" * (length % 2))
 
 
+def write_linked(volume: Volume, study: Study, stem: Path) -> list[Path]:
+    """Write a volume and the image on which its lines lie, as `stem` with endings of their own.
+
+    Returns:
+        The files.
+
+    Raises:
+        UsageError, ReadError, ReportError: As `write_opt`; nothing is left half written.
+    """
+    tomography = stem.with_suffix(".dcm")
+    write_opt(volume, study, tomography)
+    if volume.localizer is None:
+        return [tomography]
+    picture = stem.with_name(f"{stem.name}-localizer.dcm")
+    write_localizer(volume, study, picture)
+    return [tomography, picture]
+
+
 def convert_studies(
     studies: Sequence[Study], folder: Path, progress: Progress = ignore_progress
 ) -> tuple[list[Path], list[AppError]]:
@@ -375,12 +400,7 @@ def convert_studies(
         for index, volume in enumerate(study.volumes, start=1):
             stem = folder / f"study-{number}" / f"{volume.laterality.value}-{index}"
             try:
-                write_opt(volume, study, stem.with_suffix(".dcm"))
-                written.append(stem.with_suffix(".dcm"))
-                if volume.localizer is not None:
-                    picture = stem.with_name(f"{stem.name}-localizer.dcm")
-                    write_localizer(volume, study, picture)
-                    written.append(picture)
+                written += write_linked(volume, study, stem)
             except AppError as error:
                 failures.append(error)
             done += 1

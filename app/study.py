@@ -25,6 +25,10 @@ EYE_SET = "The eye was set by the reader."
 """The note of a volume whose eye the file does not tell."""
 
 
+BURNED_IN = "The images carry burned-in text, which may name the patient."
+"""The note of a volume whose file says so."""
+
+
 class Laterality(StrEnum):
     RIGHT = "OD"
     LEFT = "OS"
@@ -90,6 +94,14 @@ class Localizer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """How an image was compressed with loss, each time in turn (PS3.3 C.7.6.1.1.5)."""
+
+    methods: tuple[str, ...] = ()  # DICOM's terms: ISO_10918_1 is JPEG; empty if nobody says
+    ratios: tuple[float, ...] = ()  # of size before to size after; empty if nobody says
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Volume:
     """One acquisition of one eye."""
 
@@ -102,6 +114,7 @@ class Volume:
     device: str | None = None  # manufacturer and model
     localizer: Localizer | None = None
     notes: tuple[str, ...] = ()  # sentences for the user: lossy compression, assumed scaling, …
+    loss: Loss | None = None  # of compression, where there was any
     synthetic: bool = False  # made by a program, shows no patient
 
     def on_eye(self, laterality: Laterality) -> "Volume":

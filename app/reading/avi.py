@@ -22,7 +22,7 @@ from app.reading.found import Found
 from app.reading.grey import AS_STORED, Stored, luminance, to_grey
 from app.reading.identifiers import uid_of_content
 from app.reading.limits import MOST_FRAMES, check_size
-from app.study import BScan, FrameSource, Laterality, Patient, Pixels, Volume
+from app.study import BScan, FrameSource, Laterality, Loss, Patient, Pixels, Volume
 
 _MOTION_JPEG = {"MJPG", "AVRN", "LJPG", "JPEG"}
 _GREY = {"Y800", "Y8  ", "GREY"}
@@ -85,8 +85,17 @@ def read_avi(entry: Entry) -> Found:
         ),
         order="frame of the film",
         notes=tuple(notes),
+        loss=_loss(picture, places),
     )
     return Found(volume=volume, patient=Patient(), study_uid=uid)
+
+
+def _loss(picture: _Picture, places: list[tuple[int, int]]) -> Loss | None:
+    if picture.codec not in _MOTION_JPEG:
+        return None
+    plain = picture.rows * picture.columns * max(picture.bits, 8) // 8 * len(places)
+    packed = sum(size for _, size in places)
+    return Loss(methods=("ISO_10918_1",), ratios=(plain / packed,))
 
 
 def _parts(file: BinaryIO, size: int) -> tuple[_Picture, list[tuple[int, int]]]:

@@ -17,7 +17,7 @@ from app.reading.entries import Entry
 from app.reading.found import Found
 from app.reading.identifiers import uid_of_words
 from app.reading.lines import Points, circle_on, line_on
-from app.reading.pictures import read_pages
+from app.reading.pictures import LOSS_NOTE, loss_of, read_pages
 from app.study import BScan, Laterality, Localizer, Patient, Spacing, Volume
 
 _LARGEST = 256 << 20  # bytes; layers of 61 B-scans of 1536 columns take 10 MB
@@ -98,6 +98,10 @@ def _series(
     notes = []
     if len(eyes) > 1:
         notes.append("The file names both eyes in different places; set the eye.")
+    # The pictures of one export are of one kind.
+    loss = loss_of(pictures[_file_name(images[0])])
+    if loss:
+        notes.append(LOSS_NOTE)
     visited = _date(study.find("StudyDate/Date"))
     uid = _identifier(series, study)
     yield Found(
@@ -110,6 +114,7 @@ def _series(
             device=_device(series),
             localizer=localizer,
             notes=tuple(notes),
+            loss=loss,
         ),
         patient=_patient(patient),
         study_uid=_study_uid(patient, study, visited) or uid,

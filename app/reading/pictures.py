@@ -18,9 +18,11 @@ from app.reading.found import Found
 from app.reading.grey import AS_STORED, Tone, filled_range, to_grey
 from app.reading.identifiers import uid_of_content
 from app.reading.limits import check_size
-from app.study import BScan, FrameSource, Laterality, Patient, Pixels, Skipped, Volume
+from app.study import BScan, FrameSource, Laterality, Loss, Patient, Pixels, Skipped, Volume
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
+LOSS_NOTE = "The images were compressed with loss (JPEG)."
+_LOSSY = ("jpeg", "tiff_jpeg")  # Pillow's names of a TIFF's compression
 _LARGEST_FILE = 4 << 30  # bytes
 PICTURE_ERRORS = (
     Image.DecompressionBombError,
@@ -96,6 +98,20 @@ def read_pages(entry: Entry) -> list[BScan]:
     ]
 
 
+def loss_of(entry: Entry) -> Loss | None:
+    """Whether a picture that was read before was compressed with loss."""
+    try:
+        with entry.open() as file, Image.open(file, formats=FORMATS) as image:
+            packed = image.format == "JPEG" or image.info.get("compression") in _LOSSY
+            plain = image.width * image.height * len(image.getbands())
+    except PICTURE_ERRORS:
+        return None
+    if not packed:
+        return None
+    alone = image.format == "JPEG"  # a TIFF's size is that of all its pages
+    return Loss(methods=("ISO_10918_1",), ratios=(plain / entry.size,) if alone else ())
+
+
 def load_page(entry: Entry, index: int, size: tuple[int, int], tone: Tone) -> Pixels:
     """Decode one page, counted from 0, of the size (rows, columns) that was found before.
 
@@ -125,11 +141,15 @@ def _volume(entries: Sequence[Entry], bscans: Iterable[BScan], order: str) -> Fo
         "scale. They are taken for one volume, in the order of "
         + ("the pages." if order == "page" else "the file names.")
     ]
+    loss = next((each for each in map(loss_of, entries) if each), None)
+    if loss:
+        notes.append(LOSS_NOTE)
     volume = Volume(
         uid=uid,
         laterality=Laterality.UNKNOWN,
         bscans=tuple(bscans),
         order=order,
         notes=tuple(notes),
+        loss=loss,
     )
     return Found(volume=volume, patient=Patient(), study_uid=uid)

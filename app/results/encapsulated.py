@@ -14,11 +14,12 @@ import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filewriter import dcmwrite
-from pydicom.uid import UID, EncapsulatedPDFStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian, generate_uid
 
 from app import __version__
+from app.dicom_identity import add_patient, study_uid, written_date
 from app.results.output import output_file
-from app.study import Patient, StudyResult
+from app.study import StudyResult
 
 _COPIED = (
     # type 2 throughout: present even where it is empty
@@ -86,10 +87,9 @@ def _patient_and_study(result: StudyResult) -> Dataset:
     dataset.SpecificCharacterSet = "ISO_IR 192"
     for keyword in _COPIED:
         setattr(dataset, keyword, "")
-    _add_patient(dataset, study.patient)
-    dataset.StudyDate = f"{study.visited:%Y%m%d}" if study.visited else ""
-    valid = UID(study.uid).is_valid
-    dataset.StudyInstanceUID = study.uid if valid else generate_uid(entropy_srcs=[study.uid])
+    add_patient(dataset, study.patient)
+    dataset.StudyDate = written_date(study.visited)
+    dataset.StudyInstanceUID = study_uid(study)
     return dataset
 
 
@@ -98,13 +98,6 @@ def _header(path: Path) -> Dataset | None:
         return pydicom.dcmread(path, stop_before_pixels=True)
     except _READ_ERRORS:
         return None
-
-
-def _add_patient(dataset: Dataset, patient: Patient) -> None:
-    dataset.PatientName = "^".join((patient.name or "").split(", ", maxsplit=1))
-    dataset.PatientID = patient.identifier or ""
-    dataset.PatientBirthDate = f"{patient.birth_date:%Y%m%d}" if patient.birth_date else ""
-    dataset.PatientSex = patient.sex or ""
 
 
 def _add_equipment(dataset: Dataset) -> None:

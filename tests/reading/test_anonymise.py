@@ -9,7 +9,7 @@ from PIL import Image
 from pydicom.dataset import Dataset
 
 from app.anonymise import Pseudonyms, Retain, anonymise_dataset, anonymise_file, anonymise_studies
-from app.anonymise_table import ACTIONS
+from app.anonymise_table import ACTIONS, DEVICE
 from app.cli import main
 from app.errors import DamagedFile
 from tests.oct_files import bscans, opened, pixels_of, rewrite, the_volume, write, write_linked
@@ -84,6 +84,19 @@ def test_every_attribute_of_the_standards_table_is_dealt_with(tmp_path: Path):
     assert len(added) > 250
     anonymise_dataset(dataset, Pseudonyms(), Retain())
     assert not [tag for tag in added if tag in dataset and dataset[tag].value == "TELLTALE"]
+
+
+def test_what_tells_the_device_is_kept_if_asked_for_and_only_that(tmp_path: Path):
+    assert set(ACTIONS) >= DEVICE
+    dataset = pydicom.dcmread(write(tmp_path / "in.dcm", bscans(1)))
+    for tag in filter(pydicom.datadict.dictionary_has_tag, ACTIONS):
+        vr = pydicom.datadict.dictionary_VR(tag)
+        if vr in ("LO", "SH", "LT", "ST", "UT", "UC", "AE") and tag not in dataset:
+            dataset.add_new(tag, vr, "TELLTALE")
+    anonymise_dataset(dataset, Pseudonyms(), Retain(device=True))
+    kept = {int(element.tag) for element in dataset if element.value == "TELLTALE"}
+    assert len(kept) > 20
+    assert kept <= DEVICE
 
 
 def test_what_belongs_together_still_does(tmp_path: Path):

@@ -50,6 +50,13 @@ def test_real_jpegs_are_read_as_they_are(tmp_path: Path):
     assert all(np.array_equal(shown[each.path], each.pixels()) for each in real)
 
 
+def test_the_loss_of_jpegs_is_noted(tmp_path: Path):
+    Image.fromarray(bscans(1)[0]).save(tmp_path / "a.jpg")
+    volume = the_volume(tmp_path)
+    assert volume.loss is not None
+    assert volume.notes[-1] == "The images were compressed with loss (JPEG)."
+
+
 def test_the_same_pictures_get_the_same_identifier_anywhere(tmp_path: Path):
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()

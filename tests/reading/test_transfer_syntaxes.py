@@ -46,7 +46,7 @@ from app.reading.dicom.places import find_frames
 from app.reading.dicom.syntaxes import SYNTAXES, Decoder
 from app.reading.dicom.workers import WORKERS, Worker
 from app.reading.entries import entry_at
-from app.study import Volume
+from app.study import Loss, Volume
 from tests.oct_files import (
     Frame,
     bscans,
@@ -169,7 +169,26 @@ def test_lossy_jpeg_is_near_and_noted(tmp_path: Path):
     path = compress(write(tmp_path / "a.dcm", frames), JPEGBaseline8Bit, as_jpeg, frames)
     volume = the_volume(path)
     assert np.abs(pixels_of(volume).astype(int) - np.stack(frames)).mean() < 3
-    assert volume.notes == ("The images were compressed with loss (JPEG Baseline).",)
+    # The file says nothing of it, so the ratio is that of the frames as they lie in it.
+    packed = sum(len(as_jpeg(frame)) for frame in frames)
+    assert volume.loss is not None
+    assert volume.loss.methods == ("ISO_10918_1",)
+    assert volume.loss.ratios == (pytest.approx(2 * 64 * 96 / packed, rel=0.01),)
+    assert volume.notes == (
+        f"The images were compressed with loss (JPEG Baseline, about {volume.loss.ratios[0]:.2g} "
+        "to 1).",
+    )
+
+
+def test_what_a_file_says_of_earlier_loss_is_taken(tmp_path: Path):
+    def change(dataset: Dataset) -> None:
+        dataset.LossyImageCompression = "01"
+        dataset.LossyImageCompressionRatio = ["4", "12.5"]
+        dataset.LossyImageCompressionMethod = ["ISO_10918_1", "ISO_15444_1"]
+
+    volume = the_volume(write(tmp_path / "a.dcm", bscans(1), change=change))
+    assert volume.loss == Loss(methods=("ISO_10918_1", "ISO_15444_1"), ratios=(4.0, 12.5))
+    assert "before it was stored, about 12 to 1" in volume.notes[0]
 
 
 def test_extended_jpeg_of_12_bits_is_decoded(tmp_path: Path):

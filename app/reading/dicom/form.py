@@ -9,6 +9,7 @@ from pydicom.uid import UID
 from app.errors import DamagedFile, UnsupportedFile
 from app.reading.dicom.header import DOUBLE_FLOAT, FLOAT, Header
 from app.reading.dicom.syntaxes import SYNTAXES, Syntax
+from app.reading.dicom.values import text_of, value_of, whole_of
 from app.reading.grey import Lookup
 from app.reading.limits import check_size
 
@@ -54,19 +55,19 @@ def form_of(header: Header, frames: int) -> PixelForm:
     if header.pixels is None:
         raise DamagedFile("It is OCT, but its pixels are missing.")
     floating = header.pixels.tag in (FLOAT, DOUBLE_FLOAT)
-    allocated = _whole(dataset, "BitsAllocated", 64 if floating else 0)
-    stored = _whole(dataset, "BitsStored", allocated)
-    photometric = str(dataset.get("PhotometricInterpretation") or "MONOCHROME2").strip()
+    allocated = whole_of(dataset, "BitsAllocated", 64 if floating else 0)
+    stored = whole_of(dataset, "BitsStored", allocated)
+    photometric = text_of(dataset, "PhotometricInterpretation") or "MONOCHROME2"
     form = PixelForm(
-        rows=_whole(dataset, "Rows", 0),
-        columns=_whole(dataset, "Columns", 0),
-        samples=_whole(dataset, "SamplesPerPixel", 1),
+        rows=whole_of(dataset, "Rows", 0),
+        columns=whole_of(dataset, "Columns", 0),
+        samples=whole_of(dataset, "SamplesPerPixel", 1),
         photometric=photometric,
-        planar=_whole(dataset, "PlanarConfiguration", 0) == 1,
+        planar=whole_of(dataset, "PlanarConfiguration", 0) == 1,
         allocated=allocated,
         stored=stored,
-        high_bit=_whole(dataset, "HighBit", stored - 1),
-        signed=_whole(dataset, "PixelRepresentation", 0) == 1,
+        high_bit=whole_of(dataset, "HighBit", stored - 1),
+        signed=whole_of(dataset, "PixelRepresentation", 0) == 1,
         syntax=_syntax(header),
         syntax_uid=header.transfer_syntax,
         little_endian=header.little_endian,
@@ -79,11 +80,6 @@ def form_of(header: Header, frames: int) -> PixelForm:
     check_size(form.rows, form.columns, frames)
     _check_bits(form)
     return form
-
-
-def _whole(dataset: Dataset, keyword: str, default: int) -> int:
-    value = dataset.get(keyword)
-    return default if value is None or value == "" else int(value)
 
 
 def _syntax(header: Header) -> Syntax:
@@ -124,8 +120,8 @@ def _palette(dataset: Dataset, *, little: bool) -> tuple[Lookup, Lookup, Lookup]
     """Palette Color Lookup Tables (PS3.3 C.7.6.3.1.5)."""
     red, green, blue = (
         lookup_of(
-            dataset.get(f"{colour}PaletteColorLookupTableDescriptor"),
-            dataset.get(f"{colour}PaletteColorLookupTableData"),
+            value_of(dataset, f"{colour}PaletteColorLookupTableDescriptor"),
+            value_of(dataset, f"{colour}PaletteColorLookupTableData"),
             little=little,
         )
         for colour in ("Red", "Green", "Blue")

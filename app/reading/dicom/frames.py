@@ -13,6 +13,7 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 
 from app.reading.dicom.form import PixelForm, lookup_of
+from app.reading.dicom.values import sequence_of, text_of, value_of
 from app.reading.grey import AS_STORED, Tone, Window
 from app.study import Laterality
 
@@ -51,14 +52,14 @@ def frame_facts(dataset: Dataset, form: PixelForm, frames: int) -> tuple[FrameFa
     none is used.
     """
     # SVision writes x before y, against the standard.
-    turned = "svision" in str(dataset.get("Manufacturer") or "").casefold()
+    turned = "svision" in text_of(dataset, "Manufacturer").casefold()
     common = _facts(
         _attributes(dataset), FrameFacts(tone=_plain_tone(dataset, form)), turned=turned
     )
-    shared = dataset.get("SharedFunctionalGroupsSequence")
+    shared = sequence_of(dataset, "SharedFunctionalGroupsSequence")
     if shared:
         common = _facts(_grouped(shared[0]), common, turned=turned)
-    per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or ()
+    per_frame = sequence_of(dataset, "PerFrameFunctionalGroupsSequence")
     if len(per_frame) != frames:
         return (common,) * frames
     return tuple(_facts(_grouped(groups), common, turned=turned) for groups in per_frame)
@@ -150,11 +151,11 @@ def _plain_tone(dataset: Dataset, form: PixelForm) -> Tone:
     tone = Tone(
         span=(low, high),
         inverted=form.photometric == "MONOCHROME1"
-        or str(dataset.get("PresentationLUTShape") or "").strip() == "INVERSE",
+        or text_of(dataset, "PresentationLUTShape") == "INVERSE",
         padding=_padding(dataset, form),
     )
     for keyword, field in (("ModalityLUTSequence", "modality"), ("VOILUTSequence", "interest")):
-        if sequence := dataset.get(keyword):
+        if sequence := sequence_of(dataset, keyword):
             item = sequence[0]
             table = lookup_of(item.get("LUTDescriptor"), item.get("LUTData"), little=little)
             changed = {field: table}
@@ -166,10 +167,10 @@ def _plain_tone(dataset: Dataset, form: PixelForm) -> Tone:
 
 def _padding(dataset: Dataset, form: PixelForm) -> tuple[float, float] | None:
     """Stored values that fill the space around the image (PS3.3 C.7.5.1.1.2)."""
-    value = dataset.get("PixelPaddingValue")
+    value = value_of(dataset, "PixelPaddingValue")
     if not isinstance(value, int) or form.samples != 1:
         return None
-    limit = dataset.get("PixelPaddingRangeLimit")
+    limit = value_of(dataset, "PixelPaddingRangeLimit")
     ends = (value, limit if isinstance(limit, int) else value)
     return float(min(ends)), float(max(ends))
 

@@ -72,7 +72,10 @@ RedPaletteColorLookupTableData GreenPaletteColorLookupTableData BluePaletteColor
 OphthalmicFrameLocationSequence SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence
 ExtendedOffsetTable ExtendedOffsetTableLengths
 """
-_TAGS: list[BaseTag | int] = [tag for each in _KEYWORDS.split() if (tag := tag_for_keyword(each))]
+# As plain numbers: pydicom makes a set of them for each file, and its own tags are slow to compare.
+_TAGS: list[BaseTag | int] = [
+    int(tag) for each in _KEYWORDS.split() if (tag := tag_for_keyword(each))
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

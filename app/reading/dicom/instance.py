@@ -1,9 +1,12 @@
 """What one DICOM file contributes, as far as its header tells."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple, cast
 
 from pydicom.dataset import Dataset
+from pydicom.valuerep import PersonName
 
 from app.errors import DamagedFile
 from app.reading.dicom import classes
@@ -14,9 +17,10 @@ from app.reading.dicom.frames import FrameFacts, eye_of, frame_facts
 from app.reading.dicom.header import PARSE_ERRORS, Header, read_header
 from app.reading.dicom.pixels import check_first_frame
 from app.reading.dicom.places import FramePlaces, find_frames
+from app.reading.dicom.values import sequence_of, text_of, value_of
 from app.reading.entries import Entry
 from app.reading.identifiers import uid_of_content
-from app.study import Laterality, Patient
+from app.study import BURNED_IN, Laterality, Loss, Patient
 
 PHANTOM_MANUFACTURER = "KD-OCT phantom"
 
@@ -45,6 +49,7 @@ class Instance:
     places: FramePlaces
     frames: tuple[FrameFacts, ...]
     notes: tuple[str, ...] = ()
+    loss: Loss | None = None
     synthetic: bool = False
 
     @property
@@ -78,12 +83,12 @@ def read_instance(entry: Entry) -> Instance | NotOct:
 
 def _instance(header: Header) -> Instance | NotOct:
     dataset = header.dataset
-    sop_class = _text(dataset, "SOPClassUID")
-    if not sop_class and _text(dataset.file_meta, "MediaStorageSOPClassUID") == classes.DIRECTORY:
+    sop_class = text_of(dataset, "SOPClassUID")
+    if not sop_class and text_of(dataset.file_meta, "MediaStorageSOPClassUID") == classes.DIRECTORY:
         sop_class = classes.DIRECTORY  # a directory says it nowhere else
-    modality = _text(dataset, "Modality").upper()
+    modality = text_of(dataset, "Modality").upper()
     words = " ".join(
-        _text(dataset, keyword) for keyword in ("ImageType", "SeriesDescription", "ProtocolName")
+        text_of(dataset, keyword) for keyword in ("ImageType", "SeriesDescription", "ProtocolName")
     )
     kind = classes.kind_of(sop_class, modality, words, pixels=header.pixels is not None)
     if kind is Kind.OTHER:
@@ -98,88 +103,115 @@ def _instance(header: Header) -> Instance | NotOct:
     form = form_of(header, frames)
     places = find_frames(header, form, frames)
     check_first_frame(header, places)
+    loss = _loss(dataset, places)
     eyes = {_eye(dataset, keyword) for keyword in ("ImageLaterality", "Laterality")} - {None}
-    sop_uid = _text(dataset, "SOPInstanceUID") or uid_of_content([header.entry])
-    series_uid = _text(dataset, "SeriesInstanceUID")
-    concatenation = _text(dataset, "ConcatenationUID") or None
+    sop_uid = text_of(dataset, "SOPInstanceUID") or uid_of_content([header.entry])
+    series_uid = text_of(dataset, "SeriesInstanceUID")
+    concatenation = text_of(dataset, "ConcatenationUID") or None
     return Instance(
         entry=header.entry,
         kind=kind,
         sop_class=sop_class,
         sop_uid=sop_uid,
         series_uid=series_uid or sop_uid,
-        study_uid=_text(dataset, "StudyInstanceUID") or series_uid or sop_uid,
+        study_uid=text_of(dataset, "StudyInstanceUID") or series_uid or sop_uid,
         concatenation=concatenation,
         number=_number(dataset, "InConcatenationNumber" if concatenation else "InstanceNumber"),
         patient=_patient(dataset),
-        issuer=_text(dataset, "IssuerOfPatientID"),
+        issuer=text_of(dataset, "IssuerOfPatientID"),
         visited=_first_date(dataset),
         acquired=_acquired(dataset),
         device=_device(dataset),
-        study_description=_text(dataset, "StudyDescription") or None,
+        study_description=text_of(dataset, "StudyDescription") or None,
         eye=eyes.pop() if len(eyes) == 1 else None,
         contradictory_eye=len(eyes) > 1,
         form=form,
         places=places,
         frames=frame_facts(dataset, form, frames),
-        notes=_notes(dataset, form, kind, sop_class),
-        synthetic=_text(dataset, "Manufacturer") == PHANTOM_MANUFACTURER
-        and _text(dataset, "SeriesDescription").startswith("SYNTHETIC"),
+        notes=_notes(dataset, form, loss, _Class(kind, sop_class)),
+        loss=loss,
+        synthetic=text_of(dataset, "Manufacturer") == PHANTOM_MANUFACTURER
+        and text_of(dataset, "SeriesDescription").startswith("SYNTHETIC"),
     )
 
 
 def _number_of_frames(dataset: Dataset) -> int:
-    value = dataset.get("NumberOfFrames")
-    return 1 if value is None or value == "" else int(value)
+    return int(float(text_of(dataset, "NumberOfFrames") or 1))
 
 
-def _notes(dataset: Dataset, form: PixelForm, kind: Kind, sop_class: str) -> tuple[str, ...]:
+def _loss(dataset: Dataset, places: FramePlaces) -> Loss | None:
+    """What the file says of lossy compression; of the last, its ratio as it lies in the file."""
+    lossy = places.form.syntax.lossy
+    if not lossy and text_of(dataset, "LossyImageCompression") != "01":
+        return None
+    methods = tuple(text_of(dataset, "LossyImageCompressionMethod").split())
+    ratios = tuple(_positive(text_of(dataset, "LossyImageCompressionRatio").split()))
+    if lossy and len(ratios) == len(methods) == 0:
+        packed = sum(length for frame in places.fragments for _, length in frame)
+        form = places.form
+        plain = form.rows * form.columns * form.samples * (form.allocated // 8)
+        methods, ratios = (form.syntax.method,), (plain * len(places.fragments) / packed,)
+    return Loss(methods=methods, ratios=ratios)
+
+
+def _positive(values: list[str]) -> Iterator[float]:
+    for value in values:
+        try:
+            number = float(value)
+        except ValueError:
+            return
+        if 0 < number < 1e6:
+            yield number
+
+
+class _Class(NamedTuple):
+    kind: Kind
+    uid: str
+
+
+def _notes(
+    dataset: Dataset, form: PixelForm, loss: Loss | None, sop_class: _Class
+) -> tuple[str, ...]:
     notes = []
-    if form.syntax.lossy or _text(dataset, "LossyImageCompression") == "01":
-        ratio = _text(dataset, "LossyImageCompressionRatio").split(" ")[-1]
+    if loss is not None:
         method = form.syntax.title if form.syntax.lossy else "before it was stored"
-        detail = f", about {ratio} to 1" if ratio not in ("", "1") else ""
+        ratio = loss.ratios[-1] if loss.ratios else 1
+        detail = f", about {ratio:.2g} to 1" if ratio > 1 else ""
         notes.append(f"The images were compressed with loss ({method}{detail}).")
-    if kind is Kind.BSCANS and sop_class != classes.TOMOGRAPHY:
+    if sop_class.kind is Kind.BSCANS and sop_class.uid != classes.TOMOGRAPHY:
         notes.append(
-            f"The B-scans were stored as {classes.title_of(sop_class, 'OPT')}, without geometry."
+            f"The B-scans were stored as {classes.title_of(sop_class.uid, 'OPT')}, without "
+            "geometry."
         )
-    if _text(dataset, "BurnedInAnnotation").upper() == "YES":
-        notes.append("The images carry burned-in text, which may name the patient.")
+    if text_of(dataset, "BurnedInAnnotation").upper() == "YES":
+        notes.append(BURNED_IN)
+    groups = sequence_of(dataset, "PerFrameFunctionalGroupsSequence")
+    if groups and len(groups) != _number_of_frames(dataset):
+        notes.append(
+            f"The file describes {len(groups)} frames and holds {_number_of_frames(dataset)}; "
+            "nobody knows which description is of which frame, and none was used."
+        )
     return tuple(notes)
-
-
-def _text(dataset: Dataset, keyword: str) -> str:
-    """An attribute in words, several values joined by spaces; "" where it is absent or broken."""
-    try:
-        value = dataset.get(keyword)
-        if value is None:
-            return ""
-        if isinstance(value, str):
-            return value.strip(" \0")
-        if hasattr(value, "__iter__"):
-            return " ".join(str(each) for each in value).strip()
-        return str(value).strip(" \0")
-    except PARSE_ERRORS:
-        return ""
 
 
 def _number(dataset: Dataset, keyword: str) -> int | None:
     try:
-        return int(_text(dataset, keyword))
+        return int(text_of(dataset, keyword))
     except ValueError:
         return None
 
 
 def _eye(dataset: Dataset, keyword: str) -> Laterality | None:
-    return eye_of(_text(dataset, keyword))
+    return eye_of(text_of(dataset, keyword))
 
 
 def _date(text: str) -> date | None:
     """A DA value, or the day of a DT value (PS3.5 6.2); the form with dots is of ACR-NEMA."""
     digits = text.replace(".", "", 2)[:8] if text[4:5] == "." else text[:8]
+    if len(digits) != 8 or not digits.isdecimal():
+        return None
     try:
-        day = datetime.strptime(digits, "%Y%m%d").date()
+        day = date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
     except ValueError:
         return None
     # De-identification writes 1 January 1900 where a date is mandatory; it is nobody's.
@@ -188,15 +220,15 @@ def _date(text: str) -> date | None:
 
 def _first_date(dataset: Dataset) -> date | None:
     for keyword in ("StudyDate", "SeriesDate", "AcquisitionDate", "AcquisitionDateTime"):
-        if day := _date(_text(dataset, keyword)):
+        if day := _date(text_of(dataset, keyword)):
             return day
     return None
 
 
 def _acquired(dataset: Dataset) -> datetime | None:
-    text = _text(dataset, "AcquisitionDateTime")
+    text = text_of(dataset, "AcquisitionDateTime")
     if not text:
-        text = _text(dataset, "AcquisitionDate") + _text(dataset, "AcquisitionTime")
+        text = text_of(dataset, "AcquisitionDate") + text_of(dataset, "AcquisitionTime")
     day, time = _date(text), text[8:14]
     if day is None or not (len(time) in (4, 6) and time.isdigit()):
         return None
@@ -209,17 +241,17 @@ def _acquired(dataset: Dataset) -> datetime | None:
 
 
 def _device(dataset: Dataset) -> str | None:
-    maker, model = _text(dataset, "Manufacturer"), _text(dataset, "ManufacturerModelName")
+    maker, model = text_of(dataset, "Manufacturer"), text_of(dataset, "ManufacturerModelName")
     words = [each for each in (maker, model) if each and each.casefold() != "unknown"]
     return " ".join(words) or None
 
 
 def _patient(dataset: Dataset) -> Patient:
-    sex = _text(dataset, "PatientSex").upper()
+    sex = text_of(dataset, "PatientSex").upper()
     return Patient(
-        identifier=_text(dataset, "PatientID") or None,
+        identifier=text_of(dataset, "PatientID") or None,
         name=_name(dataset),
-        birth_date=_date(_text(dataset, "PatientBirthDate")),
+        birth_date=_date(text_of(dataset, "PatientBirthDate")),
         sex=sex if sex in ("F", "M", "O") else None,
     )
 
@@ -227,7 +259,7 @@ def _patient(dataset: Dataset) -> Patient:
 def _name(dataset: Dataset) -> str | None:
     """“Family, Given Middle”, and the ideographic form after it where there is one."""
     try:
-        value = dataset.get("PatientName")
+        value = cast("PersonName | None", value_of(dataset, "PatientName"))
         groups = [] if not value else [value.alphabetic, value.ideographic]
     except PARSE_ERRORS:
         return None

@@ -32,6 +32,13 @@ class Syntax:
     lossy: bool = False
     processes: frozenset[int] = frozenset()  # codestreams it may hold; see `codestream`
 
+    @property
+    def method(self) -> str:
+        """Lossy Image Compression Method (0028,2114), of a lossy syntax."""
+        if 0x4F in self.processes:
+            return "ISO_15444_15" if self.title.startswith("HTJ2K") else "ISO_15444_1"
+        return "ISO_14495_1" if 0xF7 in self.processes else "ISO_10918_1"
+
 
 _JPEG_LS = frozenset({0xF7})
 _JPEG_2000 = frozenset({0x4F})

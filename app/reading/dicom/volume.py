@@ -53,6 +53,7 @@ def volume_of(
         device=first.device,
         localizer=localizer,
         notes=tuple(notes),
+        loss=next((instance.loss for instance, _ in frames if instance.loss), None),
         synthetic=first.synthetic,
     )
 
