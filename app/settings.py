@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
 from app.errors import StorageError
@@ -32,21 +32,30 @@ VERSION = 2
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
+def _nameable(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("no path holds a null byte")
+    return path
+
+
+FilePath = Annotated[Path, AfterValidator(_nameable)]
+
+
 @checked(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class Settings:
     """Everything a user may set, each with the value a fresh installation has."""
 
     clinic_name: str = ""  # printed on every report
     clinic_address: str = ""  # one line below it
-    logo: Path | None = None  # PNG or JPEG; None prints no logo
+    logo: FilePath | None = None  # PNG or JPEG; None prints no logo
     paper: Literal["A4", "Letter"] = "A4"
-    folder: Path | None = None  # where reports and results are offered to be saved
+    folder: FilePath | None = None  # where reports and results are offered to be saved
     language: str = "en"  # ISO 639-1, of the window
     theme: Literal["system", "light", "dark"] = "system"
     ui_scale: Annotated[int, Field(ge=75, le=300)] = 100  # percent
     model_id: str | None = None  # None: the package that ships with the program
     previous_model: str | None = None  # the `model_id` before, to go back to
-    keys: Path | None = None  # folder of public keys; packages signed with them are trusted
+    keys: FilePath | None = None  # folder of public keys; packages signed with them are trusted
     heat_opacity: Share = 0.6
     export_identity: bool = False  # True: JSON and CSV carry the patient's name and number
     reader: Annotated[str, Field(max_length=12)] = ""  # initials, under every decision
@@ -122,7 +131,9 @@ def save_settings(settings: Settings, path: Path | None = None) -> None:
             with whole_file(backup_path(path, version)) as file:
                 file.write(path.read_bytes())
         with whole_file(path) as file:
-            file.write(json.dumps(values, indent=2, ensure_ascii=False).encode() + b"\n")
+            text = json.dumps(values, indent=2, ensure_ascii=False)
+            # A path need not be text in UTF-8; its odd bytes are written as JSON's own escapes.
+            file.write(text.encode("utf-8", "backslashreplace") + b"\n")
     except OSError as error:
         raise StorageError(
             f"The settings could not be saved ({error.strerror}). Those of before still hold."

@@ -2,7 +2,8 @@
 
 import json
 import os
-from dataclasses import asdict, replace
+import sys
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,48 @@ def test_that_settings_come_back_as_they_were_saved(tmp_path_factory, settings):
     save_settings(settings, path)
 
     assert load_settings(path, report=pytest.fail) == settings
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda each: st.lists(each, max_size=3) | st.dictionaries(st.text(), each, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.sampled_from([field.name for field in fields(Settings)]), JSON))
+def test_that_whatever_stands_in_the_file_gives_settings_that_can_be_saved(
+    tmp_path_factory, values
+):
+    path = tmp_path_factory.mktemp("settings") / "settings.json"
+    path.write_text(json.dumps({"version": VERSION} | values))
+    problems = []
+
+    settings = load_settings(path, report=problems.append)
+
+    assert not any("\n" in each for each in problems)
+    save_settings(settings, path)
+    assert load_settings(path, report=pytest.fail) == settings
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Paths are text elsewhere.")
+def test_that_a_folder_whose_name_is_no_text_is_kept(tmp_path):
+    path, folder = tmp_path / "settings.json", Path(os.fsdecode(b"/srv/\xff\xfe"))
+
+    save_settings(Settings(folder=folder, clinic_name="نور"), path)
+
+    assert load_settings(path, report=pytest.fail).folder == folder
+    assert "نور" in path.read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["logo", "folder", "keys"])
+def test_that_a_path_that_no_system_has_is_left_out(tmp_path, name):
+    path = tmp_path / "settings.json"
+    path.write_text(json.dumps({"version": VERSION, name: "a\0b"}))
+    problems = []
+
+    assert load_settings(path, report=problems.append) == Settings()
+    assert f"“{name}”" in problems[0]
 
 
 def test_that_a_fresh_user_gets_the_defaults_and_saving_makes_the_folder():
