@@ -1,0 +1,49 @@
+"""A model that nobody known vouches for is marked wherever its results are shown."""
+
+import pytest
+
+from app.notices import UNSIGNED
+from app.packages import install
+from app.paths import user_data
+from tests.gui_window import opened_window, wait_until_ended
+from tests.oct_files import bscans, write
+from tests.signing import key_pair, signed
+from tests.tiny_package import tiny_package
+
+
+@pytest.fixture
+def exam(tmp_path):
+    return write(tmp_path / "exam.dcm", bscans(6), uid="1.2.3")
+
+
+@pytest.fixture
+def package(tmp_path):
+    return tiny_package(tmp_path / "made", id="made", trained=True).folder
+
+
+def banners(qtbot, exam, **settings):
+    with opened_window(qtbot, [exam], **settings) as window:
+        wait_until_ended(qtbot, window)
+        return window.bars.texts, window.session.current.result.model_signer
+
+
+def test_that_the_window_says_over_results_that_nobody_vouches_for_their_model(
+    qtbot, exam, package
+):
+    made = install(package, accept_unsigned=True)
+
+    texts, signer = banners(qtbot, exam, model_id=made.name)
+
+    assert UNSIGNED in texts
+    assert signer is None
+
+
+def test_that_a_model_signed_by_a_key_of_the_clinic_is_not_marked(qtbot, exam, package, tmp_path):
+    private, keys = key_pair(tmp_path)
+    made = install(signed(package, private), keys)
+
+    texts, signer = banners(qtbot, exam, model_id=made.name, keys=keys)
+
+    assert UNSIGNED not in texts
+    assert signer == "Clinic"
+    assert made.folder.parent == user_data() / "models"
