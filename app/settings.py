@@ -110,6 +110,12 @@ def locked_settings() -> frozenset[str]:
     return _clinic(read_site()).locked
 
 
+def permitted(settings: Settings) -> Settings:
+    """Return the settings with all that is locked as the clinic's configuration has it."""
+    clinic = _clinic(read_site())
+    return replace(settings, **{name: getattr(clinic.settings, name) for name in clinic.locked})
+
+
 def save_settings(settings: Settings, path: Path | None = None) -> None:
     """Write the settings whole; a file of an earlier version is first copied beside itself.
 

@@ -14,7 +14,14 @@ from app.cases.database import default_path
 from app.commands.analyse import Order, analyse_paths
 from app.errors import UsageError
 from app.paths import site_configs, user_config, user_data, user_logs
-from app.settings import Settings, load_settings, locked_settings, save_settings, settings_path
+from app.settings import (
+    Settings,
+    load_settings,
+    locked_settings,
+    permitted,
+    save_settings,
+    settings_path,
+)
 from app.site import SITE_FILE
 
 SAMPLE = Path(__file__).parents[1] / "installers" / "kd-oct.toml"
@@ -93,6 +100,13 @@ def test_that_a_locked_setting_is_never_written_for_a_user(configure):
 
     assert json.loads(settings_path().read_text()) == {"version": 2, "theme": "dark"}
     assert not load().export_identity
+
+
+def test_that_what_a_user_changes_while_the_program_runs_keeps_to_the_locks(configure):
+    configure('blind_first = true\nlocked = ["blind_first", "export_identity"]')
+    changed = replace(load(), blind_first=False, export_identity=True, theme="dark")
+
+    assert permitted(changed) == Settings(blind_first=True, theme="dark")
 
 
 @pytest.mark.parametrize(

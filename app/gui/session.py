@@ -22,7 +22,7 @@ from app.gui.intake import Intake, Read, Reading
 from app.gui.keeper import Keeper
 from app.gui.notice import Notice
 from app.gui.shelf import Before, Shelf
-from app.settings import Settings, save_settings
+from app.settings import Settings, permitted, save_settings
 from app.study import Laterality, Skipped
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ class Session(QObject):
         self._analyst.progressed.connect(self.progressed)
 
     def change_settings(self, settings: Settings) -> None:
+        settings = permitted(settings)
         self.settings = self._analyst.settings = settings
         self.settings_changed.emit()
         try:
