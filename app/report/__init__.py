@@ -5,7 +5,8 @@ the context into blocks; a new one is a module and a place in a chapter below.
 """
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,10 @@ from app.study import StudyResult
 if TYPE_CHECKING:
     from app.report.context import Context
     from app.report.page import Block
+
+    _Chapter = Sequence[Callable[[Context], list[Block]]]
+
+_ENFACE_MM = (50, 44, 38, 32, 26)  # heights of an en-face picture that are tried
 
 _ONE_AT_A_TIME = threading.Lock()  # the PDF library registers fonts for the whole process
 
@@ -79,10 +84,8 @@ def render(
             fonts=fonts,
             readings=readings,
         )
-        blocks = [
-            [block for section in chapter for block in section(context)]
-            for chapter in _chapters(sections)
-        ]
+        front, *rest = _chapters(sections)
+        blocks = [_front_page(front, context), *(_blocks(each, context) for each in rest)]
         pages = into_pages(blocks, first_room(context), room(context))
         pen = Pen(context.sheet, fonts)
         pen.describe(
@@ -102,9 +105,23 @@ def render(
         return pen.finish()
 
 
-def _chapters(
-    sections: Collection[Section],
-) -> "list[list[Callable[[Context], list[Block]]]]":
+def _blocks(chapter: "_Chapter", context: "Context") -> "list[Block]":
+    return [block for section in chapter for block in section(context)]
+
+
+def _front_page(chapter: "_Chapter", context: "Context") -> "list[Block]":
+    """Return the first chapter, with its pictures as high as one page allows."""
+    from app.report.chrome import first_room
+    from app.report.page import MM
+
+    for high in _ENFACE_MM:
+        blocks = _blocks(chapter, replace(context, enface=high * MM))
+        if sum(each.before + each.height for each in blocks) <= first_room(context):
+            return blocks
+    return _blocks(chapter, context)
+
+
+def _chapters(sections: Collection[Section]) -> "list[_Chapter]":
     """Return the report's parts in their order, without those that were left out."""
     from app.report.chrome import letterhead
     from app.report.evidence import evidence
@@ -112,7 +129,7 @@ def _chapters(
     from app.report.identity import identity
     from app.report.limits import limits, notes
     from app.report.method import method
-    from app.report.reader import reader
+    from app.report.reader import reader, reader_of_bscans
     from app.report.signature import signature
     from app.report.verdict import verdict
 
@@ -122,8 +139,8 @@ def _chapters(
         signature: Section.SIGNATURE,
     }
     chapters = (
-        (letterhead, identity, verdict, reader, eyes, notes),
-        (evidence,),
+        (letterhead, identity, verdict, reader, notes, eyes),
+        (evidence, reader_of_bscans),
         (method, limits, signature),
     )
     return [

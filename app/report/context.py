@@ -52,6 +52,7 @@ class Context:
     when: datetime
     fonts: Fonts
     readings: Readings = NOTHING_READ
+    enface: float = 50 * MM  # the most an en-face picture may be high
 
     @property
     def sheet(self) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 
+from app import preprocess
 from app.modelpack import Estimate, Figure
 from app.operating_point import changed_rules, measured_point, predictive
 from app.report.context import BODY, GUTTER, HEADING, INK, LABEL, LINE, NOTE, SMALL, Context
@@ -57,6 +58,8 @@ def _model(context: Context) -> Block:
         ("Made", f"{card.created}, {card.architecture}"),
         ("SHA-256", f"{digest[:32]} {digest[32:]}"),
     ]
+    size = f"{card.input.width} x {card.input.height}"
+    facts.append(("Input", f"{size}, preparation of frames version {preprocess.VERSION}"))
     for data in card.training:
         words = (
             f"{data.name}: {count(data.bscans, 'B-scan')} of {count(data.patients, 'patient')}, "

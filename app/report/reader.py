@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from app.aggregate import spoken
-from app.cases.subjects import PATIENT
 from app.cases.trail import Entry
 from app.readings import answer_word, machine_answers, stamp
 from app.report.context import HEADING, NOTE, Context
@@ -12,36 +11,52 @@ from app.report.page import MM, Block, text_block
 from app.report.words import EYES
 
 _SHARES = (0.19, 0.16, 0.16, 0.19, 0.30)
+_ROWS = 12  # of one table, which is never parted between pages
 _HEAD = ("Of", "Reader's call", "Machine's call", "Reader, time", "Agreement and note")
 
 
 def reader(context: Context) -> list[Block]:
-    """Return a table of the decisions that stand; nothing where there is none."""
-    rows = list(_rows(context))
-    if not rows:
+    """Return a table of the decisions on the patient and the eyes; nothing where there is none."""
+    return _section(context, "Reader's call", list(_on_eyes(context)))
+
+
+def reader_of_bscans(context: Context) -> list[Block]:
+    """Return tables of the decisions on single B-scans; nothing where there is none."""
+    return _section(context, "Reader's call for B-scans", list(_on_bscans(context)))
+
+
+def _section(context: Context, title: str, said: list[tuple[str, Entry]]) -> list[Block]:
+    if not said:
         return []
     fonts, width = context.fonts, context.width
-    title = text_block(fonts, "Reader's call", HEADING, width, before=5 * MM, keep=True)
-    blocks = [title, table(context, [_HEAD, *rows], _SHARES, width)]
-    if any(each.blind for each in context.readings.entries):
+    machine = machine_answers(context.result, context.card)
+    rows = [_row(name, entry, machine[entry.subject]) for name, entry in said]
+    blocks = [text_block(fonts, title, HEADING, width, before=5 * MM, keep=True)]
+    blocks += [
+        table(context, [_HEAD, *rows[start : start + _ROWS]], _SHARES, width)
+        for start in range(0, len(rows), _ROWS)
+    ]
+    if any(entry.blind for _, entry in said):
         words = "Blind: given before the machine's call was shown."
         blocks.append(text_block(fonts, words, NOTE, width, before=0.8 * MM))
     return blocks
 
 
-def _rows(context: Context) -> Iterator[tuple[str, ...]]:
-    readings, machine = context.readings, machine_answers(context.result, context.card)
+def _on_eyes(context: Context) -> Iterator[tuple[str, Entry]]:
+    readings = context.readings
     if readings.patient is not None:
-        yield _row("Patient", readings.patient, machine[PATIENT])
+        yield "Patient", readings.patient
     for eye in context.result.eyes:
         entry = readings.eye(eye.laterality)
         if entry is not None:
-            yield _row(EYES[eye.laterality], entry, machine[entry.subject])
+            yield EYES[eye.laterality], entry
+
+
+def _on_bscans(context: Context) -> Iterator[tuple[str, Entry]]:
     for eye in context.result.eyes:
         for each in eye.volumes:
-            for index, entry in readings.bscans(each.volume):
-                name = f"{EYES[eye.laterality]}, B-scan {index + 1}"
-                yield _row(name, entry, machine[entry.subject])
+            for index, entry in context.readings.bscans(each.volume):
+                yield f"{EYES[eye.laterality]}, B-scan {index + 1}", entry
 
 
 def _row(name: str, entry: Entry, machine: str) -> tuple[str, ...]:

@@ -11,7 +11,6 @@ from app.report.page import MM, Block, Pen, stack, text_block
 from app.report.words import listed
 from app.study import BScanResult, Pixels, Volume, VolumeResult
 
-_ENFACE = 50 * MM  # the most an en-face picture may be high
 _STRIP = 9 * MM
 _WIDEST = 5 * MM  # of one B-scan's bar
 _ASPECTS = (0.3, 6)  # width over height of a field that can be shown to scale
@@ -50,7 +49,7 @@ def _enface(context: Context, result: VolumeResult, width: float) -> Block:
 def _on_localizer(context: Context, result: VolumeResult, pixels: Pixels, width: float) -> Block:
     """The localizer with the place of every B-scan, the deciding ones strong."""
     rows, columns = pixels.shape
-    scale = min(width / columns, _ENFACE / rows)
+    scale = min(width / columns, context.enface / rows)
     size = (columns * scale, rows * scale)
     deciding = set(result.call.evidence)
 
@@ -78,17 +77,18 @@ def _on_localizer(context: Context, result: VolumeResult, pixels: Pixels, width:
 def _projected(context: Context, result: VolumeResult, width: float) -> Block:
     """The mean projection, first B-scan on top, with marks beside the deciding ones."""
     volume = result.volume
-    grey = to_grey(mean_projection(volume))
-    n, columns = grey.shape
+    n, columns = len(volume.bscans), max(each.columns for each in volume.bscans)
     lateral, between = volume.spacing.lateral_mm, volume.spacing.between_mm
     aspect = (columns * lateral) / (n * between) if lateral and between else 0.0
     known = _ASPECTS[0] <= aspect <= _ASPECTS[1]
     aspect = aspect if known else 1.6
     room = width - 9 * MM
-    high = min(_ENFACE, room / aspect)
+    high = min(context.enface, room / aspect)
     wide = high * aspect
 
     def draw(pen: Pen, x: float, top: float) -> None:
+        # Here, not above: how the page is filled is settled before any B-scan is read.
+        grey = to_grey(mean_projection(volume))
         # Enlarged so that a row of few B-scans is not blurred into the next by the printer.
         smooth = Image.fromarray(grey).resize(
             (max(columns, 512), max(n, 384)), Image.Resampling.BILINEAR
