@@ -73,8 +73,10 @@ def kept_studies(store: "Store", present: Study) -> list[AnalysedStudy]:
     Raises:
         StorageError: If they cannot be read.
     """
-    found = []
-    for kept in store.cases():
+    found: list[AnalysedStudy] = []
+    if not present.patient.identifier:
+        return found
+    for kept in store.cases(present.patient.identifier):
         summary = kept.summary
         other = summary.study_uid != present.uid
         if other and same_patient(summary.patient, present.patient) and kept.card is not None:

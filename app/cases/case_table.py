@@ -40,14 +40,18 @@ class CaseTable(Database):
 
     # Listing
 
-    def cases(self) -> list[KeptCase]:
-        """Every case on the list, in the order they were added."""
+    def cases(self, identifier: str | None = None) -> list[KeptCase]:
+        """Every case on the list, or those of one patient's number, in the order of adding."""
+        part = "" if identifier is None else f'"identifier":{json.dumps(identifier)}'
         with self.reading() as database:
-            rows = database.execute(f"{_KEPT} WHERE removed IS NULL ORDER BY number").fetchall()
-            cards = dict(database.execute("SELECT sha256, text FROM card").fetchall())
-            decided = _decisions(database)
-        read = {sha256: _card(text) for sha256, text in cards.items()}
-        return [_kept(row, read, decided) for row in rows]
+            rows = database.execute(
+                # Only what may fit is unpacked: a clinic keeps thousands.
+                f"{_KEPT} WHERE removed IS NULL AND instr(summary, ?) ORDER BY number",
+                (part,),
+            ).fetchall()
+            cards = _cards(database)
+        kept = [_kept(row, cards) for row in rows]
+        return [each for each in kept if identifier in (None, each.summary.patient.identifier)]
 
     def find(self, study: Study) -> KeptCase | None:
         """The case of this visit, even one taken off the list; two patients never share one."""
@@ -55,10 +59,8 @@ class CaseTable(Database):
             rows = database.execute(
                 f"{_KEPT} WHERE study_uid = ? ORDER BY number DESC", (study.uid,)
             ).fetchall()
-            cards = dict(database.execute("SELECT sha256, text FROM card").fetchall())
-            decided = _decisions(database, study.uid)
-        read = {sha256: _card(text) for sha256, text in cards.items()}
-        found = [_kept(row, read, decided) for row in rows]
+            cards = _cards(database)
+        found = [_kept(row, cards) for row in rows]
         return next((each for each in found if each.summary.patient == study.patient), None)
 
     def load(self, number: int) -> LoadedCase:
@@ -231,9 +233,7 @@ class CaseTable(Database):
         return [(number, tuple(map(Path, json.loads(paths)))) for number, paths in rows]
 
 
-def _kept(
-    row: tuple[Any, ...], cards: Mapping[str, Card | None], decided: Mapping[str, dict[str, str]]
-) -> KeptCase:
+def _kept(row: tuple[Any, ...], cards: Mapping[str, Card | None]) -> KeptCase:
     number, summary, sources, study, state, problem, added, removed, *found = row
     call, level, card, model, analysed = found
     read: Summary = _read(_SUMMARY, summary)
@@ -250,7 +250,6 @@ def _kept(
         card=None if card is None else cards[card],
         model=None if model is None else _read(_MODEL, model),
         removed=removed is not None,
-        decisions=decided.get(read.study_uid, {}),
     )
 
 
@@ -258,21 +257,9 @@ def _open_study(sources: str, study: bytes) -> Study:
     return decode_study(study, KeptFiles(_read(_SOURCES, sources)))
 
 
-def _decisions(
-    database: sqlite3.Connection, study_uid: str | None = None
-) -> dict[str, dict[str, str]]:
-    """The reader's answers that hold, by study and subject."""
-    where, given = ("", ()) if study_uid is None else ("WHERE study_uid = ?", (study_uid,))
-    rows = database.execute(
-        "SELECT study_uid, subject, after, max(number) FROM trail "
-        f"{where} GROUP BY study_uid, subject",
-        given,
-    )
-    found: dict[str, dict[str, str]] = {}
-    for uid, subject, after, _ in rows:
-        if after is not None:
-            found.setdefault(uid, {})[subject] = after
-    return found
+def _cards(database: sqlite3.Connection) -> dict[str, Card | None]:
+    rows = database.execute("SELECT sha256, text FROM card")
+    return {sha256: _card(text) for sha256, text in rows}
 
 
 def _card(text: str) -> Card | None:

@@ -4,7 +4,7 @@ Its result is kept beside it and read only when the case is opened.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -77,7 +77,6 @@ class KeptCase:
     card: Card | None = None  # of the model that made the call
     model: ModelName | None = None
     removed: bool = False  # taken off the list, and can be brought back
-    decisions: Mapping[str, str] = field(default_factory=dict)  # the reader's answers, by subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -19,6 +19,7 @@ from app.study import (
     FrameSource,
     Laterality,
     Localizer,
+    Loss,
     Patient,
     Spacing,
     Study,
@@ -56,6 +57,7 @@ class VolumeRecord:
     localizer: LocalizerRecord | None
     notes: tuple[str, ...]
     synthetic: bool
+    loss: Loss | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +136,7 @@ def _volume_record(volume: Volume) -> VolumeRecord:
         localizer=_localizer_record(volume.localizer),
         notes=volume.notes,
         synthetic=volume.synthetic,
+        loss=volume.loss,
     )
 
 
@@ -183,4 +186,5 @@ def _volume(record: VolumeRecord, files: KeptFiles) -> Volume:
         ),
         notes=record.notes,
         synthetic=record.synthetic,
+        loss=record.loss,
     )

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt, QTimer
 
 from app.gui import wording
 from app.gui.case import Case, CaseState
@@ -23,6 +23,11 @@ class CaseModel(QAbstractListModel):
         self.order = Order.URGENCY
         self.sieve = Sieve()
         self.cases: list[Case] = []
+        self._stale: list[Case] = []  # changed since the list was arranged
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(0)
+        self._soon.timeout.connect(self._freshen)
         session.cases_changed.connect(self.arrange)
         session.case_changed.connect(self._changed)
         session.progressed.connect(self._progressed)
@@ -100,13 +105,24 @@ class CaseModel(QAbstractListModel):
         return self.tr("Read: {answer}").format(answer=answer_word(said.after))
 
     def _changed(self, case: Case) -> None:
+        # Once for all that change at a time: a thousand cases are ordered in milliseconds, but
+        # not a thousand times.
+        self._stale.append(case)
+        self._soon.start()
+
+    def _freshen(self) -> None:
+        stale, self._stale = self._stale, []
         self.arrange()
-        if case in self.cases:
-            row = self.index(self.cases.index(case))
-            self.dataChanged.emit(row, row)
+        if len(stale) > 1 and self.cases:
+            self.dataChanged.emit(self.index(0), self.index(len(self.cases) - 1))
+        else:
+            self._show_anew(stale[-1])
 
     def _progressed(self) -> None:
-        case = self._session.running
-        if case is not None and case in self.cases:
+        if self._session.running is not None:
+            self._show_anew(self._session.running)
+
+    def _show_anew(self, case: Case) -> None:
+        if case in self.cases:
             row = self.index(self.cases.index(case))
             self.dataChanged.emit(row, row)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from app.gui.case import Case, CaseState
@@ -73,11 +74,11 @@ class Sieve:
         return visited is not None and today - visited <= timedelta(days=self.days)
 
     def _named(self, case: Case) -> bool:
-        summary = case.summary
-        held = plain(f"{summary.patient.name or ''} {summary.patient.identifier or ''}")
-        if not held.strip():
-            held = plain(summary.place)
-        return all(word in held for word in plain(self.words).split())
+        if not self.words:
+            return True
+        patient = case.summary.patient
+        held = f"{patient.name or ''} {patient.identifier or ''}".strip() or case.summary.place
+        return all(word in plain(held) for word in plain(self.words).split())
 
 
 def standing(case: Case) -> Standing:
@@ -121,6 +122,7 @@ def answers(cases: Sequence[Case]) -> list[str]:
     return sorted(found, key=lambda each: -found[each])
 
 
+@lru_cache(maxsize=10_000)
 def plain(text: str) -> str:
     """Text as it is searched: without case, accents, and differences of script in digits."""
     apart = unicodedata.normalize("NFKD", text.translate(_ARABIC).casefold())

@@ -164,6 +164,23 @@ def test_that_the_same_visit_is_found_and_another_patient_s_is_not(store, visit,
     assert store.find(other) is None
 
 
+def test_that_one_patient_s_cases_are_found_among_all(store, tmp_path):
+    for number, identifier in enumerate(("P1", "P10", 'P"1', "P1")):
+        path = write(
+            tmp_path / f"{number}.dcm",
+            bscans(3),
+            patient=Patient(identifier=identifier),
+            study=f"1.2.840.{number}",
+            uid=f"1.2.5.{number}",
+        )
+        store.keep(study_in(path), [path], WHEN)
+
+    uids = [each.summary.study_uid for each in store.cases("P1")]
+    assert uids == ["1.2.840.0", "1.2.840.3"]
+    assert len(store.cases('P"1')) == 1
+    assert len(store.cases()) == 4
+
+
 def test_that_files_are_told_by_all_their_bytes_and_not_by_their_names(visit, tmp_path):
     volume = study_in(visit).volumes[0]
     before = digest_of(volume)
@@ -237,7 +254,7 @@ def test_that_a_case_dropped_again_with_other_pictures_loses_its_result(store, v
     assert store.load(number).result is None
 
 
-def test_that_the_list_tells_the_reader_s_answers_that_hold(store, visit, tmp_path):
+def test_that_of_all_decisions_on_a_study_the_last_on_each_subject_holds(store, visit, tmp_path):
     kept_with_result(store, visit, tmp_path)
     study = study_in(visit)
 
@@ -263,8 +280,11 @@ def test_that_the_list_tells_the_reader_s_answers_that_hold(store, visit, tmp_pa
     bscan = bscan_subject(study.volumes[0], 2)
     decide(bscan, "DRUSEN")
 
-    assert store.cases()[0].decisions == {"OD": "DME", bscan: "DRUSEN"}
-    assert set(store.decisions(study.uid)) == {"OD", bscan}
+    held = store.decisions(study.uid)
+    assert {subject: each.after for subject, each in held.items()} == {
+        "OD": "DME",
+        bscan: "DRUSEN",
+    }
 
 
 def test_that_callipers_stay_with_their_bscan_and_a_removal_can_be_undone(store, visit):
