@@ -78,6 +78,8 @@ def draw_scale_bars(painter: QPainter, frame: QRect, to_view: QTransform, spacin
         _plate(painter, QPointF(corner.x() - 4, corner.y() - height + 4), [(text, _QUIET, None)])
         return
     painter.save()
+    # Figures and units lie beside what they measure, whichever way a language is read.
+    painter.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
     metrics = painter.fontMetrics()
     bars = []
@@ -108,6 +110,7 @@ def draw_measurement(
     painter: QPainter, start: QPointF, end: QPointF, length_um: float | None
 ) -> None:
     painter.save()
+    painter.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     for width, colour in ((4, _SHADE), (1.6, _CALLIPER)):
         painter.setPen(QPen(colour, width))

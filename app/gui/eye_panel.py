@@ -38,6 +38,7 @@ class EyePanel(QWidget):
         self._options = ViewOptions()
         self._frames: Frames | None = None
         self._overview: Overview | None = None
+        self._sharp: tuple[int, int | None, QImage] | None = None  # index, class, on show
         self.moved = False  # by the reader, who is not to be taken elsewhere
         self._build()
 
@@ -100,6 +101,7 @@ class EyePanel(QWidget):
         if findings is not None:
             heat = Heat(bscans=findings.result.bscans, scales=findings.scales)
         self._frames.set_heat(heat)
+        self._sharp = None
         self.strip.show_result(
             findings.result if findings else None, findings.card if findings else None
         )
@@ -121,7 +123,7 @@ class EyePanel(QWidget):
         for each in (self._frames, self._overview):
             if each is not None:
                 each.retire()
-        self._frames = self._overview = None
+        self._frames = self._overview = self._sharp = None
         self.volume, self.findings = None, None
 
     def shut_down(self) -> None:
@@ -203,8 +205,14 @@ class EyePanel(QWidget):
         assert self._frames is not None
         assert self._overview is not None
         bscan = self.volume.bscans[self.index]
-        picture = self._frames.picture(self.index, self._look())
-        if picture is None:
+        look = self._look()
+        picture = self._frames.picture(self.index, look)
+        if picture is not None:
+            self._sharp = self.index, look.class_index, picture
+        elif self._sharp is not None and self._sharp[:2] == (self.index, look.class_index):
+            # Another opacity or window is on its way; the same scan must not flicker meanwhile.
+            picture = self._sharp[2]
+        else:
             # The right B-scan coarse beats the wrong one sharp.
             picture = self._overview.thumbnails[self.index]
         self.view.show_bscan(

@@ -3,7 +3,7 @@
 from itertools import count
 
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, QRect, Qt
 from PySide6.QtGui import QColor, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
@@ -282,3 +282,29 @@ def test_that_true_proportions_follow_the_spacing_and_can_be_left(qtbot, view):
     view.set_true_proportions(False)
 
     assert view.to_view().m11() == pytest.approx(view.to_view().m22())
+
+
+def test_that_another_opacity_does_not_make_the_scan_coarse_for_a_moment(qtbot, tmp_path):
+    write(tmp_path / "right.dcm", bscans(5))
+    with opened_window(qtbot, [tmp_path]) as window:
+        wait_until_ended(qtbot, window)
+        panel = window.room.panel
+        window.room.set_options(class_index=2)
+        qtbot.waitUntil(lambda: panel._frames.picture(panel.index, panel._look()) is not None)
+        panel._show_picture()
+        sharp = panel.view._picture
+
+        window.room.set_options(opacity=0.3)
+        assert panel.view._picture is sharp
+
+        window.room.set_options(class_index=1)
+        assert panel.view._picture is not sharp
+
+
+def test_that_figures_on_a_scan_stand_beside_their_bars_in_every_language(qtbot, view):
+    before = view.grab().toImage()
+
+    view.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+
+    lower = QRect(0, view.height() // 2, view.width() // 2, view.height() // 2)
+    assert view.grab().toImage().copy(lower) == before.copy(lower)
