@@ -19,9 +19,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from app import __version__
-from app.errors import PackageError
-from app.modelpack import list_packages, load_package
-from app.paths import resources, user_data, user_logs
+from app.packages import list_installed
+from app.paths import user_data, user_logs
 from app.results.output import output_file
 from app.settings import Settings
 
@@ -74,7 +73,7 @@ def write_fault_bundle(
         "versions.json": _json(_versions()),
         "computer.json": _json(_computer() | dict(facts)),
         "settings.json": _json(_told(settings)),
-        "models.json": _json(_models()),
+        "models.json": _json(_models(settings)),
     } | _logs()
     with output_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
         for name, text in contents.items():
@@ -151,23 +150,16 @@ def _told(settings: Settings) -> dict[str, object]:
     return {name: value for name, value in asdict(settings).items() if name in TOLD_SETTINGS}
 
 
-def _models() -> list[dict[str, object]]:
+def _models(settings: Settings) -> list[dict[str, object]]:
     packages: list[dict[str, object]] = []
-    for kind, models in (("shipped", resources()), ("added", user_data())):
-        for folder in list_packages(models / "models"):
-            try:
-                card = load_package(folder).card
-            except PackageError as error:
-                packages.append({"kind": kind, "id": folder.name, "problem": str(error)})
-            else:
-                packages.append(
-                    {
-                        "kind": kind,
-                        "id": card.id,
-                        "version": card.version,
-                        "SHA-256": card.graph_sha256,
-                    }
-                )
+    for each in list_installed(settings):
+        told: dict[str, object] = {"name": each.name, "origin": each.origin, "used": each.chosen}
+        if each.card is None:
+            told |= {"problem": each.problem}
+        else:
+            # Who signed it may name the clinic.
+            told |= {"SHA-256": each.card.graph_sha256, "signature": each.seal.trust}
+        packages.append(told)
     return packages
 
 
