@@ -8,6 +8,7 @@ calls eyes, and writes `calibration.json` and `gate.safetensors` into the run's 
 """
 
 import argparse
+import hashlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -46,6 +47,7 @@ class Calibration:
     patients: int
     bscans: int
     measured: dict[str, Any]
+    weights_sha256: str = ""  # of the model.safetensors that it was fitted to
 
 
 def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
@@ -159,8 +161,29 @@ def calibrate_run(folder: Path, *, wanted_sensitivity: float = SENSITIVITY) -> C
         wanted_sensitivity=wanted_sensitivity,
         gate=choice.measured,
     )
+    calibration = replace(calibration, weights_sha256=_weights_sha256(folder))
     write_calibration(calibration, folder / "calibration.json")
     return calibration
+
+
+def _weights_sha256(folder: Path) -> str:
+    with (folder / "model.safetensors").open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def calibration_of(folder: Path) -> Calibration | None:
+    """The calibration of the weights that a finished run holds; None if there is none of these.
+
+    A run that was trained anew in the same folder leaves the calibration of its former weights.
+
+    Raises:
+        UsageError: If there is one that cannot be read.
+    """
+    path = folder / "calibration.json"
+    if not path.exists() or not (folder / "gate.safetensors").exists():
+        return None
+    calibration = load_calibration(path)
+    return calibration if calibration.weights_sha256 == _weights_sha256(folder) else None
 
 
 def write_calibration(calibration: Calibration, path: Path) -> None:

@@ -1,10 +1,12 @@
 """What a model package says of its model: `model.json`, and the same in prose as `card.md`."""
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
+
+import numpy as np
 
 from app.modelpack import FORMAT, Card, Figure, ReferralRule, TrainingData
 from ml.calibrate import Calibration
@@ -15,7 +17,13 @@ from ml.manifest import LICENCES, Sample
 from ml.metrics import Estimate
 
 ARCHITECTURES = {"efficientnet_b2": "EfficientNet-B2"}
-DEVICES = {"kermany": "Heidelberg Spectralis", "octdl": "Optovue Avanti"}
+DEVICES = {
+    "kermany": "Heidelberg Spectralis",
+    "neh": "Heidelberg Spectralis",
+    "octdl": "Optovue Avanti",
+}
+VOLUME = 10
+"""B-scans of one eye in their order, from which on they are taken for a volume."""
 
 REFERRAL = {
     "NORMAL": ReferralRule(
@@ -50,18 +58,6 @@ REFERRAL = {
     ),
 }
 
-_LIMITS = (
-    "The model knows only these findings: {classes}. Any other disease may be called one of them, "
-    "or pass unnoticed.",
-    "It was measured on single B-scans of two devices, chosen from published sets whose mix of "
-    "findings is not a clinic's; predictive values there do not carry over.",
-    "Whole volumes were not available: the rule that joins B-scans to an eye was fitted on the few "
-    "B-scans that each patient has.",
-    "Patients, not eyes, were known in the data: figures by eye are figures by patient.",
-    "Age, sex and ancestry of the patients are not known, so no difference between groups could be "
-    "measured.",
-)
-
 _AT_BSCAN = ("accuracy", "balanced accuracy", "AUROC for referable", "expected calibration error")
 
 
@@ -72,12 +68,13 @@ def make_card(
     calibration: Calibration,
     graph: bytes,
     training: Sequence[Sample],
+    tested: Sequence[Sample] = (),
     figures: Sequence[Figure] = (),
     version: str = "1.0.0",
 ) -> Card:
-    """Describe an exported network."""
+    """Describe an exported network, fitted to the B-scans `training`, measured on `tested`."""
     classes = class_info(run.data.classes)
-    names = ", ".join(each.title for each in classes if each.severity)
+    names = [each.title for each in classes if each.severity]
     architecture = ARCHITECTURES.get(run.model.architecture, run.model.architecture)
     needed = {*run.data.classes, "uncertain", "out of scope", "ungradable"}
     return Card(
@@ -96,9 +93,44 @@ def make_card(
         referral={name: rule for name, rule in REFERRAL.items() if name in needed},
         training=training_data(training),
         figures=tuple(figures),
-        limits=tuple(each.format(classes=names) for each in _LIMITS),
+        limits=limits_of(names, tested or training),
         graph_sha256=sha256(graph).hexdigest(),
     )
+
+
+def limits_of(findings: Sequence[str], samples: Sequence[Sample]) -> tuple[str, ...]:
+    """What the data could not show, in sentences.
+
+    Args:
+        findings: What the model knows, in a clinician's words.
+        samples: The B-scans that it was measured on.
+    """
+    devices = sorted({DEVICES.get(each.source, f"unknown ({each.source})") for each in samples})
+    eyes = Counter((each.patient, each.eye) for each in samples if each.eye and each.frame)
+    unknown = sum(each.eye is None for each in samples)
+    limits = [
+        f"The model knows only these findings: {', '.join(findings)}. Any other disease may be "
+        "called one of them, or pass unnoticed.",
+        f"It was measured on B-scans of {len(devices)} device{'s' * (len(devices) > 1)} "
+        f"({', '.join(devices)}), chosen from published sets whose mix of findings is not a "
+        "clinic's; predictive values there do not carry over.",
+    ]
+    if not any(count >= VOLUME for count in eyes.values()):
+        limits.append(
+            "Whole volumes were not available: the rule that joins B-scans to an eye was fitted on "
+            "the few B-scans that each patient has."
+        )
+    if unknown:
+        share = "" if unknown == len(samples) else f" for {unknown} of {len(samples)} B-scans"
+        limits.append(
+            f"Patients, not eyes, were known in the data{share}: figures by eye are figures by "
+            "patient there."
+        )
+    limits.append(
+        "Age, sex and ancestry of the patients are not known, so no difference between groups "
+        "could be measured."
+    )
+    return tuple(limits)
 
 
 def training_data(samples: Iterable[Sample]) -> tuple[TrainingData, ...]:
@@ -124,7 +156,15 @@ def figures_of(evaluation: Evaluation) -> tuple[Figure, ...]:
         figure
         for result in evaluation.results
         if result.cases.unit in ("B-scan", "patient")
-        for figure in _figures(result, evaluation.part)
+        for figure in _figures(result, evaluation)
+    ]
+    figures += [
+        _figure(
+            f"difference in {each.differences[0].name} to {each.other}",
+            each.differences[0],
+            f"{evaluation.part}, by {each.unit}, the same B-scans",
+        )
+        for each in evaluation.comparisons
     ]
     if evaluation.scope:
         scope = evaluation.scope
@@ -142,18 +182,19 @@ def figures_of(evaluation: Evaluation) -> tuple[Figure, ...]:
     return tuple(figures)
 
 
-def _figures(result: Result, part: str) -> list[Figure]:
+def _figures(result: Result, evaluation: Evaluation) -> list[Figure]:
+    sources = np.unique(evaluation.predictions.labelled().sources).tolist()
+    subset = " and ".join(sources) if result.subset == "all" else result.subset
     data = (
-        f"{'both sets' if result.subset == 'all' else result.subset}, {part}, by "
-        f"{result.cases.unit}: {len(result.cases.labels)} of {result.patients} patients"
+        f"{subset}, {evaluation.part}, by {result.cases.unit}: {len(result.cases.labels)} of "
+        f"{result.patients} patients"
     )
     diseases = [name for name in result.cases.classes if name != "NORMAL"]
     names = [f"{kind} for {name}" for name in diseases for kind in ("sensitivity", "specificity")]
-    wanted = [*_AT_BSCAN, *names] if result.subset != "octdl" else ["accuracy", *names]
     found = {each.name: each for each in result.estimates}
     return [
         _figure(name, found[name], data)
-        for name in wanted
+        for name in (*_AT_BSCAN, *names)
         if name in found and not math.isnan(found[name].value)
     ]
 

@@ -178,8 +178,12 @@ def _arguments() -> argparse.ArgumentParser:
         "--predictions", type=Path, nargs="+", help="predictions made before; folds are joined"
     )
     what.add_argument("--compare", type=Path, nargs="*", default=[], help="other predictions")
-    what.add_argument("--tta", action="store_true", help="average several views of each B-scan")
-    what.add_argument("--temperature", type=float, default=1.0, help="of a run's logits")
+    what.add_argument(
+        "--tta", action="store_true", help="average five views of each B-scan, as the paper does"
+    )
+    what.add_argument(
+        "--temperature", type=float, help="of a run's logits; by default as it was calibrated, or 1"
+    )
     what.add_argument("--card", type=Path, help="package whose rule calls eyes and patients")
     where = parser.add_argument_group("on which B-scans")
     where.add_argument("--manifest", type=Path)

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from app.modelpack import CARD, Card, load_package
 from app.paths import resources
 from app.preprocess import prepare
 from ml.assemble import divide, divide_all
-from ml.calibrate import Calibration, calibrate_run, load_calibration
+from ml.calibrate import calibrate_run, calibration_of
 from ml.card import figures_of, make_card, prose
 from ml.checkpoint import save_tensors
 from ml.evaluate import write_evaluation
@@ -33,6 +34,7 @@ from ml.familiarity import load_gate
 from ml.graph import Explained, difference, export_graph
 from ml.manifest import Sample
 from ml.predict import Trained, load_trained
+from ml.predictions import Predictions
 from ml.quantize import quantized
 from ml.scoring import score_package
 from ml.splits import require_same_split
@@ -72,13 +74,12 @@ def make_package(
     trained = load_trained(run_folder)
     division = divide(trained.run)
     require_same_split(trained.split_sha256, division.split.sha256)
-    calibration = _calibration(run_folder)
+    calibration = calibration_of(run_folder) or calibrate_run(run_folder)
     gate, _ = load_gate(run_folder / "gate.safetensors")
     explained = Explained(trained.network, gate).eval()
     spec = trained.run.input
-    graph = export_graph(explained, (len(spec.mean), spec.height, spec.width))
-    if int8:
-        graph = quantized(graph, _frames(trained, division.train, _INT8_FRAMES))
+    whole = export_graph(explained, (len(spec.mean), spec.height, spec.width))
+    graph = quantized(whole, _frames(trained, division.train, _INT8_FRAMES)) if int8 else whole
     target = (models or resources() / "models") / package_id
     card = make_card(
         package_id=package_id,
@@ -86,6 +87,7 @@ def make_package(
         calibration=calibration,
         graph=graph,
         training=division.train,
+        tested=division.test,
     )
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{package_id}-") as staging:
@@ -93,18 +95,14 @@ def make_package(
         _write(folder, card, graph, trained, explained)
         differences = _prove(folder, explained, _frames(trained, division.val, _PROOF_FRAMES),
                              exact=not int8)  # fmt: skip
-        evaluation = _measure(folder, trained)
+        others = [_full_precision(Path(staging), card, whole, trained, explained)] if int8 else []
+        evaluation = _measure(folder, trained, others)
         card = replace(card, figures=figures_of(evaluation))
         (folder / "model.json").write_bytes(CARD.dump_json(card, indent=1) + b"\n")
         (folder / "card.md").write_text(prose(card, trained.run, calibration, differences))
         _install(folder, target)
     write_evaluation(evaluation, divide_all(trained.run).test, run_folder / "evaluation")
     return Exported(folder=target, evaluation=evaluation, differences=differences)
-
-
-def _calibration(run_folder: Path) -> Calibration:
-    path = run_folder / "calibration.json"
-    return load_calibration(path) if path.exists() else calibrate_run(run_folder)
 
 
 def _frames(trained: Trained, samples: Sequence[Sample], count: int) -> NDArray[np.float32]:
@@ -149,12 +147,24 @@ def _prove(
     return differences
 
 
-def _measure(folder: Path, trained: Trained) -> Evaluation:
-    """Judge the package on the test patients, in scope and out of it."""
+def _full_precision(
+    staging: Path, card: Card, graph: bytes, trained: Trained, explained: Explained
+) -> Predictions:
+    """What the same package says with its convolutions as they were trained."""
+    folder = staging / f"{card.id}-full"
+    card = replace(card, version="in full precision", graph_sha256=sha256(graph).hexdigest())
+    _write(folder, card, graph, trained, explained)
+    return _score(folder, trained)
+
+
+def _score(folder: Path, trained: Trained) -> Predictions:
     division = divide_all(trained.run)
-    package = load_package(folder)
-    predictions = score_package(package, division.test, split_sha256=division.split.sha256)
-    return evaluate(predictions, card=package.card)
+    return score_package(load_package(folder), division.test, split_sha256=division.split.sha256)
+
+
+def _measure(folder: Path, trained: Trained, others: Sequence[Predictions]) -> Evaluation:
+    """Judge the package on the test patients, in scope and out of it."""
+    return evaluate(_score(folder, trained), card=load_package(folder).card, others=others)
 
 
 def _install(folder: Path, target: Path) -> None:

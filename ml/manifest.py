@@ -44,6 +44,7 @@ COLLECTED_COLUMNS = (
 LICENCES = {
     "kermany": "CC BY 4.0 (Kermany, Zhang, Goldbaum 2018, Mendeley Data rscbjbr9sj)",
     "octdl": "CC BY 4.0 (Kulyabin et al. 2024, Mendeley Data sncdhf53xc)",
+    "neh": "as stated at Mendeley Data 8kt969dhx6 (Sotoudeh-Paima et al. 2022)",
 }
 SPLITS = ("train", "val", "test")
 

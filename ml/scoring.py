@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from app.engine import BATCH, Engine, Inference, physical_cores
 from app.errors import UsageError
-from app.modelpack import Card, ModelPackage
+from app.modelpack import Card, InputSpec, ModelPackage
 from app.preprocess import prepare
 from app.progress import Progress, ignore_progress
 from ml.manifest import Sample
 from ml.predictions import ONE_VIEW, Predictions, predictions_of
 
-MIRRORED = "mean of the B-scan and its mirror image"
 FIVE_VIEWS = "mean of five views"
 
 
@@ -32,7 +31,7 @@ def score_package(
     Args:
         package: What is shipped.
         samples: B-scans whose labels are the package's classes, or none.
-        tta: Average the logits with those of the mirror image. The program does not.
+        tta: Average the logits of five views (`ml.predict.five_views`). The program does not.
         split_sha256: Of the split that the samples come from.
         progress: Told of every batch.
 
@@ -43,7 +42,8 @@ def score_package(
     engine = Engine(package, physical_cores())
     logits, unfamiliarity = [], []
     for frames in _batches(samples, package.card):
-        found = [engine.infer(view) for view in _views(frames, tta=tta)]
+        views = _five_views(frames, package.card.input) if tta else [frames]
+        found = [engine.infer(view) for view in views]
         logits.append(np.mean([each.logits for each in found], axis=0))
         unfamiliarity.append(_unfamiliarity(found))
         progress(sum(map(len, logits)), len(samples))
@@ -54,7 +54,7 @@ def score_package(
         unfamiliarity=np.concatenate(unfamiliarity),
         model=f"{package.card.id} {package.card.version}",
         split_sha256=split_sha256,
-        views=MIRRORED if tta else ONE_VIEW,
+        views=FIVE_VIEWS if tta else ONE_VIEW,
         temperature=package.card.temperature,
     )
 
@@ -64,18 +64,28 @@ def score_run(
     samples: Sequence[Sample],
     *,
     tta: bool = False,
-    temperature: float = 1.0,
+    temperature: float | None = None,
 ) -> Predictions:
     """Run the network that a training run kept; features come with it.
+
+    Args:
+        folder: Of the run.
+        samples: B-scans whose labels are the run's classes, or none.
+        tta: Average the logits of five views (`ml.predict.five_views`).
+        temperature: By default the run's own, if it has been calibrated, else 1.
 
     Raises:
         DamagedFile: If an image cannot be read.
         UsageError: If the run is not finished, or a label is not one of its classes.
     """
+    from ml.calibrate import calibration_of
     from ml.predict import load_trained, outputs_of
 
     trained = load_trained(folder)
     outputs = outputs_of(trained, samples, tta=tta)
+    if temperature is None:
+        own = calibration_of(folder)
+        temperature = own.temperature if own else 1.0
     return predictions_of(
         samples,
         trained.run.data.classes,
@@ -88,8 +98,16 @@ def score_run(
     )
 
 
-def _views(frames: NDArray[np.float32], *, tta: bool) -> list[NDArray[np.float32]]:
-    return [frames, np.ascontiguousarray(frames[..., ::-1])] if tta else [frames]
+def _five_views(frames: NDArray[np.float32], spec: InputSpec) -> list[NDArray[np.float32]]:
+    """The same five views that a training run is given, of network inputs (n, channels, h, w)."""
+    import torch
+
+    from ml.data import network_input
+    from ml.predict import five_views
+
+    grey = torch.from_numpy(frames[:, :1] * spec.std[0] + spec.mean[0])
+    views = (network_input(view, spec, channels_last=False) for view in five_views(grey))
+    return [view.numpy() for view in views]
 
 
 def _unfamiliarity(found: Sequence[Inference]) -> NDArray[np.float32]:

@@ -6,19 +6,22 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from app.engine import Engine
 from app.errors import UsageError
-from app.preprocess import prepare
+from app.preprocess import prepare, retina_band
 from ml.cost import cost_of, count
+from ml.data import network_input
 from ml.evaluate import main
 from ml.evaluation import evaluate, scope_of
 from ml.evaluation_report import worst_mistakes
 from ml.importers import import_folders
 from ml.manifest import read_manifest, write_manifest
+from ml.predict import five_views
 from ml.predictions import load_predictions, predictions_of, save_predictions
-from ml.scoring import MIRRORED, score_package
+from ml.scoring import FIVE_VIEWS, score_package
 from tests.labelled_sets import sample, write_image
 from tests.tiny_package import CLASSES, tiny_card, tiny_package
 
@@ -65,13 +68,19 @@ def test_that_a_package_is_scored_as_the_program_runs_it(manifest, package):
     assert np.allclose(found.unfamiliarity, expected.unfamiliarity, atol=1e-6)
 
 
-def test_that_the_mirrored_view_is_averaged_and_said(manifest, package):
+def test_that_five_views_are_averaged_and_said(manifest, package):
     samples = read_manifest(manifest)[:3]
+    spec = package.card.input
 
-    one, two = score_package(package, samples), score_package(package, samples, tta=True)
+    one, five = score_package(package, samples), score_package(package, samples, tta=True)
 
-    assert two.views == MIRRORED
-    assert not np.allclose(one.logits, two.logits)
+    bands = [retina_band(each.pixels(), spec).grey for each in samples]
+    grey = torch.from_numpy(np.stack(bands))[:, None]
+    views = [network_input(view, spec).numpy() for view in five_views(grey)]
+    expected = np.mean([Engine(package).infer(view).logits for view in views], axis=0)
+    assert (len(views), five.views) == (5, FIVE_VIEWS)
+    assert not np.allclose(one.logits, five.logits)
+    assert np.allclose(five.logits, expected, atol=1e-4)
 
 
 def test_the_command_from_a_package_to_a_page(manifest, package, tmp_path, capsys):
@@ -99,7 +108,7 @@ def test_the_command_from_a_package_to_a_page(manifest, package, tmp_path, capsy
 
 def test_that_teacher_and_student_scored_in_different_ways_are_not_compared(tmp_path, capsys):
     save_predictions(answers(RIGHT), tmp_path / "one.npz")
-    save_predictions(answers(RIGHT, views=MIRRORED), tmp_path / "two.npz")
+    save_predictions(answers(RIGHT, views=FIVE_VIEWS), tmp_path / "two.npz")
 
     status = main(
         f"--predictions {tmp_path}/one.npz --compare {tmp_path}/two.npz --out {tmp_path}".split()

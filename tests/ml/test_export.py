@@ -1,6 +1,7 @@
 """From phantoms to an installed package in one command, and what must not be exported."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from app.analysis import analyse
@@ -16,10 +18,12 @@ from app.errors import UsageError
 from app.modelpack import load_package
 from app.preprocess import prepare
 from app.reading import open_studies
+from ml.calibrate import calibration_of, load_calibration
 from ml.export import make_package
 from ml.graph import Explained, export_graph
-from ml.manifest import decode
+from ml.manifest import decode, read_manifest
 from ml.models import build
+from ml.scoring import score_package, score_run
 from tests.ml.training_data import tiny_settings, write_toml
 
 CHECKOUT = Path(__file__).parents[2]
@@ -138,6 +142,36 @@ def test_that_int8_answers_much_like_the_network(pipeline, package, phantoms):
     frames = np.stack([prepare(decode(image), spec).tensor for image in images])
     answers = [Engine(load_package(each)).infer(frames).probabilities for each in (folder, package)]
     assert np.abs(answers[0] - answers[1]).mean() < 0.1
+    changes = [
+        figure
+        for figure in load_package(folder).card.figures
+        if figure.name == "difference in accuracy to smoke-int8 in full precision"
+    ]
+    assert [figure.data.split(", ")[1] for figure in changes] == ["by B-scan", "by patient"]
+    assert all(figure.low <= figure.value <= figure.high for figure in changes)
+    assert changes[0].name in (folder / "card.md").read_text()
+
+
+def test_that_a_run_and_its_package_say_the_same_of_five_views(pipeline, package, phantoms):
+    samples = read_manifest(phantoms)[:6]
+
+    run = score_run(pipeline / "runs" / "student", samples, tta=True)
+    packaged = score_package(load_package(package), samples, tta=True)
+
+    assert run.views == packaged.views
+    assert run.temperature == packaged.temperature != 1  # its own, without being told
+    assert np.abs(run.probabilities - packaged.probabilities).max() < 0.01
+
+
+def test_that_a_calibration_of_other_weights_is_not_taken(pipeline, package, tmp_path):
+    copied = tmp_path / "student"
+    shutil.copytree(pipeline / "runs" / "student", copied)
+    assert calibration_of(copied) == load_calibration(copied / "calibration.json")
+
+    tensors = load_file(copied / "model.safetensors")
+    save_file({name: tensor + 1 for name, tensor in tensors.items()}, copied / "model.safetensors")
+
+    assert calibration_of(copied) is None
 
 
 def test_that_the_graph_names_no_folder_of_the_computer_that_trained(package):

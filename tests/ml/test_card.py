@@ -1,0 +1,52 @@
+"""What a card says of the data follows from the data."""
+
+import pytest
+
+from ml.card import VOLUME, limits_of, training_data
+from tests.labelled_sets import sample
+
+
+def volume(source, *, eye="OD", count=VOLUME):
+    return [sample(f"{source}{i}", source=source, eye=eye, frame=f"{i:05d}") for i in range(count)]
+
+
+def said(samples):
+    return " ".join(limits_of(["drusen", "CNV"], samples))
+
+
+def test_that_devices_are_those_of_the_sources():
+    assert "2 devices (Heidelberg Spectralis, Optovue Avanti)" in said(
+        [sample("a", source="kermany"), sample("b", source="octdl")]
+    )
+    assert "1 device (Heidelberg Spectralis)" in said([sample("a", source="neh")])
+    assert "1 device (unknown (clinic))" in said([sample("a", source="clinic")])
+
+
+def test_that_whole_volumes_and_known_eyes_are_no_limit():
+    limits = said(volume("neh"))
+
+    assert "Whole volumes" not in limits
+    assert "not eyes" not in limits
+
+
+@pytest.mark.parametrize(
+    ("samples", "sentence"),
+    [
+        (volume("neh", count=3), "Whole volumes were not available"),
+        (volume("octdl", eye=None), "not eyes, were known in the data: figures"),
+        (volume("neh") + volume("octdl", eye=None), "in the data for 10 of 20 B-scans: figures"),
+    ],
+)
+def test_that_what_the_data_lack_is_said(samples, sentence):
+    assert sentence in said(samples)
+
+
+def test_that_findings_are_those_of_the_model():
+    assert "knows only these findings: drusen, CNV." in said(volume("neh"))
+
+
+def test_that_each_source_keeps_its_licence_and_device():
+    (only,) = training_data(volume("neh"))
+
+    assert (only.device, only.bscans, only.patients) == ("Heidelberg Spectralis", VOLUME, 1)
+    assert "8kt969dhx6" in only.licence
