@@ -46,12 +46,18 @@ def compare(
     ]
     limits = translate("Limits")
     rows.append((limits, _told(_limits, one), _told(_limits, other)))
-    rows.append(("SHA-256", one.graph_sha256 if one else "", other.graph_sha256 if other else ""))
+    rows.append(("SHA-256", _told(_digest, one), _told(_digest, other)))
     return tuple(rows)
 
 
 def _told(told: Callable[[Card], str], card: Card | None) -> str:
     return told(card) if card is not None else ""
+
+
+def _digest(card: Card) -> str:
+    """In groups, so that it can be wrapped and read out."""
+    digest = card.graph_sha256
+    return " ".join(digest[at : at + 8] for at in range(0, len(digest), 8))
 
 
 def _classes(card: Card) -> str:
@@ -64,7 +70,7 @@ def _training(card: Card) -> str:
             name=each.name, bscans=each.bscans, patients=each.patients
         )
         for each in card.training
-    )
+    ) or translate("not stated")
 
 
 def _limits(card: Card) -> str:

@@ -1,35 +1,11 @@
-"""The clinic's operating point: how common each disease is here, and when an eye is called."""
-
-from dataclasses import dataclass, replace
+"""The clinic's operating point, in a window of its own."""
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import (
-    QComboBox,
-    QDialog,
-    QDialogButtonBox,
-    QDoubleSpinBox,
-    QGridLayout,
-    QLabel,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from app.gui import theme, wording
-from app.modelpack import Card, ClassInfo, Estimate, OperatingPoint
-from app.operating_point import localised, measured_point, predictive
+from app.gui.operating_form import OperatingForm
+from app.modelpack import Card
 from app.settings import Settings
-
-_STEP = 0.5  # percent
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Line:
-    """The controls of one disease, and what they come to."""
-
-    disease: ClassInfo
-    prevalence: QDoubleSpinBox
-    threshold: QComboBox
-    worth: QLabel
 
 
 class OperatingDialog(QDialog):
@@ -37,43 +13,22 @@ class OperatingDialog(QDialog):
 
     changed = Signal(object)  # Settings
 
-    def __init__(self, settings: Settings, card: Card, locked: bool, parent: QWidget) -> None:
+    def __init__(
+        self, settings: Settings, card: Card, locked: frozenset[str], parent: QWidget
+    ) -> None:
         """Build it.
 
         Args:
             card: The package's own, without the clinic's thresholds.
-            locked: Whether the clinic's IT keeps the thresholds as they are.
+            locked: The settings that the clinic's IT keeps as they are.
         """
         super().__init__(parent)
         self.setWindowTitle(self.tr("Operating point"))
-        self._settings, self._card, self._locked = settings, card, locked
-        diseases = sorted(card.classes, key=lambda each: -each.severity)
-        self.lines = [self._line(each) for each in diseases if each.severity]
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(14)
-        grid.setVerticalSpacing(8)
-        grid.setColumnStretch(3, 1)
-        for column, words in enumerate(
-            (self.tr("Disease"), self.tr("Prevalence here"), self.tr("Called from"), "")
-        ):
-            heading = QLabel(words)
-            heading.setObjectName("muted")
-            grid.addWidget(heading, 0, column)
-        for row, line in enumerate(self.lines, start=1):
-            grid.addWidget(QLabel(wording.class_word(line.disease.name)), row, 0)
-            for column, each in enumerate((line.prevalence, line.threshold, line.worth), start=1):
-                grid.addWidget(each, row, column)
-        about = QLabel(
-            self.tr(
-                "The prevalence is the share of the patients scanned here who have the disease. "
-                "What a call is worth follows from it and from the sensitivity and specificity "
-                "that came with the model, and holds only as far as patients here are like those "
-                "of its test. Thresholds hold from the next analysis on; reports say where they "
-                "differ from the model package's own."
-            )
-        )
-        about.setObjectName("muted")
-        about.setWordWrap(True)
+        self.form = OperatingForm(card, settings, locked)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setWidget(self.form)
         buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel
         )
@@ -82,95 +37,10 @@ class OperatingDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 14, 16, 12)
         layout.setSpacing(14)
-        layout.addLayout(grid)
-        layout.addWidget(about)
-        layout.addStretch(1)
+        layout.addWidget(area)
         layout.addWidget(buttons)
-        self.setMinimumWidth(720)
-        for line in self.lines:
-            self._show_worth(line)
+        self.resize(560, 560)
 
     def accept(self) -> None:
-        self.changed.emit(self.edited())
+        self.changed.emit(self.form.edited())
         super().accept()
-
-    def edited(self) -> Settings:
-        """The settings as they stand in the dialog."""
-        prevalence = dict(self._settings.prevalence)
-        thresholds = {}
-        for line in self.lines:
-            name = line.disease.name
-            prevalence.pop(name, None)
-            if line.prevalence.value() > 0:
-                prevalence[name] = round(line.prevalence.value() / 100, 5)
-            if line.threshold.currentData() != self._card.aggregation.rules[name].threshold:
-                thresholds[name] = line.threshold.currentData()
-        kept = {
-            model: each
-            for model, each in self._settings.thresholds.items()
-            if model != self._card.id
-        }
-        own = {self._card.id: thresholds} if thresholds else {}
-        return replace(self._settings, prevalence=prevalence, thresholds=kept | own)
-
-    def _line(self, disease: ClassInfo) -> _Line:
-        word = wording.class_word(disease.name)
-        prevalence = QDoubleSpinBox()
-        prevalence.setRange(0, 99)
-        prevalence.setDecimals(1)
-        prevalence.setSingleStep(_STEP)
-        prevalence.setSuffix(" %")
-        prevalence.setSpecialValueText(self.tr("not stated"))
-        prevalence.setValue(100 * self._settings.prevalence.get(disease.name, 0.0))
-        theme.say(prevalence, self.tr("{name}: prevalence here").format(name=word))
-        threshold = self._thresholds(disease)
-        theme.say(threshold, self.tr("{name}: called from").format(name=word))
-        worth = QLabel()
-        worth.setWordWrap(True)
-        line = _Line(disease=disease, prevalence=prevalence, threshold=threshold, worth=worth)
-        prevalence.valueChanged.connect(lambda _: self._show_worth(line))
-        threshold.currentIndexChanged.connect(lambda _: self._show_worth(line))
-        return line
-
-    def _thresholds(self, disease: ClassInfo) -> QComboBox:
-        own = self._card.aggregation.rules[disease.name].threshold
-        points = self._card.operating_points.get(disease.name, ())
-        box = QComboBox()
-        for each in sorted({own, *(point.threshold for point in points)}):
-            words = f"{100 * each:.3g} %"
-            if each == own:
-                words = self.tr("{threshold} (the model's own)").format(threshold=words)
-            box.addItem(words, each)
-        chosen = self._settings.thresholds.get(self._card.id, {})
-        local = localised(self._card, chosen).aggregation.rules[disease.name].threshold
-        box.setCurrentIndex(box.findData(local))
-        box.setEnabled(box.count() > 1 and not self._locked)
-        if self._locked:
-            box.setToolTip(self.tr("The clinic's IT keeps the thresholds as they are."))
-        elif box.count() == 1:
-            box.setToolTip(self.tr("This model package permits no other threshold."))
-        return box
-
-    def _show_worth(self, line: _Line) -> None:
-        name = line.disease.name
-        card = localised(self._card, {name: line.threshold.currentData()})
-        line.worth.setText(self._worth(measured_point(card, name), line.prevalence.value() / 100))
-
-    def _worth(self, point: OperatingPoint | None, prevalence: float) -> str:
-        if point is None:
-            return self.tr("How well it does at this threshold was not measured.")
-        words = self.tr("Sensitivity {sensitivity}, specificity {specificity}").format(
-            sensitivity=_shown(point.sensitivity), specificity=_shown(point.specificity)
-        )
-        if not 0 < prevalence < 1:
-            return words
-        values = predictive(point.sensitivity, point.specificity, prevalence)
-        worth = self.tr("<b>Called: {positive} have it. Not called: {negative} do not.</b>").format(
-            positive=_shown(values.positive), negative=_shown(values.negative)
-        )
-        return f"{worth}<br>{words}"
-
-
-def _shown(estimate: Estimate) -> str:
-    value, low, high = (f"{100 * each:.1f}" for each in estimate)
-    return f"{value} % ({low} to {high})"

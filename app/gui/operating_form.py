@@ -1,6 +1,6 @@
 """How common each disease is in this clinic, and from which score on an eye is called."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtWidgets import (
     QComboBox,
@@ -13,119 +13,142 @@ from PySide6.QtWidgets import (
 )
 
 from app.gui import theme, wording
-from app.modelpack import Card, Estimate
+from app.modelpack import Card, ClassInfo, Estimate, OperatingPoint
 from app.operating_point import localised, measured_point, predictive
 from app.settings import Settings
 
+_STEP = 0.5  # percent
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Fields:
-    threshold: QComboBox
+class Line:
+    """The controls of one disease, and what they come to."""
+
+    disease: ClassInfo
     prevalence: QDoubleSpinBox
-    told: QLabel
+    threshold: QComboBox
+    worth: QLabel
 
 
 class OperatingForm(QWidget):
-    """One box for each disease that the model can find; the most severe first."""
+    """One box for each disease that a model can find, the most severe first."""
 
     def __init__(self, card: Card, settings: Settings, locked: frozenset[str]) -> None:
+        """Build it.
+
+        Args:
+            card: The package's own, without the clinic's thresholds.
+            locked: The settings that the clinic's IT keeps as they are.
+        """
         super().__init__()
-        self._card = card
-        self._settings = settings
-        self._fields: dict[str, _Fields] = {}
+        self._card, self._settings, self._locked = card, settings, locked
+        diseases = sorted(card.classes, key=lambda each: -each.severity)
+        self.lines = [self._line(each) for each in diseases if each.severity]
+        about = QLabel(
+            self.tr(
+                "The prevalence is the share of the patients scanned here who have the disease. "
+                "What a call is worth follows from it and from the sensitivity and specificity "
+                "that came with the model, and holds only as far as patients here are like those "
+                "of its test. Thresholds hold from the next analysis on; reports say where they "
+                "differ from the model package's own."
+            )
+        )
+        about.setObjectName("muted")
+        about.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for info in sorted(card.classes, key=lambda each: -each.severity):
-            if info.name in card.aggregation.rules:
-                layout.addWidget(self._box(info.name, info.title, locked))
-        for name in self._fields:
-            self._tell(name)
+        layout.addWidget(about)
+        for line in self.lines:
+            layout.addWidget(self._box(line))
+            self._show_worth(line)
+        layout.addStretch(1)
 
-    def edited(self) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
-        """`prevalence` and `thresholds` as they stand in the form."""
+    def edited(self) -> Settings:
+        """The settings with the prevalence and the thresholds as they stand in the form."""
         prevalence = dict(self._settings.prevalence)
-        own: dict[str, float] = {}
-        for name, fields in self._fields.items():
+        own = {}
+        for line in self.lines:
+            name = line.disease.name
             prevalence.pop(name, None)
-            if fields.prevalence.value() > 0:
-                prevalence[name] = fields.prevalence.value() / 100
-            threshold = fields.threshold.currentData()
-            if threshold != self._card.aggregation.rules[name].threshold:
-                own[name] = threshold
+            if line.prevalence.value() > 0:
+                prevalence[name] = round(line.prevalence.value() / 100, 5)
+            if line.threshold.currentData() != self._card.aggregation.rules[name].threshold:
+                own[name] = line.threshold.currentData()
         thresholds = {k: v for k, v in self._settings.thresholds.items() if k != self._card.id}
-        return prevalence, thresholds | ({self._card.id: own} if own else {})
+        if own:
+            thresholds[self._card.id] = own
+        return replace(self._settings, prevalence=prevalence, thresholds=thresholds)
 
-    def _box(self, name: str, title: str, locked: frozenset[str]) -> QGroupBox:
-        word = wording.class_word(name)
-        box = QGroupBox(f"{word}: {title}" if title != name else word)
-        fields = _Fields(
-            threshold=self._thresholds(name), prevalence=QDoubleSpinBox(), told=QLabel()
-        )
-        share = fields.prevalence
-        share.setRange(0, 99.9)
-        share.setDecimals(1)
-        share.setSuffix(" %")
-        share.setSpecialValueText(self.tr("not stated"))
-        share.setValue(100 * self._settings.prevalence.get(name, 0))
-        share.setEnabled("prevalence" not in locked)
-        fields.threshold.setEnabled("thresholds" not in locked and fields.threshold.count() > 1)
-        if fields.threshold.count() == 1:
-            fields.threshold.setToolTip(self.tr("The model package permits no other threshold."))
-        theme.say(fields.threshold, self.tr("Threshold for {name}").format(name=word))
-        theme.say(share, self.tr("Share of your patients who have {name}").format(name=word))
-        fields.told.setWordWrap(True)
-        fields.told.setObjectName("muted")
+    def _box(self, line: Line) -> QGroupBox:
+        box = QGroupBox(line.disease.title)
         form = QFormLayout(box)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow(self.tr("Called from a score of"), fields.threshold)
-        form.addRow(self.tr("Share of your patients"), share)
-        form.addRow(fields.told)
-        self._fields[name] = fields
-        fields.threshold.currentIndexChanged.connect(lambda: self._tell(name))
-        share.valueChanged.connect(lambda: self._tell(name))
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        form.addRow(self.tr("Prevalence here"), line.prevalence)
+        form.addRow(self.tr("Called from a score of"), line.threshold)
+        form.addRow(line.worth)
         return box
 
-    def _thresholds(self, name: str) -> QComboBox:
-        """The package's threshold, and the others that it was measured with."""
-        package = self._card.aggregation.rules[name].threshold
-        measured = {each.threshold for each in self._card.operating_points.get(name, ())}
+    def _line(self, disease: ClassInfo) -> Line:
+        word = wording.class_word(disease.name)
+        prevalence = QDoubleSpinBox()
+        prevalence.setRange(0, 99)
+        prevalence.setDecimals(1)
+        prevalence.setSingleStep(_STEP)
+        prevalence.setSuffix(" %")
+        prevalence.setSpecialValueText(self.tr("not stated"))
+        prevalence.setValue(100 * self._settings.prevalence.get(disease.name, 0.0))
+        prevalence.setEnabled("prevalence" not in self._locked)
+        theme.say(prevalence, self.tr("{name}: prevalence here").format(name=word))
+        threshold = self._thresholds(disease)
+        theme.say(threshold, self.tr("{name}: called from").format(name=word))
+        worth = QLabel()
+        worth.setWordWrap(True)
+        line = Line(disease=disease, prevalence=prevalence, threshold=threshold, worth=worth)
+        prevalence.valueChanged.connect(lambda _: self._show_worth(line))
+        threshold.currentIndexChanged.connect(lambda _: self._show_worth(line))
+        return line
+
+    def _thresholds(self, disease: ClassInfo) -> QComboBox:
+        own = self._card.aggregation.rules[disease.name].threshold
+        points = self._card.operating_points.get(disease.name, ())
         box = QComboBox()
-        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        for each in sorted({package, *measured}):
-            words = wording.percent(each)
-            if each == package:
-                words = self.tr("{share} (as the model came)").format(share=words)
+        for each in sorted({own, *(point.threshold for point in points)}):
+            words = f"{100 * each:.3g} %"
+            if each == own:
+                words = self.tr("{threshold} (the model's own)").format(threshold=words)
             box.addItem(words, each)
-        own = self._settings.thresholds.get(self._card.id, {}).get(name, package)
-        places = [box.itemData(place) for place in range(box.count())]
-        nearest = min(places, key=lambda each: abs(each - own))
-        box.setCurrentIndex(places.index(nearest))
+        chosen = self._settings.thresholds.get(self._card.id, {})
+        local = localised(self._card, chosen).aggregation.rules[disease.name].threshold
+        box.setCurrentIndex(box.findData(local))
+        locked = "thresholds" in self._locked
+        box.setEnabled(box.count() > 1 and not locked)
+        if locked:
+            box.setToolTip(self.tr("The clinic's IT keeps the thresholds as they are."))
+        elif box.count() == 1:
+            box.setToolTip(self.tr("This model package permits no other threshold."))
         return box
 
-    def _tell(self, name: str) -> None:
-        fields = self._fields[name]
-        card = localised(self._card, {name: fields.threshold.currentData()})
-        point = measured_point(card, name)
+    def _show_worth(self, line: Line) -> None:
+        name = line.disease.name
+        card = localised(self._card, {name: line.threshold.currentData()})
+        line.worth.setText(self._worth(measured_point(card, name), line.prevalence.value() / 100))
+
+    def _worth(self, point: OperatingPoint | None, prevalence: float) -> str:
         if point is None:
-            fields.told.setText(self.tr("What this threshold gives was not measured."))
-            return
-        sentences = [
-            self.tr("Measured on {data}: sensitivity {one}, specificity {other}.").format(
-                data=point.data, one=_range(point.sensitivity), other=_range(point.specificity)
-            )
-        ]
-        share = fields.prevalence.value() / 100
-        if share > 0:
-            worth = predictive(point.sensitivity, point.specificity, share)
-            sentences.append(
-                self.tr(
-                    "With your patients: of those called, {one} have it; of those not called, "
-                    "{other} do not."
-                ).format(one=_range(worth.positive), other=_range(worth.negative))
-            )
-        fields.told.setText(" ".join(sentences))
+            return self.tr("How well it does at this threshold was not measured.")
+        words = self.tr("Sensitivity {sensitivity}, specificity {specificity}").format(
+            sensitivity=_shown(point.sensitivity), specificity=_shown(point.specificity)
+        )
+        if not 0 < prevalence < 1:
+            return words
+        values = predictive(point.sensitivity, point.specificity, prevalence)
+        worth = self.tr("<b>Called: {positive} have it. Not called: {negative} do not.</b>").format(
+            positive=_shown(values.positive), negative=_shown(values.negative)
+        )
+        return f"{worth}<br>{words}"
 
 
-def _range(estimate: Estimate) -> str:
-    value, low, high = (wording.percent(each) for each in estimate)
-    return f"{value} ({low} to {high})"
+def _shown(estimate: Estimate) -> str:
+    value, low, high = (f"{100 * each:.1f}" for each in estimate)
+    return f"{value} % ({low} to {high})"

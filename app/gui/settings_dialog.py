@@ -48,6 +48,7 @@ class SettingsDialog(QDialog):
         self._settings = settings
         self._locked = locked_settings()
         self.operating: OperatingForm | None = None
+        self._choosers: dict[str, QPushButton] = {}
         self._jobs = Jobs(self)
         self._jobs.failed.connect(self._no_model)
         self.pages = QTabWidget()
@@ -84,11 +85,8 @@ class SettingsDialog(QDialog):
 
     def edited(self) -> Settings:
         """The settings as they stand in the dialog."""
-        prevalence, thresholds = self._settings.prevalence, self._settings.thresholds
-        if self.operating is not None:
-            prevalence, thresholds = self.operating.edited()
         return replace(
-            self._settings,
+            self.operating.edited() if self.operating is not None else self._settings,
             clinic_name=self.clinic.text().strip(),
             clinic_address=self.address.text().strip(),
             logo=_path(self.logo),
@@ -97,8 +95,6 @@ class SettingsDialog(QDialog):
             export_identity=self.identity.isChecked(),
             reader=self.reader.text().strip(),
             blind_first=self.blind_first.isChecked(),
-            prevalence=prevalence,
-            thresholds=thresholds,
             keys=_path(self.keys),
             language=self.language.currentData(),
             theme=self.theme.currentData(),
@@ -171,11 +167,15 @@ class SettingsDialog(QDialog):
     def _show_model(self, package: ModelPackage) -> None:
         self.operating = OperatingForm(package.card, self._settings, self._locked)
         self._model_note.setText(
-            self.tr(
-                "Of {model}: from which score on an eye is called, and what that is worth."
-            ).format(model=package.card.title)
+            self.tr("Operating point of {model}").format(model=package.card.title)
         )
         self._model_place.addWidget(self.operating)
+        # Made after the buttons, it would come after them.
+        last: QWidget = self._choosers["keys"]
+        for line in self.operating.lines:
+            for control in (line.prevalence, line.threshold):
+                QWidget.setTabOrder(last, control)
+                last = control
 
     def _no_model(self, error: Exception) -> None:
         if isinstance(error, AppError):
@@ -196,6 +196,7 @@ class SettingsDialog(QDialog):
         line = QLineEdit(str(getattr(self._settings, name) or ""))
         button = QPushButton(self.tr("Choose…"))
         button.clicked.connect(lambda: find())
+        self._choosers[name] = button
         row = QHBoxLayout()
         row.setSpacing(theme.GAP)
         row.addWidget(self._named(line, name, words), 1)

@@ -239,6 +239,16 @@ def _style_sheet(c: Colours) -> str:
     QFrame#warning QLabel {{ color: {c.on_warning}; }}
     QFrame#problem {{ background: {c.problem}; border-bottom: 1px solid {c.line}; }}
     QFrame#problem QLabel {{ color: {c.on_problem}; }}
+    QCheckBox:focus {{ color: {c.accent}; }}
+    QCheckBox::indicator {{ width: 14px; height: 14px; border: 1px solid {c.muted};
+        border-radius: 3px; background: {c.panel}; }}
+    QCheckBox::indicator:checked {{ background: {c.accent}; border-color: {c.accent};
+        image: url({icons}/tick-{c.name}.svg); }}
+    QCheckBox::indicator:focus {{ border-color: {c.text}; }}
+    QCheckBox:disabled {{ color: {c.muted}; }}
+    QCheckBox::indicator:disabled {{ border-color: {c.line}; }}
+    QListWidget::item {{ padding: 6px 8px; border-bottom: 1px solid {c.line}; }}
+    QListWidget::item:selected {{ background: {c.accent}; color: {c.on_accent}; }}
     QLabel#problem {{ color: {c.on_problem}; padding: 6px 10px; border-radius: 5px; }}
     QTabWidget::pane {{ border: 1px solid {c.line}; border-radius: 6px; background: {c.panel}; }}
     QTabBar::tab {{ background: transparent; color: {c.muted}; padding: 6px 14px;

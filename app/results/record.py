@@ -35,7 +35,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from app import __version__, preprocess
+from app import __version__
 from app.acquisition import remarks
 from app.cases.trail import Entry
 from app.modelpack import Card
@@ -81,6 +81,9 @@ def as_record(
     readings: Readings = NOTHING_READ,
 ) -> Json:
     """Return the record as plain lists, dictionaries, strings and numbers."""
+    # Here, not above: the window must not wait for the picture library.
+    from app import preprocess
+
     names = file_names(result, identity=identity)
     study = result.study
     # A note may name the patient.

@@ -232,10 +232,10 @@ def test_that_the_clinic_s_operating_point_is_set_and_holds_from_the_next_analys
         wait_until_ended(qtbot, window)
         window.actions_["operating_point"].trigger()
         (dialog,) = window.findChildren(OperatingDialog)
-        cnv = dialog.lines[0]
+        cnv = dialog.form.lines[0]
         assert [cnv.threshold.itemData(at) for at in range(cnv.threshold.count())] == [0.5, 0.6]
-        assert not dialog.lines[1].threshold.isEnabled()
-        assert "not measured" in dialog.lines[1].worth.text()
+        assert not dialog.form.lines[1].threshold.isEnabled()
+        assert "not measured" in dialog.form.lines[1].worth.text()
         cnv.threshold.setCurrentIndex(0)
         cnv.prevalence.setValue(10)
         assert "50.0 %" in cnv.worth.text()

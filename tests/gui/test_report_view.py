@@ -155,6 +155,7 @@ def test_that_reports_of_all_selected_studies_are_written(qtbot, window, tmp_pat
     folder = tmp_path / "out"
 
     with qtbot.waitSignal(window.papers.exporter.written, timeout=2 * WAIT):
+        window.list.view.selectAll()
         window.papers.reports_to(folder)
 
     assert len(list(folder.glob("*.pdf"))) == len(list(folder.iterdir())) == 3
@@ -170,6 +171,7 @@ def test_that_a_batch_stopped_by_the_reader_leaves_only_whole_reports(qtbot, win
         dialog.canceled.emit()
 
     window.papers.exporter.progressed.connect(lambda done, _: stop() if done == 1 else None)
+    window.list.view.selectAll()
     with qtbot.waitSignal(window.papers.exporter.stopped, timeout=2 * WAIT):
         window.papers.reports_to(folder)
 
@@ -180,7 +182,8 @@ def test_that_a_batch_stopped_by_the_reader_leaves_only_whole_reports(qtbot, win
 
 
 def test_that_studies_without_a_result_are_told_and_the_others_written(qtbot, window, tmp_path):
-    window.session.cases[1].result = None
+    window.list.view.selectAll()
+    window.session.cases[1].forget_result()
 
     with qtbot.waitSignal(window.papers.exporter.written, timeout=2 * WAIT):
         window.papers.reports_to(tmp_path / "out")

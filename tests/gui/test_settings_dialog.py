@@ -75,41 +75,46 @@ def test_that_nothing_changes_when_the_dialog_is_left(qtbot, window, open_dialog
     assert window.session.settings == before
 
 
+def of(dialog, name):
+    return next(each for each in dialog.operating.lines if each.disease.name == name)
+
+
 def test_that_a_threshold_is_one_that_was_measured_and_its_worth_is_told(
     qtbot, window, open_dialog
 ):
-    form = open_dialog(window).operating
-    cnv = form._fields["CNV"]
+    dialog = open_dialog(window)
+    cnv = of(dialog, "CNV")
     assert [cnv.threshold.itemData(n) for n in range(cnv.threshold.count())] == [0.4, 0.6, 0.8]
-    assert "as the model came" in cnv.threshold.currentText()
-    assert "sensitivity 90 %" in cnv.told.text()
-    assert "With your patients" not in cnv.told.text()
+    assert "model's own" in cnv.threshold.currentText()
+    assert "Sensitivity 90.0 %" in cnv.worth.text()
+    assert "have it" not in cnv.worth.text()
 
     cnv.threshold.setCurrentIndex(0)
     cnv.prevalence.setValue(10)
 
-    assert "sensitivity 95 %" in cnv.told.text()
+    assert "Sensitivity 95.0 %" in cnv.worth.text()
     # 0.095 / (0.095 + 0.18) of those called have it.
-    assert "of those called, 35 %" in cnv.told.text()
-    prevalence, thresholds = form.edited()
-    assert prevalence == {"CNV": 0.1}
-    assert thresholds == {"measured": {"CNV": 0.4}}
+    assert "Called: 34.5 %" in cnv.worth.text()
+    dialog.accept()
+    assert window.session.settings.prevalence == {"CNV": 0.1}
+    assert window.session.settings.thresholds == {"measured": {"CNV": 0.4}}
 
 
 def test_that_the_model_s_own_threshold_is_no_setting(qtbot, window, open_dialog):
-    cnv = open_dialog(window).operating._fields["CNV"]
+    dialog = open_dialog(window)
+    cnv = of(dialog, "CNV")
     cnv.threshold.setCurrentIndex(0)
     cnv.threshold.setCurrentIndex(1)
 
-    assert open_dialog(window).operating.edited() == ({}, {})
+    assert dialog.edited().thresholds == {}
 
 
 def test_that_a_class_without_measured_thresholds_says_so(qtbot, window, open_dialog):
-    drusen = open_dialog(window).operating._fields["DRUSEN"]
+    drusen = of(open_dialog(window), "DRUSEN")
 
     assert not drusen.threshold.isEnabled()
     assert "no other threshold" in drusen.threshold.toolTip()
-    assert "not measured" in drusen.told.text()
+    assert "not measured" in drusen.worth.text()
 
 
 def test_that_what_the_clinic_locked_is_greyed_and_says_why(qtbot, window, open_dialog):
@@ -124,7 +129,7 @@ def test_that_what_the_clinic_locked_is_greyed_and_says_why(qtbot, window, open_
     assert not dialog.clinic.isEnabled()
     assert "whole clinic" in dialog.clinic.toolTip()
     assert not dialog.blind_first.isEnabled()
-    assert not dialog.operating._fields["CNV"].threshold.isEnabled()
+    assert not of(dialog, "CNV").threshold.isEnabled()
     assert dialog.address.isEnabled()
 
 
