@@ -10,10 +10,11 @@ from scipy.ndimage import gaussian_filter
 from app.engine import Engine
 from app.modelpack import InputSpec, list_packages, load_package
 from app.paths import resources
-from app.preprocess import missing, normalise, prepare, retina_band
+from app.preprocess import VERSION, missing, normalise, prepare, retina_band
 from ml.phantom import LESIONS_OF, Grid, make_phantom
 from ml.phantom.anatomy import Layer
 from tests.shared_data import needs_shared, some_of
+from tests.tiny_study import layered_bscan
 from tests.wedges import as_jpeg, with_wedges
 
 SPEC = InputSpec(height=96, width=128, mean=(0.2,), std=(0.25,))
@@ -162,3 +163,25 @@ def test_that_adding_wedges_does_not_change_a_call_on_real_bscans():
     after = engine.infer(np.stack(covered)).probabilities
     assert (before.argmax(axis=1) == after.argmax(axis=1)).mean() >= 0.95
     assert np.abs(before - after).mean() < 0.03
+
+
+def test_that_the_version_rises_when_frames_become_another_input():
+    spec = InputSpec(height=48, width=64, mean=(0.5,), std=(0.5,))
+
+    seen = prepare(layered_bscan(1, rows=200, columns=256), spec).tensor[0]
+
+    # Records of results state the version; where this fails, raise it and write the new values.
+    assert VERSION == 1
+    assert seen.reshape(6, 8, 4, 16).mean(axis=(1, 3)) == pytest.approx(
+        np.array(
+            [
+                [-0.970, -0.978, -0.971, -0.975],
+                [-0.535, -0.092, -0.061, -0.437],
+                [0.292, 0.294, 0.297, 0.293],
+                [0.345, 0.430, 0.445, 0.317],
+                [0.097, -0.469, -0.535, -0.083],
+                [-0.974, -0.969, -0.968, -0.973],
+            ]
+        ),
+        abs=0.01,
+    )

@@ -7,12 +7,11 @@ from app.cases.annotations import CALLIPER, Annotation, Annotations
 from app.cases.case_table import CaseTable
 from app.cases.kept import CaseState, KeptCase, LoadedCase, Summary
 from app.cases.subjects import PATIENT, bscan_subject
-from app.cases.trail import Agreement, Decision, Entry, Trail
+from app.cases.trail import Decision, Entry, Trail
 
 __all__ = [
     "CALLIPER",
     "PATIENT",
-    "Agreement",
     "Annotation",
     "CaseState",
     "Decision",

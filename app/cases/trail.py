@@ -17,7 +17,6 @@ from datetime import datetime
 from pathlib import Path
 
 from app.cases.database import Database, open_to_look, told
-from app.cases.subjects import is_eye
 from app.errors import StorageError
 
 _NO_HASH = "0" * 64
@@ -58,14 +57,6 @@ class Entry:
     @property
     def agrees(self) -> bool:
         return self.after is not None and self.after == self.machine
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agreement:
-    """How often blind readings were what the machine said, by the first answer for each eye."""
-
-    agreed: int
-    total: int
 
 
 class Trail(Database):
@@ -120,14 +111,6 @@ class Trail(Database):
         with self.reading() as database:
             rows = database.execute(f"{_SELECT}{where} ORDER BY number", given).fetchall()
         return [_entry(row) for row in rows]
-
-    def agreement(self) -> Agreement:
-        """Count blind readings of eyes, the first of each, against the machine."""
-        seen: dict[tuple[str, str], bool] = {}
-        for entry in self.trail():
-            if entry.blind and entry.after is not None and is_eye(entry.subject):
-                seen.setdefault((entry.study_uid, entry.subject), entry.agrees)
-        return Agreement(agreed=sum(seen.values()), total=len(seen))
 
     def head(self) -> str:
         """The hash of the newest entry: it stands for the whole trail."""

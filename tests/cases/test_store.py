@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.cases.store import PATIENT, Decision, Store
+from app.cases.store import Decision, Store
 from app.errors import StorageError
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -146,18 +146,6 @@ def test_that_a_trail_cut_at_its_end_shows_in_the_head(tmp_path):
     store = Store(path)
     assert store.head() != head
     store.close()
-
-
-def test_that_agreement_counts_first_blind_readings_of_eyes_only(store):
-    store.decide(decision("CNV", blind=True), WHEN)
-    store.decide(decision("DME", subject="OS", machine="CNV", blind=True), WHEN)
-    store.decide(decision("CNV", subject="OS", machine="CNV"), WHEN)
-    store.decide(decision("CNV", subject=PATIENT, blind=True), WHEN)
-    store.decide(decision("CNV", study="3.4"), WHEN)
-
-    agreement = store.agreement()
-
-    assert (agreement.agreed, agreement.total) == (1, 2)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))

@@ -6,10 +6,14 @@ import os
 
 import pytest
 
+from app import preprocess
+from app.cases.subjects import PATIENT, bscan_subject
 from app.errors import ReportError
 from app.notices import RESEARCH_USE
+from app.readings import Readings
 from app.results import write_csv, write_json
 from app.study import Gradability
+from tests.decisions import entry
 from tests.results_builder import CNV, JANE, NORMAL, both_eyes, card, study_result, volume_result
 
 
@@ -103,3 +107,50 @@ def test_that_one_frame_is_enough(tmp_path):
     record = written(study_result(volume_result([NORMAL])), tmp_path / "result.json")
 
     assert len(record["eyes"][0]["volumes"][0]["bscans"]) == 1
+
+
+def test_that_both_calls_are_recorded_and_a_note_only_if_it_may_name_the_patient(tmp_path):
+    result = both_eyes()
+    volume = result.eyes[0].volumes[0].volume
+    readings = Readings(
+        (
+            entry(PATIENT, "CNV"),
+            entry("OD", "DME", machine="CNV", blind=True, note="Ms Doe, cysts"),
+            entry(bscan_subject(volume, 8), "ungradable", machine="CNV"),
+        )
+    )
+
+    without = written(result, tmp_path / "without.json", readings=readings)
+    with_names = written(result, tmp_path / "with.json", readings=readings, identity=True)
+
+    right = without["eyes"][0]
+    assert without["reader"]["agrees"]
+    said = right["reader"]
+    assert (said["answer"], said["agrees"], said["blind"]) == ("DME", False, True)
+    assert (said["initials"], said["time"], said["note"]) == (
+        "AB",
+        "2026-03-14T09:26:53+00:00",
+        None,
+    )
+    assert with_names["eyes"][0]["reader"]["note"] == "Ms Doe, cysts"
+    assert right["volumes"][0]["bscans"][8]["reader"]["answer"] == "ungradable"
+    assert right["volumes"][0]["bscans"][7]["reader"] is None
+    assert written(result, tmp_path / "none.json")["reader"] is None
+
+
+def test_that_the_record_says_what_a_second_run_must_share(tmp_path):
+    model = written(both_eyes(), tmp_path / "result.json")["model"]
+
+    assert model["preprocessing"] == preprocess.VERSION
+    assert model["input"]["height"] == card().input.height
+    assert model["unfamiliarity_threshold"] == card().unfamiliarity_threshold
+    assert model["aggregation"]["rules"]["CNV"]["packaged"] is None
+
+
+def test_that_what_is_odd_about_the_scans_is_recorded(tmp_path):
+    result = study_result(volume_result([CNV]))
+
+    remarks = written(result, tmp_path / "result.json")["acquisition"]
+
+    assert any("only one B-scan" in each["sentence"] for each in remarks)
+    assert all(each["eyes"] == ["OD"] for each in remarks)
