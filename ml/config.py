@@ -51,6 +51,7 @@ class Augment:
     recipe: Literal["none", "oct", "paper-teacher", "paper-student"]
     strength: Annotated[float, Field(ge=0)] = 1.0  # scales the ranges of "oct"
     views: Annotated[int, Field(ge=0)] = 0  # per image, replayed in turn; 0: new ones every epoch
+    mixup: Annotated[float, Field(ge=0)] = 0.0  # alpha of the Beta that mixes two views, 0 for none
 
 
 @checked(frozen=True, slots=True, kw_only=True, config=_STRICT)

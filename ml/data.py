@@ -22,7 +22,7 @@ from ml.manifest import Sample
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     frames: Tensor  # float32 (n, 1, height, width), grey in [0, 1]
-    labels: Tensor  # int64 (n,)
+    labels: Tensor  # int64 (n,); where views are mixed, float32 (n, classes), shares of each
     samples: Tensor  # int64 (n,), indices into the data set
     views: Tensor  # int64 (n,), which view of each sample this is
 
@@ -49,8 +49,16 @@ def read_bands(
     return bands
 
 
-class Views(Dataset[tuple[NDArray[np.float32], int, int, int]]):
-    """Random views of labelled B-scans; item (sample, view) is always the same."""
+Label = int | NDArray[np.float32]
+Item = tuple[NDArray[np.float32], Label, int, int]
+
+
+class Views(Dataset[Item]):
+    """Random views of labelled B-scans; item (sample, view) is always the same.
+
+    With mixup (Zhang et al. 2018) a view is mixed with one of another B-scan. Whom and how much the
+    view's seed says, so that what a teacher said of the mixture can be read back.
+    """
 
     def __init__(
         self, samples: Sequence[Sample], labels: Sequence[int], run: Run, spec: InputSpec
@@ -61,15 +69,31 @@ class Views(Dataset[tuple[NDArray[np.float32], int, int, int]]):
         self.labels = list(labels)
         self._keys = [int(sample.sha256[:12], 16) for sample in samples]
         self._seed = run.train.seed
+        self._mixup, self._classes = run.augment.mixup, len(run.data.classes)
         self._augment: Augmentation = augmentation(run.augment.recipe, spec, run.augment.strength)
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, key: tuple[int, int]) -> tuple[NDArray[np.float32], int, int, int]:
+    def __getitem__(self, key: tuple[int, int]) -> Item:
         sample, view = key
-        words = np.random.SeedSequence([self._seed, self._keys[sample], view]).generate_state(1)
-        return self._augment(self._bands[sample], int(words[0])), self.labels[sample], sample, view
+        seeds = np.random.SeedSequence([self._seed, self._keys[sample], view])
+        frame = self._augment(self._bands[sample], int(seeds.generate_state(1)[0]))
+        if not self._mixup:
+            return frame, self.labels[sample], sample, view
+        frame, label = self._mixed(frame, sample, np.random.default_rng(seeds.spawn(1)[0]))
+        return frame, label, sample, view
+
+    def _mixed(
+        self, frame: NDArray[np.float32], sample: int, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        share = np.float32(rng.beta(self._mixup, self._mixup))
+        partner = int(rng.integers(len(self)))
+        other = self._augment(self._bands[partner], int(rng.integers(2**32)))
+        label = np.zeros(self._classes, dtype=np.float32)
+        label[self.labels[sample]] += share
+        label[self.labels[partner]] += 1 - share
+        return share * frame + (1 - share) * other, label
 
 
 def draw_epoch(labels: Sequence[int], run: Run, epoch: int) -> list[tuple[int, int]]:
@@ -114,11 +138,11 @@ def batches(
     yield from loader
 
 
-def _collate(items: list[tuple[NDArray[np.float32], int, int, int]]) -> Batch:
+def _collate(items: list[Item]) -> Batch:
     frames, labels, samples, views = zip(*items, strict=True)
     return Batch(
         frames=torch.from_numpy(np.stack(frames))[:, None],
-        labels=torch.tensor(labels),
+        labels=torch.from_numpy(np.asarray(labels)),
         samples=torch.tensor(samples),
         views=torch.tensor(views),
     )

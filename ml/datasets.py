@@ -2,6 +2,8 @@
 
 python -m ml.datasets import --kind neh|ucsd|folders|labelled DIR --out manifest.csv
 python -m ml.datasets check DIR_OR_MANIFEST [--classes NORMAL,DRUSEN,CNV] [--pictures out.png]
+
+`check` also draws a few B-scans of every class and source, each of another patient, on a sheet.
 """
 
 import argparse
@@ -151,10 +153,16 @@ def _check(options: argparse.Namespace) -> int:
     print(counts_table(samples))
     classes = options.classes.split(",") if options.classes else None
     status = _print_findings(check(samples, classes, progress=_bar("decoding")))
-    if options.pictures:
-        contact_sheet(samples, options.pictures)
-        print(f"Wrote {options.pictures}.")
+    pictures = options.pictures or Path("runs") / f"{_name_of(options.data)}-pictures.png"
+    contact_sheet(samples, pictures)
+    print(f"Pictures of a few: {pictures.resolve()}")
     return status
+
+
+def _name_of(data: Path) -> str:
+    """What the data are called: a folder's name, or that of a manifest that has one of its own."""
+    data = data.resolve()
+    return data.parent.name if data.name == "manifest.csv" else data.stem
 
 
 def _print_findings(findings: Sequence[Finding]) -> int:
@@ -181,7 +189,9 @@ def _arguments() -> argparse.ArgumentParser:
     checking = commands.add_parser("check", help="count, and look for what is wrong")
     checking.add_argument("data", type=Path, metavar="DIR_OR_MANIFEST")
     checking.add_argument("--classes", metavar="A,B,…", help="labels that are allowed")
-    checking.add_argument("--pictures", type=Path, metavar="PNG", help="draw a contact sheet")
+    checking.add_argument(
+        "--pictures", type=Path, metavar="PNG", help="the contact sheet; by default in runs/"
+    )
     checking.set_defaults(run=_check)
     return parser
 

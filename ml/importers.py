@@ -69,8 +69,8 @@ def import_neh(
         lacking = [name for name in _NEH_COLUMNS if name not in (reader.fieldnames or ())]
         if lacking:
             raise UsageError(f"{tables[0]} lacks the columns {', '.join(lacking)}.")
-        # The published table lists some images twice.
-        rows = {row["Directory"]: row for row in reader}
+        # The published table lists some images twice; under two labels they lose both below.
+        rows = {(row["Directory"], row["Label"].upper()): row for row in reader}
     named = _names_without_case(folder)
     samples = [
         _neh_sample(row, named)
@@ -80,19 +80,28 @@ def import_neh(
     return _hashed(samples, progress)
 
 
-def _names_without_case(folder: Path) -> Mapping[str, Path]:
-    """Images by every tail of their path, in lower case: the table writes "NOrmal" for "Normal"."""
-    named: dict[str, Path] = {}
+def _names_without_case(folder: Path) -> Mapping[str, Path | None]:
+    """Images by every tail of their path, in lower case: the table writes "NOrmal" for "Normal".
+
+    A tail that several images share, as "1/OD/003.jpg" of two class folders, names none of them.
+    """
+    named: dict[str, Path | None] = {}
     for path in _images(folder):
         parts = [part.lower() for part in path.relative_to(folder).parts]
         for start in range(len(parts)):
-            named.setdefault("/".join(parts[start:]), path)
+            tail = "/".join(parts[start:])
+            named[tail] = None if tail in named else path
     return named
 
 
-def _neh_sample(row: Mapping[str, str], named: Mapping[str, Path]) -> Sample:
+def _neh_sample(row: Mapping[str, str], named: Mapping[str, Path | None]) -> Sample:
     directory = row["Directory"].replace("\\", "/").strip("/")
     image = named.get(directory.lower())
+    if image is None and directory.lower() in named:
+        raise UsageError(
+            f"Several images end in {directory}, which data_information.csv names. Import the "
+            "folder that holds one copy of the data set."
+        )
     if image is None:
         raise DamagedFile(
             f"The image {directory} of data_information.csv is missing. Unpack the data set again."
@@ -106,7 +115,7 @@ def _neh_sample(row: Mapping[str, str], named: Mapping[str, Path]) -> Sample:
         eye=_eye(row.get("Eye", "")),
         frame=_frame(row.get("B-scan") or image.stem),
         source="neh",
-        licence="as stated at Mendeley Data 8kt969dhx6",
+        licence=LICENCES["neh"],
         sha256=_UNHASHED,
     )
 
@@ -118,11 +127,17 @@ def import_ucsd(folder: Path, *, progress: Progress = ignore_progress) -> tuple[
     they do not.
 
     Raises:
-        UsageError: If an image's name does not carry its patient.
+        UsageError: If an image's name does not carry its patient, or names another class than the
+            folder it lies in.
     """
     samples = []
     for image in _images(folder):
         match = _UCSD_NAME.match(image.stem)
+        if match and match["label"].upper() != image.parent.name.upper():
+            raise UsageError(
+                f"The image {image.name} lies in the folder {image.parent.name}. Which class it "
+                "shows nobody can say: move it, or take it out."
+            )
         if match is None:
             raise UsageError(
                 f"The image {image.name} is not named CLASS-PATIENT-INDEX. Without its patient it "
@@ -188,7 +203,15 @@ KINDS: Mapping[str, Callable[..., tuple[Sample, ...]]] = {
 
 
 def _images(folder: Path) -> list[Path]:
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    """All images below a folder, without what macOS leaves in archives (`._NAME`, `__MACOSX`)."""
+    found = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in IMAGE_SUFFIXES
+        and not any(
+            part.startswith(".") or part == "__MACOSX" for part in path.relative_to(folder).parts
+        )
+    )
     if not found:
         raise UsageError(f"There is no image in {folder}.")
     return found

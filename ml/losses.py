@@ -1,4 +1,7 @@
-"""What a network is trained to lower. Logits have shape (n, classes), labels (n,)."""
+"""What a network is trained to lower.
+
+Logits have shape (n, classes), labels (n,); labels of mixed views are shares, (n, classes).
+"""
 
 from collections.abc import Sequence
 
@@ -27,9 +30,13 @@ def classification_loss(
         return functional.cross_entropy(
             logits, labels, weight=weights, label_smoothing=loss.smoothing
         )
-    log_p = functional.log_softmax(logits, dim=1).gather(1, labels[:, None])[:, 0]
+    log_p = functional.log_softmax(logits, dim=1)
     focal = -((1 - log_p.exp()) ** loss.gamma) * log_p
-    return (focal if weights is None else weights[labels] * focal).mean()
+    if weights is not None:
+        focal = weights * focal
+    if labels.is_floating_point():
+        return (labels * focal).sum(dim=1).mean()
+    return focal.gather(1, labels[:, None]).mean()
 
 
 def distillation_loss(

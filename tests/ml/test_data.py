@@ -10,7 +10,7 @@ from app.modelpack import InputSpec
 from app.preprocess import prepare
 from ml.assemble import divide, labels_of
 from ml.augment import OVERSIZE, augmentation, oversized
-from ml.data import Views, draw_epoch, network_input, read_bands
+from ml.data import Views, batches, draw_epoch, network_input, read_bands
 from tests.ml.training_data import tiny_run
 
 SPEC = InputSpec(height=64, width=96, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
@@ -96,6 +96,28 @@ def test_that_views_keep_their_labels(phantoms):
     views = Views(division.train, labels, run, run.input)
 
     assert [views[sample, 0][1] for sample in range(len(views))] == labels
+
+
+def test_that_mixed_views_are_two_views_with_their_labels_and_come_again(phantoms):
+    run = tiny_run(phantoms, augment={"mixup": 0.4, "views": 2})
+    plain = tiny_run(phantoms, augment={"views": 2})
+    division = divide(run)
+    labels = labels_of(division.train, run.data.classes)
+    views = Views(division.train, labels, run, run.input)
+    own = Views(division.train, labels, plain, run.input)
+
+    (batch,) = batches(views, [[(sample, 1) for sample in range(len(views))]], 0)
+
+    assert (batch.labels.dtype, batch.labels.shape) == (torch.float32, (len(views), 4))
+    assert torch.allclose(batch.labels.sum(1), torch.ones(len(views)))
+    for sample, label in enumerate(labels):
+        again = views[sample, 1]
+        assert np.array_equal(again[0], batch.frames[sample, 0].numpy())
+        share = batch.labels[sample, label].item()
+        if share < 0.95:  # a partner of another class: what is left is a view of its own
+            other = (again[0] - share * own[sample, 1][0]) / (1 - share)
+            assert -0.01 < other.min() <= other.max() < 1.01
+    assert (batch.labels.max(1).values < 1).any()
 
 
 def test_that_an_unreadable_image_stops_the_run(phantoms, tmp_path):

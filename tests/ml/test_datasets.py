@@ -78,6 +78,87 @@ def test_that_a_missing_image_of_the_table_stops_the_import(tmp_path):
         import_neh(tmp_path)
 
 
+def test_that_a_volume_of_the_published_layout_comes_whole(tmp_path):
+    """Ill scans in a normal patient's folder, normal ones in an ill one's, JPEG beside TIFF."""
+    rows = [
+        ("NORMAL", 1, "OS", "Normal", 1),
+        ("NORMAL", 1, "OS", "Drusen", 2),
+        ("CNV", 1, "OD", "Normal", 3),
+        ("CNV", 1, "OD", "Drusen", 4),
+        ("CNV", 1, "OS", "CNV", 5),
+    ]
+    images = write_neh(tmp_path, rows)
+    first = next(images.rglob("000_*.png"))
+    with Image.open(first) as image:
+        image.save(first.with_suffix(".tif"))
+    first.unlink()
+    table = tmp_path / "data_information.csv"
+    lines = table.read_text().replace("000_Normal.png", "000_Normal.tif").splitlines()
+    table.write_text("\ufeff" + "\r\n".join([*lines, lines[1]]), encoding="utf-8")  # as Excel saves
+
+    whole, worst = import_neh(tmp_path), import_neh(tmp_path, worst_case=True)
+
+    assert len(whole) == 5
+    assert {each.patient for each in whole} == {"neh-NORMAL-1", "neh-CNV-1"}
+    assert [(each.label, each.eye) for each in worst] == [("NORMAL", "OS"), ("CNV", "OS")]
+    assert not kinds(check_rows(whole, ["NORMAL", "DRUSEN", "CNV"]), Severity.ERROR)
+
+
+def test_that_one_row_repeated_under_another_label_takes_both_away(tmp_path):
+    write_neh(tmp_path, [("CNV", 1, "OD", "CNV", 1)])
+    table = tmp_path / "data_information.csv"
+    row = table.read_text().splitlines()[1]
+    table.write_text(table.read_text() + row.removesuffix("CNV") + "Drusen\n")
+
+    samples = import_neh(tmp_path)
+
+    assert [each.label for each in samples] == [None, None]
+    assert "two labels" in kinds(check_rows(samples), Severity.WARNING)
+
+
+def test_that_a_name_of_the_table_that_fits_two_files_is_refused(tmp_path):
+    write_neh(tmp_path / "one", [("CNV", 1, "OD", "CNV", 1)])
+    write_neh(tmp_path / "two", [("CNV", 1, "OD", "CNV", 2)])
+
+    with pytest.raises(UsageError, match="Several images end in CNV/1/OD"):
+        import_neh(tmp_path)
+
+
+def test_that_a_table_without_its_columns_is_refused(tmp_path):
+    (tmp_path / "data_information.csv").write_text("Directory,Class,Label\n")
+
+    with pytest.raises(UsageError, match="lacks the columns Patient ID"):
+        import_neh(tmp_path)
+
+
+def test_that_what_macos_leaves_in_archives_is_no_image(tmp_path):
+    write_image(tmp_path / "OCT2017/train/CNV/CNV-11-1.jpeg", 1)
+    for rest in ("OCT2017/train/CNV/._CNV-11-1.jpeg", "__MACOSX/train/CNV/._CNV-11-1.jpeg"):
+        (tmp_path / rest).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / rest).write_bytes(b"\x00\x05\x16\x07")
+
+    assert [each.image.name for each in import_ucsd(tmp_path)] == ["CNV-11-1.jpeg"]
+
+
+def test_that_both_generations_of_ucsd_names_carry_their_patient(tmp_path):
+    write_image(tmp_path / "OCT/train/DME/DME-9001-12.jpeg", 1)
+    write_image(tmp_path / "OCT/test/NORMAL/NORMAL-9002-00a3f.jpeg", 2)
+
+    samples = import_ucsd(tmp_path)
+
+    assert {(each.patient, each.split) for each in samples} == {
+        ("kermany-9001", "train"),
+        ("kermany-9002", "test"),
+    }
+
+
+def test_that_a_ucsd_image_in_another_class_s_folder_is_refused(tmp_path):
+    write_image(tmp_path / "train/CNV/DME-11-1.jpeg", 1)
+
+    with pytest.raises(UsageError, match=r"DME-11-1\.jpeg lies in the folder CNV"):
+        import_ucsd(tmp_path)
+
+
 def test_that_ucsd_patients_are_known_by_the_bare_number(tmp_path):
     write_image(tmp_path / "train/CNV/CNV-11-1.jpeg", 1)
     write_image(tmp_path / "train/DRUSEN/DRUSEN-11-4.jpeg", 2)
@@ -213,7 +294,8 @@ def test_that_deep_images_keep_their_greys(tmp_path):
     assert decode(tmp_path / "deep.png").tolist() == [[0, 1, 255]]
 
 
-def test_the_commands_from_a_folder_to_counts_and_pictures(tmp_path, capsys):
+def test_the_commands_from_a_folder_to_counts_and_pictures(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     for patient, label in enumerate(("CNV", "CNV", "NORMAL")):
         write_image(tmp_path / f"data/{label}/p{patient}/1.png", patient)
     manifest, pictures = str(tmp_path / "manifest.csv"), tmp_path / "sheet.png"
@@ -225,7 +307,11 @@ def test_the_commands_from_a_folder_to_counts_and_pictures(tmp_path, capsys):
     assert "data    CNV" in capsys.readouterr().out
     with Image.open(pictures) as sheet:
         assert min(sheet.size) > 100
-    assert main(["check", manifest, "--classes", "NORMAL"]) == 1
+    capsys.readouterr()
+    assert main(["check", str(tmp_path / "data"), "--classes", "NORMAL"]) == 1
+    drawn = tmp_path / "runs" / "data-pictures.png"  # without being asked
+    assert f"Pictures of a few: {drawn}" in capsys.readouterr().out
+    assert drawn.exists()
     assert main(["check", str(tmp_path / "nowhere.csv")]) == 2
 
 

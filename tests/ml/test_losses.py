@@ -29,6 +29,27 @@ def test_that_focal_loss_takes_p_from_the_softmax_before_weighting():
     assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["focal", "cross-entropy"])
+def test_that_whole_shares_give_the_loss_of_labels(kind):
+    loss, whole = Loss(kind=kind), functional.one_hot(LABELS, 3).float()
+
+    for weights in (None, torch.tensor([0.5, 1.0, 4.0]) if kind == "focal" else None):
+        shared = classification_loss(LOGITS, whole, loss, weights)
+        plain = classification_loss(LOGITS, LABELS, loss, weights)
+        assert shared.item() == pytest.approx(plain.item(), rel=1e-6)
+
+
+def test_that_a_mixed_label_weighs_both_losses():
+    other = torch.tensor([1, 0, 2])
+    soft = 0.3 * functional.one_hot(LABELS, 3) + 0.7 * functional.one_hot(other, 3)
+    loss = Loss(kind="focal", gamma=2.0)
+    each = [classification_loss(LOGITS, labels, loss, None) for labels in (LABELS, other)]
+
+    mixed = classification_loss(LOGITS, soft, loss, None)
+
+    assert mixed.item() == pytest.approx((0.3 * each[0] + 0.7 * each[1]).item(), rel=1e-6)
+
+
 def test_that_focal_loss_without_gamma_is_cross_entropy():
     focal = classification_loss(LOGITS, LABELS, Loss(kind="focal", gamma=0.0), None)
 

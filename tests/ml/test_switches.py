@@ -6,11 +6,16 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from app.errors import UsageError
 from ml.assemble import divide, trainer
-from ml.config import Distill, check_run
+from ml.command import arguments_of, carry_out
+from ml.config import Distill, check_run, load_run
 from ml.data import Batch, network_input
-from ml.distill import Distillation, main
+from ml.distill import Distillation, distil, main
+from ml.models import build
+from ml.optimize import optimizer_for
 from ml.predict import load_trained
 from ml.teach import supervised, teach
 from tests.ml.training_data import tiny_run, tiny_settings, write_toml
@@ -126,3 +131,110 @@ def test_that_several_teachers_are_asked_at_their_own_sizes(phantoms, tmp_path):
     assert torch.allclose(said.exp(), (each[0] + each[1]) / 2, atol=1e-6)
     assert torch.equal(task.targets(replace(batch, frames=torch.zeros(3, 1, 96, 128))), said)
     assert task.tensors()["said"][2].isnan().all()
+
+
+def one_step(phantoms, out, **train):
+    """Train for one epoch of one step; return the trainer and the weights before it."""
+    run = tiny_run(phantoms, train={"epochs": 1, **train}, data={"limit": 4})
+    division = divide(run)
+    made = trainer(run, supervised(run, division), division, out)
+    before = {name: each.detach().clone() for name, each in made.network.named_parameters()}
+    made.fit()
+    return made, before
+
+
+def test_that_a_frozen_backbone_stays_while_the_head_learns(phantoms, tmp_path):
+    made, before = one_step(phantoms, tmp_path, frozen_epochs=1)
+
+    changed = {
+        name
+        for name, each in made.network.named_parameters()
+        if not torch.equal(each, before[name])
+    }
+    assert changed == {"classifier.weight", "classifier.bias"}
+
+
+def test_that_the_head_learns_at_a_rate_of_its_own(phantoms):
+    train = tiny_run(phantoms, train={"lr": 1e-4, "head_lr": 1e-3}).train
+    network = build("test_efficientnet", 4)
+
+    rates = {
+        id(parameter): group["base_lr"]
+        for group in optimizer_for(network, train).param_groups
+        for parameter in group["params"]
+    }
+
+    for name, parameter in network.named_parameters():
+        assert rates[id(parameter)] == (1e-3 if name.startswith("classifier") else 1e-4)
+
+
+@pytest.mark.parametrize("decay_norms", [False, True])
+def test_that_norms_and_biases_decay_only_if_they_are_to(decay_norms, phantoms):
+    train = tiny_run(phantoms, train={"weight_decay": 0.1, "decay_norms": decay_norms}).train
+    network = build("test_efficientnet", 4)
+
+    decays = {
+        id(parameter): group["weight_decay"]
+        for group in optimizer_for(network, train).param_groups
+        for parameter in group["params"]
+    }
+
+    norms = {id(p) for n, p in network.named_parameters() if "bn" in n or n.endswith("bias")}
+    assert norms
+    for parameter, decay in decays.items():
+        assert decay == (0.1 if decay_norms or parameter not in norms else 0.0)
+
+
+def test_that_gradients_are_clipped_to_the_norm_that_is_set(phantoms, tmp_path):
+    """After one step AdamW's first moment is a tenth of the gradient."""
+    norms = []
+    for clip in (0.0, 1e-3):
+        one_step(phantoms, tmp_path / str(clip), clip=clip)
+        state = load_file(
+            next((tmp_path / str(clip)).glob("checkpoint-*")) / "optimizer.safetensors"
+        )
+        moments = [each.flatten() for name, each in state.items() if name.endswith("exp_avg")]
+        norms.append(10 * torch.cat(moments).norm().item())
+
+    assert norms[0] > 0.01
+    assert norms[1] == pytest.approx(1e-3, rel=1e-2)
+
+
+def test_that_a_run_stops_when_its_patience_ends(phantoms, tmp_path):
+    """Nothing is learnt without a rate, so that no epoch is better than the first."""
+    run = tiny_run(
+        phantoms,
+        model={"architecture": "test_vit"},
+        input={"height": 160, "width": 160},
+        train={"epochs": 9, "patience": 1, "lr": 0.0, "weight_decay": 0.0},
+        data={"limit": 4},
+    )
+
+    teach(run, tmp_path)
+
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 1 + 2
+    assert len((tmp_path / "times.csv").read_text().splitlines()) == 1 + 2
+    assert any((tmp_path / "tensorboard").iterdir())
+
+
+def test_that_too_little_memory_names_the_setting_to_lower(phantoms, tmp_path, capsys):
+    config = write_toml(tmp_path / "tiny.toml", tiny_settings(phantoms))
+    options = arguments_of("").parse_args(["--config", str(config)])
+
+    def work(run, out):
+        torch.empty(1 << 60, dtype=torch.uint8)
+
+    assert carry_out(options, work) == 1
+    assert "Lower train.batch" in capsys.readouterr().err
+
+
+def test_that_a_teacher_of_other_classes_is_refused(phantoms, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    three = {"classes": ("NORMAL", "DRUSEN", "CNV"), "ignore": ("DME",), "limit": 4}
+    config = write_toml(
+        tmp_path / "teacher.toml", tiny_settings(phantoms, train={"epochs": 1}, data=three)
+    )
+    teach(load_run(config), tmp_path / "runs" / "teacher")
+
+    with pytest.raises(UsageError, match="teacher knows NORMAL, DRUSEN, CNV, the student"):
+        distil(tiny_run(phantoms, distill={"teachers": (str(config),)}), tmp_path / "student")
