@@ -102,8 +102,9 @@ class CaseTable(Database):
         """
         sources = _text(_SOURCES, sources_of(study, dropped))
         summary, blob = _text(_SUMMARY, Summary.of(study)), encode_study(study)
-        known = self.find(study)
         with self.writing() as database:
+            # Within the transaction: another process may be keeping the same study.
+            known = self.find(study)
             if known is not None:
                 database.execute("DELETE FROM result WHERE case_number = ?", (known.number,))
                 database.execute(

@@ -54,8 +54,8 @@ class Database:
             with told("opened"):
                 self._connection.text_factory = _as_it_stands
                 self._connection.execute("PRAGMA journal_mode = WAL")
-                # A killed program loses nothing; only a power cut may cost the last change.
-                self._connection.execute("PRAGMA synchronous = NORMAL")
+                # What was told to be kept must outlive a power cut too.
+                self._connection.execute("PRAGMA synchronous = FULL")
                 self._connection.execute("PRAGMA foreign_keys = ON")
                 # What was wiped must not stay legible in the file's free pages.
                 self._connection.execute("PRAGMA secure_delete = ON")

@@ -278,6 +278,8 @@ def gestures() -> list[tuple[str, str]]:
             translate("Set one end, go to the other, set it; Shift goes faster"),
         ),
         (translate("Tab, Shift+Tab"), translate("Next or previous control")),
+        (translate("Enter in the list"), translate("Go on to the scans")),
+        (translate("Delete in the list"), translate("Take off the list")),
         (translate("1, 2, 3 …"), translate("My call for the eye in front, in the menu's order")),
     ]
 

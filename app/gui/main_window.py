@@ -76,7 +76,7 @@ class MainWindow(QMainWindow):
         self.bars = Bars()
         self.opening = Opening(self, self.state)
         self.papers = Paperwork(
-            session, self.bars, self.opening, self.state, self, self._selected_cases
+            session, self.bars, self.opening, self.state, self, self.list.selected_cases
         )
         self.heat = HeatControls(session.settings.heat_opacity)
         self._build_panes()
@@ -169,7 +169,7 @@ class MainWindow(QMainWindow):
         for name, act in {
             "open_files": self.opening.ask_files,
             "open_folder": self.opening.ask_folder,
-            "close_study": self._close_study,
+            "close_study": self.list.remove_selected,
             "show_report": self.papers.show_report,
             "save_report": self.papers.save_report,
             "print": self.papers.print_report,
@@ -307,21 +307,13 @@ class MainWindow(QMainWindow):
 
     # Doing
 
-    def _close_study(self) -> None:
-        self.session.remove(self._selected_cases())
-
     def _find_study(self) -> None:
         self.actions_["study_list"].setChecked(True)
         self.list.find_study()
 
     def _analyse(self) -> None:
-        for case in self._selected_cases():
+        for case in self.list.selected_cases():
             self.session.analyse(case)
-
-    def _selected_cases(self) -> Sequence[Case]:
-        """Those selected in the list; where a filter hides them, the one on show."""
-        current = [self.session.current] if self.session.current is not None else []
-        return self.list.selected_cases() or current
 
     def _choose_heat(self, position: int | None) -> None:
         if not self.actions_["heat"].isChecked():

@@ -142,8 +142,12 @@ class Session(QObject):
         """Take a study off the list; its files are not touched, and it can be brought back."""
         self.remove([case])
 
-    def remove(self, cases: Sequence[Case]) -> None:
-        """Take studies off the list, with a way back."""
+    def remove(self, cases: Sequence[Case], after: Case | None = None) -> None:
+        """Take studies off the list, with a way back.
+
+        Args:
+            after: What to show if the case on show is among them; None leaves the choice.
+        """
         gone = [case for case in cases if case in self.cases]
         if not gone:
             return
@@ -159,7 +163,7 @@ class Session(QObject):
             self._wanted = self.current = None
             self.current_changed.emit()
             if self.cases:
-                self.select(self.cases[min(place, len(self.cases) - 1)])
+                self.select(after or self.cases[min(place, len(self.cases) - 1)])
         text = self.tr("Taken off the list: {name}.").format(name=gone[0].summary.name)
         if len(gone) > 1:
             text = self.tr("{n} studies were taken off the list.").format(n=len(gone))

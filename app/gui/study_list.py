@@ -76,9 +76,9 @@ class StudyList(QWidget):
         return self._model
 
     def selected_cases(self) -> list[Case]:
-        """The cases that the reader selected, as they are listed."""
-        rows = sorted(index.row() for index in self.view.selectionModel().selectedIndexes())
-        return [self._model.cases[row] for row in rows]
+        """The cases that the reader selected, as listed; where none is, the one on show."""
+        current = self._session.current
+        return self._selected() or ([current] if current is not None else [])
 
     def step(self, step: int) -> None:
         """Go to the next or previous study of the list."""
@@ -98,7 +98,11 @@ class StudyList(QWidget):
 
     def remove_selected(self) -> None:
         """Take the selected studies off the list; a notice offers them back."""
-        self._session.remove(self.selected_cases())
+        gone, listed = self.selected_cases(), self._model.cases
+        places = [place for place, each in enumerate(listed) if each in gone]
+        first = places[0] if places else 0
+        order = [*listed[first:], *reversed(listed[:first])]
+        self._session.remove(gone, next((each for each in order if each not in gone), None))
 
     def ask_folder(self, case: Case) -> None:
         """Ask where the files of a case lie now."""
@@ -164,9 +168,13 @@ class StudyList(QWidget):
         self.view.scrollToTop()
 
     def _keep_selection(self, change: Callable[[], None]) -> None:
-        selected = self.selected_cases()
+        selected = self._selected()
         change()
         self._select(selected)
+
+    def _selected(self) -> list[Case]:
+        rows = sorted(index.row() for index in self.view.selectionModel().selectedIndexes())
+        return [self._model.cases[row] for row in rows]
 
     def _select(self, cases: Sequence[Case]) -> None:
         selection = QItemSelection()

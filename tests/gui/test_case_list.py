@@ -415,3 +415,28 @@ def test_that_a_full_disk_is_told_once_and_analysis_goes_on(qtbot, clinic):
         assert {case.state for case in session.cases} == {CaseState.READY}
         told = [each for each in window.bars.texts if "disk is full" in each]
         assert len(told) == 1
+
+
+def test_that_after_a_study_is_taken_off_the_next_one_of_the_list_is_shown(qtbot, window):
+    cases = list(window.list.model().cases)
+    window.session.select(cases[1])
+    window.actions_["close_study"].trigger()
+    assert window.session.current is cases[2]
+    window.actions_["close_study"].trigger()
+    assert window.session.current is cases[0]
+
+
+def test_that_a_second_window_beside_the_first_does_not_analyse_its_queue(qtbot, clinic):
+    from app.reading import open_studies
+
+    (study,) = open_studies([clinic / "1.dcm"]).studies
+    with closing(Store()) as first:
+        assert first.take_lead()
+        first.keep(study, [clinic], datetime.now(UTC))
+
+        with opened_window(qtbot, []) as window:
+            session = window.session
+            qtbot.waitUntil(lambda: session.current is not None, timeout=30_000)
+            assert [case.state for case in session.cases] == [CaseState.STOPPED]
+            assert session.running is None
+        assert first.cases()[0].state is CaseState.QUEUED
