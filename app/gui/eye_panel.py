@@ -159,7 +159,7 @@ class EyePanel(QWidget):
         self._frames = Frames(volume, self)
         self._frames.ready.connect(self._picture_ready)
         self._frames.broken.connect(self.broken)
-        self._overview = Overview(volume, self)
+        self._overview = Overview(volume, self.index, self)
         self._overview.grown.connect(self._overview_grown)
         self._overview.broken.connect(self.broken)
         self.view.show_volume(len(volume.bscans), volume.spacing)

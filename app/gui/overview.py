@@ -23,9 +23,11 @@ class Overview(QObject):
     finished = Signal()
     broken = Signal(Exception)
 
-    def __init__(self, volume: Volume, parent: QObject) -> None:
+    def __init__(self, volume: Volume, first: int, parent: QObject) -> None:
+        """Begin at B-scan `first`, which is on show, and go on with those nearest to it."""
         super().__init__(parent)
         self._volume = volume
+        self._first = first
         self.thumbnails: list[QImage | None] = [None] * len(volume.bscans)
         self.enface: QImage | None = None  # the localizer, or else the mean projection
         # Without places for the lines, a projection shows where a B-scan lies and a localizer not.
@@ -61,9 +63,10 @@ class Overview(QObject):
         total = len(self._volume.bscans)
         progress(0, total)
         self._load_localizer()
-        for index, bscan in enumerate(self._volume.bscans):
+        nearest = sorted(range(total), key=lambda index: abs(index - self._first))
+        for done, index in enumerate(nearest, start=1):
             try:
-                pixels = bscan.pixels()
+                pixels = self._volume.bscans[index].pixels()
             except ReadError:
                 # The viewer tells the sentence when the reader comes to this B-scan.
                 continue
@@ -74,9 +77,9 @@ class Overview(QObject):
             if not self.has_localizer:
                 means = column_means(pixels)
                 self._rows[index] = means[(np.arange(self._columns) * len(means)) // self._columns]
-                if index % _STEP == 0:
+                if done % _STEP == 0:
                     self.enface = self._project()
-            progress(index + 1, total)
+            progress(done, total)
         if not self.has_localizer:
             self.enface = self._project()
 
