@@ -46,6 +46,7 @@ def _file() -> list[Command | None]:
         Command(
             name="export", words=translate("&Export results…"), keys=("Ctrl+E",), icon="export"
         ),
+        Command(name="anonymise", words=translate("Save anon&ymised copy…")),
         Command(
             name="report_selected",
             words=translate("Reports of selected st&udies…"),

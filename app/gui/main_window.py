@@ -42,7 +42,15 @@ from app.study import Laterality
 
 _GREY_STEP = 12
 _ZOOM_STEP = 1.25
-_CASE_ACTIONS = ("close_study", "analyse", "show_right", "show_left", "show_both", "in_step")
+_CASE_ACTIONS = (
+    "close_study",
+    "anonymise",
+    "analyse",
+    "show_right",
+    "show_left",
+    "show_both",
+    "in_step",
+)
 _RESULT_ACTIONS = (
     "show_report",
     "save_report",
@@ -174,6 +182,7 @@ class MainWindow(QMainWindow):
             "save_report": self.papers.save_report,
             "print": self.papers.print_report,
             "export": self.papers.export,
+            "anonymise": self.papers.anonymise,
             "report_selected": self.papers.report_selected,
             "settings": self._edit_settings,
             "models": self.manage_models,

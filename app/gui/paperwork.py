@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QProgressDialog, QWidget
 
 from app.errors import AppError
 from app.gui import theme
+from app.gui.anonymise_dialog import AnonymiseDialog
 from app.gui.bars import Bars
 from app.gui.export import Exporter
 from app.gui.opening import Opening
@@ -53,6 +54,7 @@ class Paperwork(QObject):
         self.exporter.written.connect(self.tell_saved)
         self.exporter.failed.connect(self._failed)
         self.exporter.stopped.connect(self._stopped)
+        self._anonymising: AnonymiseDialog | None = None
 
     def show_report(self) -> None:
         if self.set_subject():
@@ -117,7 +119,24 @@ class Paperwork(QObject):
             self._show_progress(len(orders))
             self.exporter.export(orders, folder, kinds=("pdf",))
 
+    def anonymise(self) -> None:
+        """Ask what to keep, and write anonymised copies of the present case's files."""
+        case = self._session.current
+        if case is None:
+            return
+        folder = self._opening.folder_dialog(self.tr("Folder for the anonymised copies"))
+        dialog = AnonymiseDialog(case.study, folder, self._window)
+        dialog.broken.connect(self.broken)
+        self._anonymising = dialog
+        dialog.finished.connect(self._close_anonymising)
+        dialog.open()
+
+    def _close_anonymising(self) -> None:
+        self._anonymising = None
+
     def shut_down(self) -> None:
+        if self._anonymising is not None:
+            self._anonymising.shut_down()
         self.report.shut_down()
         self.exporter.shut_down()
 

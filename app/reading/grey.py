@@ -72,7 +72,8 @@ def to_grey(stored: Stored, tone: Tone) -> Pixels:
     if stored.dtype.kind in "iu" and stored.dtype.itemsize <= 2:
         offset = int(np.iinfo(stored.dtype).min)
         return _table(tone, stored.dtype.str)[stored.astype(np.int32) - offset]
-    return _to_grey(stored.astype(np.float64), tone)
+    with np.errstate(invalid="ignore"):  # what is no number stays none
+        return _to_grey(stored.astype(np.float64), tone)
 
 
 @lru_cache(maxsize=64)
