@@ -66,6 +66,8 @@ _BROUGHT_ALONG = re.compile(
     r"lib(python3|bz2|crypto|expat|ffi|lzma|mpdec|sqlite3|uuid|z"
     r"|xcb-(cursor|icccm|image|keysyms|render-util|util|xkb)|xkbcommon|xkbcommon-x11)[.\d]*\.so"
 )
+# Of Qt's libraries, those that serve a machine without a desktop.
+_UNUSED_QT = re.compile(r"libQt6EglF[Ss]")
 _SYSTEM_FOLDERS = ("/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/")
 
 _NOT_SHIPPED = (".safetensors", ".ts")
@@ -118,6 +120,8 @@ def _is_kept(entry: Entry, languages: set[str]) -> bool:
 
 def _is_used(place: PurePosixPath, languages: set[str]) -> bool:
     parts = place.parts
+    if _UNUSED_QT.match(place.name):
+        return False
     if parts[0] != "PySide6" and not place.name.startswith(("libQt6", "Qt6")):
         return not ({"tests", "testing"} & set(parts[:-1]))
     if "plugins" in parts:

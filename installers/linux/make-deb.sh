@@ -3,7 +3,7 @@
 #
 #   KD_OCT_MAINTAINER    name and address for those whom apt tells about the package
 #   KD_OCT_DEB_VERSION   another version than the program's, to try an upgrade
-#   KD_OCT_DEB_LEVEL     of xz; less is quicker and larger
+#   KD_OCT_DEB_PACKING   for dpkg-deb; "-Zzstd -z3" is quicker, and larger
 set -eu
 cd "$(dirname "$0")/../.."
 umask 022
@@ -46,6 +46,13 @@ find "$root/usr/lib/kd-oct" -type f -name '*.so*' -printf '%h\n' | sort -u |
 depends=$(cd "$stage" && find root/usr/lib/kd-oct -type f \( -name '*.so*' -o -name kd-oct \) -print0 |
     xargs -0 dpkg-shlibdeps -O --ignore-missing-info --warnings=0 $(cat private) 2>"$stage/errors" |
     sed 's/^shlibs:Depends=//') || { cat "$stage/errors" >&2; exit 1; }
+# Less those packages whose libraries it brings along itself.
+for library in "$root"/usr/lib/kd-oct/lib/lib*.so.*; do
+    dpkg-query -S "*/${library##*/}" 2>/dev/null | sed 's/:.*//' || true
+done | sort -u >"$stage/brought"
+depends=$(printf '%s\n' "$depends" | sed 's/, */\n/g' |
+    awk 'NR == FNR { brought[$1]; next } !($1 in brought)' "$stage/brought" - | paste -sd, |
+    sed 's/,/, /g')
 
 cat >"$root/DEBIAN/control" <<END
 Package: kd-oct
@@ -71,5 +78,6 @@ chmod 644 "$root"/DEBIAN/*
 find "$root" -type d -exec chmod 755 {} +
 
 deb=dist/kd-oct_${version}_$arch.deb
-dpkg-deb --root-owner-group -Zxz -z"${KD_OCT_DEB_LEVEL:-6}" --build "$root" "$deb" >/dev/null
+# shellcheck disable=SC2086 # options
+dpkg-deb --root-owner-group ${KD_OCT_DEB_PACKING:--Zxz -z6} --build "$root" "$deb" >/dev/null
 echo "$deb: $(du -m "$deb" | cut -f1) MB"

@@ -14,6 +14,7 @@ sh installers/linux/share.sh "$stage/$name/share" "$version"
 install -m755 installers/linux/menu.sh "$stage/$name/menu.sh"
 install -m644 LICENSE "$stage/$name/"
 tarball=dist/$name.tar.xz
+# KD_OCT_TARBALL_LEVEL is xz's; less is quicker, and larger.
 tar -C "$stage" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" \
     -c "$name" | xz -T2 "-${KD_OCT_TARBALL_LEVEL:-6}" >"$tarball"
 echo "$tarball: $(du -m "$tarball" | cut -f1) MB"

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -41,13 +40,13 @@ from tests.reading.test_transfer_syntaxes import (
     as_jpeg_ls,
     to_lossless_jpeg,
 )
+from tests.screen import THERE, screen
 
 pytestmark = pytest.mark.bundle
 
 DEMO = Path(app.__file__).parent.parent / "resources" / "demo"
 MINUTES = 5 * 60  # a process that has not ended by then hangs
 BUNDLE = Path(os.environ.get("KD_OCT_BUNDLE", "dist/kd-oct")).resolve()
-SCREEN = sys.platform == "linux" and bool(os.environ.get("DISPLAY"))
 
 
 def found(*names: str) -> Path:
@@ -117,7 +116,7 @@ def test_that_the_demo_study_gives_pdf_json_and_csv(console, tmp_path):
     (table,) = tmp_path.glob("*.csv")
     assert "SYNTHETIC" in text_of(pdf)
     assert len(json.loads(record.read_bytes())["eyes"]) == 2
-    assert len(list(csv.reader(table.open(encoding="utf-8-sig")))) > 48
+    assert len(list(csv.reader(table.read_text("utf-8-sig").splitlines()))) > 48
     assert sorted(tmp_path.iterdir()) == sorted([pdf, record, table])
 
 
@@ -265,7 +264,7 @@ def alone(windowed, tmp_path, monkeypatch) -> None:
     assert not own_processes(windowed)
 
 
-@pytest.mark.skipif(not SCREEN, reason="There is no X display to look at; run under xvfb-run.")
+@pytest.mark.skipif(not THERE, reason="There is no X display to look at; run under xvfb-run.")
 def test_that_the_window_shows_the_demo_study(windowed, alone, qapp, tmp_path):
     empty = screen(qapp)
     with running(windowed):
@@ -274,7 +273,7 @@ def test_that_the_window_shows_the_demo_study(windowed, alone, qapp, tmp_path):
     assert not faults()
 
 
-@pytest.mark.skipif(not SCREEN, reason="There is no X display; run under xvfb-run.")
+@pytest.mark.skipif(not THERE, reason="There is no X display; run under xvfb-run.")
 def test_that_a_file_given_to_a_second_start_opens_in_the_first_window(windowed, alone, tmp_path):
     path = write(tmp_path / "a.dcm", bscans(4, rows=248, columns=384), laterality=Laterality.LEFT)
     with running(windowed, path) as first:
@@ -285,23 +284,13 @@ def test_that_a_file_given_to_a_second_start_opens_in_the_first_window(windowed,
     assert not faults()
 
 
-@pytest.mark.skipif(not SCREEN, reason="There is no X display; run under xvfb-run.")
+@pytest.mark.skipif(not THERE, reason="There is no X display; run under xvfb-run.")
 def test_that_what_the_window_starts_finds_the_system_s_own_libraries(windowed, alone):
     with running(windowed) as window:
         wait_until(lambda: psutil.Process(window.pid).children(recursive=True))
         # Linux shows what a process was started with; the workers are started as browsers are.
         for child in psutil.Process(window.pid).children():
             assert "LD_LIBRARY_PATH" not in child.environ()
-
-
-def screen(qapp) -> np.ndarray:
-    """The grey values of all that the display shows."""
-    from PySide6.QtGui import QImage
-
-    picture = qapp.primaryScreen().grabWindow(0).toImage()
-    grey = picture.convertToFormat(QImage.Format.Format_Grayscale8)
-    rows = np.frombuffer(grey.constBits(), np.uint8).reshape(grey.height(), grey.bytesPerLine())
-    return rows[:, : grey.width()].copy()
 
 
 def speckle(picture: np.ndarray) -> float:
