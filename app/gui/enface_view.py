@@ -69,6 +69,7 @@ class EnfaceView(QWidget):
             and self._volume is not None
             and any(bscan.location for bscan in self._volume.bscans)
         )
+        self.setToolTip(self._told())
         self._redraw()
 
     def show_heat(self, heat: QImage | None) -> None:
@@ -85,8 +86,10 @@ class EnfaceView(QWidget):
         self._index = index
         self.update()
 
-    def caption(self) -> str:
-        return self.tr("Localizer") if self._localized else self.tr("Mean projection")
+    def _told(self) -> str:
+        if self._localized:
+            return self.tr("The file's own localizer, with the place of every B-scan")
+        return self.tr("Computed here: each row is the mean of one B-scan along its depth")
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         self._point_at(event.position())

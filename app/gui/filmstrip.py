@@ -1,9 +1,10 @@
 """All B-scans of a volume at a glance: what each shows, which decided, which do not count."""
 
-from PySide6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, QSizeF, Qt, Signal
 from PySide6.QtGui import (
     QBrush,
     QColor,
+    QHelpEvent,
     QImage,
     QMouseEvent,
     QPainter,
@@ -14,9 +15,9 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from app.gui import theme
+from app.gui import theme, wording
 from app.modelpack import Card
 from app.study import Gradability, VolumeResult
 
@@ -106,16 +107,38 @@ class Filmstrip(QWidget):
             self.asked.emit(min(max(self._index + step, 0), self._count - 1))
         event.accept()
 
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent) and event.type() is QEvent.Type.ToolTip:
+            index = self._index_at(QPointF(event.pos()))
+            QToolTip.showText(event.globalPos(), "" if index is None else self._told(index), self)
+            return True
+        return super().event(event)
+
+    def _told(self, index: int) -> str:
+        """What pointing at a B-scan tells."""
+        words = self.tr("B-scan {n}").format(n=index + 1)
+        if self._result is None or self._card is None:
+            return words
+        finding, _ = wording.bscan_finding(self._result.bscans[index], self._card)
+        words = self.tr("B-scan {n}: {finding}").format(n=index + 1, finding=finding)
+        if index in self._result.call.evidence:
+            words = self.tr("{words} · weighed most").format(words=words)
+        return words
+
     def _point_at(self, position: QPointF) -> None:
+        index = self._index_at(position)
+        if index is not None:
+            self.asked.emit(index)
+
+    def _index_at(self, position: QPointF) -> int | None:
         if not self._count:
-            return
+            return None
         if position.y() < _MARK + _BARS + _BETWEEN / 2:
             index = int(position.x() / max(self.width(), 1) * self._count)
         else:
             first, width = self._thumbnails_from()
             index = int((position.x() - first) // width)
-        if 0 <= index < self._count:
-            self.asked.emit(index)
+        return index if 0 <= index < self._count else None
 
     def _thumbnails_from(self) -> tuple[float, float]:
         """Where the first thumbnail begins, and how wide each is with its gap."""

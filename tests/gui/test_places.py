@@ -46,16 +46,14 @@ def test_that_the_map_is_hottest_where_the_class_has_its_strongest_place(window)
     assert f"most in B-scan {row + 1} of 9" in panel.map.accessibleDescription()
 
 
-def test_that_pointing_at_a_row_tells_what_was_found_there(window):
+def test_that_pointing_at_a_bscan_tells_what_was_found_there(window):
     panel = window.room.panel
-    at = middle_of(panel, 3)
+    bar = QPoint(round(3.5 * panel.strip.width() / 9), 20)
+    for widget, at in ((panel.map, middle_of(panel, 3)), (panel.strip, bar)):
+        QApplication.sendEvent(widget, QHelpEvent(QEvent.Type.ToolTip, at, widget.mapToGlobal(at)))
 
-    QApplication.sendEvent(
-        panel.map, QHelpEvent(QEvent.Type.ToolTip, at, panel.map.mapToGlobal(at))
-    )
-
-    assert QToolTip.text().startswith("B-scan 4: ")
-    QToolTip.hideText()
+        assert QToolTip.text().startswith("B-scan 4: ")
+        QToolTip.hideText()
 
 
 def test_that_without_a_disease_the_map_says_so_and_shows_no_place(window):
