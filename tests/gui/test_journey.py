@@ -1,5 +1,6 @@
 """What a reader does, on the real window with real files."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -326,7 +327,8 @@ def test_that_the_reader_names_an_unknown_eye_and_the_calls_regroup(qtbot, tmp_p
         window.papers.export_to(tmp_path)
         qtbot.waitUntil(lambda: any("Saved" in each for each in window.bars.texts))
         (record,) = tmp_path.glob("*.json")
-        assert record.read_text("utf-8").count(EYE_SET) == 1
+        (written,) = json.loads(record.read_text("utf-8"))["eyes"][0]["volumes"]
+        assert written["notes"].count(EYE_SET) == 1
 
 
 def test_that_the_eye_that_a_file_names_stands(window):
