@@ -86,7 +86,7 @@ def about(parent: QWidget) -> QDialog:
         "<p>{heat}</p>"
     ).format(version=__version__, research=RESEARCH_USE, heat=HEAT_MAP)
     dialog = plain_dialog(parent, parent.tr("About KD-OCT"), words_area(words))
-    dialog.resize(460, 300)
+    theme.fit(dialog, 460, 300)
     return dialog
 
 
@@ -97,7 +97,7 @@ def about_model(parent: QWidget, card: Card | None) -> QDialog:
     else:
         words = _model_words(parent, card)
     dialog = plain_dialog(parent, parent.tr("The model and its limits"), words_area(words))
-    dialog.resize(640, 560)
+    theme.fit(dialog, 640, 560)
     return dialog
 
 
@@ -115,7 +115,7 @@ def left_out(parent: QWidget, skipped: tuple[Skipped, ...]) -> QDialog:
     files = table(headings, rows, parent.tr("Files left out"))
     files.resizeRowsToContents()
     dialog = plain_dialog(parent, parent.tr("Files left out"), files)
-    dialog.resize(760, 420)
+    theme.fit(dialog, 760, 420)
     return dialog
 
 

@@ -49,7 +49,7 @@ class HelpWindow(QDialog):
         layout.setContentsMargins(12, 10, 12, 10)
         layout.addWidget(self.pages)
         layout.addWidget(buttons)
-        self.resize(620, 560)
+        theme.fit(self, 620, 560)
 
     def _answers(self, card: Card | None) -> str:
         parts = [
@@ -108,6 +108,7 @@ class HelpWindow(QDialog):
         words.setWordWrap(True)
         words.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
         self.save_bundle = QPushButton(icon("save"), self.tr("&Save fault bundle…"))
+        self.save_bundle.setAutoDefault(False)
         self.save_bundle.clicked.connect(save_bundle)
         page = QWidget()
         layout = QVBoxLayout(page)

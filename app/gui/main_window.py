@@ -70,6 +70,7 @@ class MainWindow(QMainWindow):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
+        self._newly_opened = True  # what is shown next is what the reader asked for
         self.state = WindowState()
         self.setWindowTitle("KD-OCT")
         self.setWindowIcon(program_icon())
@@ -239,12 +240,14 @@ class MainWindow(QMainWindow):
         if not paths:
             return
         self.show_scans()
+        self._newly_opened = True
         self.bars.clear_notices()
         self.opening.remember(list(paths))
         self.session.open(paths)
 
     def open_demo(self) -> None:
         self.show_scans()
+        self._newly_opened = True
         self.session.open([demo_study()], demo=True)
 
     def receive(self, paths: Sequence[Path]) -> None:
@@ -259,11 +262,17 @@ class MainWindow(QMainWindow):
     # Showing
 
     def show_scans(self) -> None:
-        self.pages.setCurrentIndex(0)
+        if self.pages.currentIndex():
+            self.pages.setCurrentIndex(0)
+            self.room.panel.view.setFocus()
 
     def _show_case(self) -> None:
         self.show_scans()
         self._refresh()
+        if self._newly_opened and self.session.current is not None:
+            # The next key is for the scan, not for a name to search for.
+            self._newly_opened = False
+            self.room.panel.view.setFocus()
 
     def _case_changed(self, case: Case) -> None:
         if case is self.session.current:

@@ -45,7 +45,7 @@ class ModelManager(QDialog):
         self._build()
         self._jobs.changed.connect(self._enable)
         self._jobs.failed.connect(self._failed)
-        self.resize(860, 560)
+        theme.fit(self, 900, 560)
         self.refresh()
 
     # Building
@@ -59,6 +59,7 @@ class ModelManager(QDialog):
         panes.addWidget(self.list)
         panes.addWidget(self.cards)
         panes.setStretchFactor(1, 1)
+        panes.setSizes([260, 640])
         self.message = QLabel()
         self.message.setWordWrap(True)
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

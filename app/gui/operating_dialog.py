@@ -3,6 +3,7 @@
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFrame, QScrollArea, QVBoxLayout, QWidget
 
+from app.gui import theme
 from app.gui.operating_form import OperatingForm
 from app.modelpack import Card
 from app.settings import Settings
@@ -39,7 +40,7 @@ class OperatingDialog(QDialog):
         layout.setSpacing(14)
         layout.addWidget(area)
         layout.addWidget(buttons)
-        self.resize(560, 560)
+        theme.fit(self, 560, 560)
 
     def accept(self) -> None:
         self.changed.emit(self.form.edited())

@@ -31,6 +31,8 @@ class PackageList(QListWidget):
         theme.say(self, self.tr("Installed model packages"))
         self.setMinimumWidth(180)
         self.setWordWrap(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setResizeMode(QListWidget.ResizeMode.Adjust)
 
     def fill(self, packages: Iterable[Installed], select: str) -> None:
         """List them; the one named `select`, else the one in use, becomes the current one."""

@@ -68,7 +68,7 @@ class SettingsDialog(QDialog):
         if self._locked:
             layout.addWidget(_note(self.tr("What is greyed is set for the whole clinic.")))
         layout.addWidget(buttons)
-        self.resize(600, 520)
+        theme.fit(self, 600, 520)
         model = settings.model_id, settings.keys
         self._jobs.do(lambda: choose_package(*model), self._show_model)
 

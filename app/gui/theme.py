@@ -7,7 +7,7 @@ measures them. A colour never says anything alone: a word or a shape goes with i
 from dataclasses import dataclass
 from enum import StrEnum
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -93,6 +93,9 @@ LIGHT = Colours(
 IMAGE_GROUND = QColor("#060708")
 """Behind every scan, in both themes: eyes adapted to a bright screen miss faint fluid."""
 
+_SHARE = 0.92
+"""Of the screen that a dialog takes at most: its frame and the task bar need the rest."""
+
 GAP = 8
 """The unit of spacing, in device-independent pixels."""
 
@@ -134,6 +137,11 @@ def apply(choice: ThemeChoice) -> None:
     assert isinstance(program, QApplication)
     program.setPalette(_palette(colours))
     program.setStyleSheet(_style_sheet(colours))
+
+
+def fit(dialog: QWidget, width: int, height: int) -> None:
+    """Make a dialog that large, or as large as its screen allows."""
+    dialog.resize(QSize(width, height).boundedTo(dialog.screen().availableSize() * _SHARE))
 
 
 def say(widget: QWidget, name: str, description: str = "") -> None:
@@ -215,6 +223,8 @@ def _style_sheet(c: Colours) -> str:
     QComboBox, QLineEdit, QAbstractSpinBox {{ background: {c.panel}; border: 1px solid {c.line};
         border-radius: 5px; padding: 3px 8px; selection-background-color: {c.accent}; }}
     QComboBox:focus, QLineEdit:focus, QAbstractSpinBox:focus {{ border-color: {c.accent}; }}
+    QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ width: 0; border: none; }}
+    QAbstractSpinBox QLineEdit {{ border: none; padding: 0; }}
     QComboBox QAbstractItemView {{ background: {c.panel}; border: 1px solid {c.line}; }}
     QComboBox::drop-down {{ border: none; width: 18px; }}
     QComboBox::down-arrow {{ image: url({icons}/down-{c.name}.svg); width: 12px; height: 12px; }}
