@@ -3,6 +3,7 @@
 #   make run [PATHS="folder file…"]   open the window (without a display: analyse the demo study)
 #   make test                         format, lint, types and tests
 #   make test-long                    the tests that take minutes
+#   make fuzz                         damaged files for ten minutes, guided by coverage
 #   make benchmark                    measured ratios of speed and memory
 #   make bundle                       the frozen program, dist/kd-oct, and what is in it by size
 #   make bundle-test                  run the frozen program as a clinic would
@@ -30,7 +31,7 @@ BUNDLE_BIN := $(BUNDLE_VENV)/bin
 SBOM_VENV := .venv-sbom
 FROZEN := $(shell find app resources installers -type f -not -name '*.pyc') pyproject.toml
 
-.PHONY: run test test-long benchmark lint format clean
+.PHONY: run test test-long benchmark fuzz lint format clean
 .PHONY: bundle bundle-test deb tarball windows-try sbom checksums
 .DELETE_ON_ERROR:
 
@@ -42,6 +43,9 @@ test: lint
 
 test-long: $(VENV)/test.stamp
 	$(SCREEN) $(BIN)/python -m pytest -m long
+
+fuzz: $(VENV)/test.stamp
+	$(BIN)/python -m tests.fuzz.guided -max_total_time=600 build/fuzz-corpus
 
 benchmark: $(VENV)/test.stamp
 	$(SCREEN) $(BIN)/python -m pytest -m benchmark -s
