@@ -46,8 +46,8 @@ def predictive(sensitivity: Estimate, specificity: Estimate, prevalence: float) 
 def measured_point(card: Card, name: str) -> OperatingPoint | None:
     """What the threshold that holds for a class was measured to give; None if it was not.
 
-    A package without a list of operating points has its figures: those by patient come before
-    those by B-scan, and on all data before those on a part.
+    A package without a list of operating points has its figures, which count a suspicion as a
+    call: those by patient come before those by B-scan, and on all data before those on a part.
     """
     rule = card.aggregation.rules[name]
     listed = _listed(card, name, rule.threshold)
@@ -65,7 +65,7 @@ def measured_point(card: Card, name: str) -> OperatingPoint | None:
                 threshold=rule.threshold,
                 sensitivity=sensitivity,
                 specificity=specificity,
-                data=data,
+                data=f"{data}, suspicions counted as calls",
             )
     return None
 

@@ -33,6 +33,7 @@ from ml.evaluation import Evaluation, evaluate
 from ml.familiarity import load_gate
 from ml.graph import Explained, difference, export_graph
 from ml.manifest import Sample
+from ml.operating import operating_points
 from ml.predict import Trained, load_trained
 from ml.predictions import Predictions
 from ml.quantize import quantized
@@ -97,7 +98,11 @@ def make_package(
                              exact=not int8)  # fmt: skip
         others = [_full_precision(Path(staging), card, whole, trained, explained)] if int8 else []
         evaluation = _measure(folder, trained, others)
-        card = replace(card, figures=figures_of(evaluation))
+        card = replace(
+            card,
+            figures=figures_of(evaluation),
+            operating_points=operating_points(evaluation.predictions, card),
+        )
         (folder / "model.json").write_bytes(CARD.dump_json(card, indent=1) + b"\n")
         (folder / "card.md").write_text(prose(card, trained.run, calibration, differences))
         _install(folder, target)
