@@ -1,13 +1,14 @@
 """What every training command shares: its options, and how it ends."""
 
 import argparse
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
-from app.errors import AppError
+from app.errors import AppError, UsageError
 from ml.assemble import run_folder
 from ml.config import Run, load_run
 from ml.dryrun import rehearse
@@ -64,6 +65,33 @@ def carry_out(options: argparse.Namespace, work: Callable[[Run, Path], None]) ->
         print(OUT_OF_MEMORY, file=sys.stderr)
         return 1
     return 0
+
+
+def train_apart(config: Path, keys: Sequence[str], name: str, out: Path | None = None) -> None:
+    """Train a run in a process of its own, if it is not finished; its teachers first, no package.
+
+    Args:
+        config: The run's file.
+        keys: Overrides, as `--set` takes them.
+        name: What to call it to the user.
+        out: The run's folder, if not the file's own.
+
+    Raises:
+        UsageError: If the run fails.
+    """
+    keys = [*keys, 'package=""']
+    run = load_run(config, keys)
+    out = out or run_folder(config, run)
+    if (out / "model.safetensors").exists():
+        return
+    print(f"{name}, in {out}", file=sys.stderr)
+    module = "ml.distill" if run.distill else "ml.teach"
+    command = [sys.executable, "-m", module, "--config", str(config), "--out", str(out), "--resume"]
+    if subprocess.run([*command, *(f"--set={key}" for key in keys)], check=False).returncode:
+        raise UsageError(
+            f"{name} failed, as said above. Mend that and start the same command again: it goes on "
+            "from here."
+        )
 
 
 def print_scores(out: Path, scores: Scores) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from app.errors import StorageError
 from app.files import whole_file
 
 
@@ -50,6 +51,19 @@ class RunLog:
 
     def close(self) -> None:
         self._writer.close()
+
+
+def write_table(path: Path, text: str) -> None:
+    """Write a table for people.
+
+    Raises:
+        StorageError: If it cannot be written.
+    """
+    try:
+        with whole_file(path) as file:
+            file.write(text.encode())
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def rows_of(table: Path) -> list[dict[str, str]]:

@@ -1,0 +1,161 @@
+"""Train and judge every fold of a split, teachers and student alike, and pool what they said.
+
+    python -m ml.splits MANIFEST --out folds.json
+    python -m ml.folds --config ml/configs/desk.toml --split folds.json [--fold 0 --fold 1] [--tta]
+
+Each fold is trained by the run's own command, its teachers first, in `runs/NAME-foldK`; no package
+is made. Every network is scored on the test patients of its own fold, with the temperature of its
+own validation patients, and each B-scan is tested once. `DIR` (by default `runs/NAME-pooled`) then
+holds `table.md`, fold by fold, and the evaluation of all folds together with intervals by patient,
+the student compared with each teacher. Stopped anywhere, the same command goes on.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from app.errors import AppError
+from app.modelpack import load_package
+from ml.assemble import divide, on_same_data, run_folder
+from ml.calibrate import fit_temperature
+from ml.command import train_apart
+from ml.config import Run, load_run
+from ml.evaluate import in_short, write_evaluation
+from ml.evaluation import Evaluation, evaluate
+from ml.levels import bscan_cases
+from ml.manifest import read_manifest
+from ml.metrics import measure
+from ml.predictions import Predictions, join_predictions
+from ml.runlog import write_table
+from ml.scoring import score_run
+from ml.splits import load_splits
+
+FIGURES = ("accuracy", "balanced accuracy", "macro specificity")
+"""What the paper gives for its folds; balanced accuracy is its macro sensitivity."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Folded:
+    """What one model said of each fold's test patients."""
+
+    name: str
+    parts: tuple[Predictions, ...]  # by fold
+    folds: tuple[int, ...]
+
+
+def run_folds(
+    config: Path,
+    split: Path,
+    folds: Sequence[int] = (),
+    overrides: Sequence[str] = (),
+    *,
+    tta: bool = False,
+) -> tuple[Folded, ...]:
+    """Train what is not trained, and score: the run itself first, then its teachers.
+
+    Args:
+        config: A run's file, of `ml.distill` or of `ml.teach`.
+        split: Written by `ml.splits`.
+        folds: Which; by default all of the split.
+        overrides: As `--set` takes them.
+        tta: Score with test-time augmentation, student and teachers alike.
+
+    Raises:
+        UsageError: If a run fails, or the split has no such fold.
+    """
+    wanted = tuple(folds) or tuple(each.fold for each in load_splits(split).folds)
+    runs = {}
+    for fold in wanted:
+        keys = [*overrides, f"data.split='{split}'", f"data.fold={fold}"]
+        runs[fold] = load_run(config, keys)
+        train_apart(config, keys, f"Fold {fold} of {config.stem}")
+    distill = runs[wanted[0]].distill
+    names = [config, *(distill.teachers if distill else ())]
+    return tuple(
+        Folded(
+            name=name.stem,
+            parts=tuple(_score(name, config, runs[fold], tta=tta) for fold in wanted),
+            folds=wanted,
+        )
+        for name in names
+    )
+
+
+def _score(name: Path, config: Path, run: Run, *, tta: bool) -> Predictions:
+    """One network on its fold's test patients, its temperature from the validation patients."""
+    own = run if name == config else on_same_data(load_run(name), run)
+    folder, division = run_folder(name, own), divide(run)
+    validation = score_run(folder, division.val, tta=tta, temperature=1.0)
+    temperature = fit_temperature(validation.logits, validation.labels)
+    return score_run(folder, division.test, tta=tta, temperature=temperature)
+
+
+def table(folded: Sequence[Folded]) -> str:
+    """Fold by fold, and mean and standard deviation (ddof 0, as the paper's) over them."""
+    head = ["model", *(f"fold {fold}" for fold in folded[0].folds), "mean ± sd"]
+    lines = ["| " + " | ".join(["figure", *head]) + " |", "|---" * (len(head) + 1) + "|"]
+    for figure in FIGURES:
+        for each in folded:
+            values = [_value(part, figure) for part in each.parts]
+            cells = [f"{value:.4f}" for value in values]
+            cells.append(f"{np.mean(values):.4f} ± {np.std(values):.4f}")
+            lines.append("| " + " | ".join([figure, each.name, *cells]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _value(part: Predictions, figure: str) -> float:
+    found = measure(bscan_cases(part, ()), replicates=1)
+    return next(each.value for each in found if each.name == figure)
+
+
+def pooled(folded: Sequence[Folded], package: Path | None = None) -> Evaluation:
+    """Judge the first model on all folds' test patients together, against the others.
+
+    Args:
+        folded: From `run_folds`.
+        package: Whose rule calls eyes and patients; without it only B-scans are judged.
+    """
+    whole = [replace(join_predictions(each.parts), model=each.name) for each in folded]
+    return evaluate(
+        replace(whole[0], features=None),
+        part=f"test of {len(folded[0].folds)} folds",
+        card=load_package(package).card if package else None,
+        others=whole[1:],
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return 0, or 1 with one sentence if it cannot be done."""
+    parser = argparse.ArgumentParser(prog="python -m ml.folds", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--config", type=Path, required=True, help="the run's TOML file")
+    parser.add_argument("--split", type=Path, required=True, help="written by ml.splits")
+    parser.add_argument("--fold", type=int, action="append", default=[], help="by default all")
+    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--tta", action="store_true", help="average five views of each B-scan")
+    parser.add_argument("--card", type=Path, help="package whose rule calls eyes and patients")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="by default runs/NAME-pooled")
+    options = parser.parse_args(arguments)
+    out = options.out or Path("runs") / f"{options.config.stem}-pooled"
+    try:
+        folded = run_folds(
+            options.config, options.split, options.fold, options.overrides, tta=options.tta
+        )
+        made = table(folded)
+        evaluation = pooled(folded, options.card)
+        data = load_run(options.config, options.overrides).data
+        write_evaluation(evaluation, read_manifest(data.manifest, data.root), out)
+        write_table(out / "table.md", made)
+    except AppError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(made + in_short(evaluation))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

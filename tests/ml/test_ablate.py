@@ -1,0 +1,81 @@
+"""Each switch in a run of its own, on phantoms and a network of 0.4 M parameters."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from app.errors import UsageError
+from ml.ablate import BASE, SWITCHES, ablate, main
+from ml.config import load_run
+from tests.ml.training_data import tiny_settings, write_toml
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def base(phantoms, tmp_path):
+    settings = tiny_settings(phantoms, train={"epochs": 2, "batch": 8, "workers": 0})
+    return write_toml(tmp_path / "base.toml", settings)
+
+
+def test_that_every_switch_changes_the_shipped_base():
+    config = CHECKOUT / "ml" / "configs" / "ablation.toml"
+    base = load_run(config)
+    for switch in SWITCHES:
+        keys = [*switch.keys, 'distill.teachers=["a.toml"]'] if switch.teachers else switch.keys
+
+        assert (load_run(config, keys) == base) == (switch.name == BASE), switch.name
+
+
+def test_that_a_switch_is_measured_against_the_base_and_not_trained_twice(base, tmp_path, capsys):
+    out = tmp_path / "ablation"
+    command = ["--config", str(base), "--out", str(out), "--only", "EMA", "--teachers"]
+
+    assert main(command) == 0
+    weights = out / "EMA" / "model.safetensors"
+    trained = weights.stat().st_mtime_ns
+    assert main(command) == 0
+
+    assert weights.stat().st_mtime_ns == trained
+    assert {path.name for path in out.iterdir()} == {"base", "EMA", "table.md"}
+    lines = (out / "table.md").read_text().splitlines()
+    assert [line.split(" | ")[0] for line in lines[2:]] == ["| base", "| EMA"]
+    assert re.search(
+        r"train\.ema=0\.99 \| base \| \d\.\d{3} \(.* to .*\) \| [+-]\d\.\d{3}", lines[3]
+    )
+    assert lines[3] in capsys.readouterr().out
+
+
+def test_that_an_unknown_switch_and_missing_teachers_are_refused(base, tmp_path):
+    with pytest.raises(UsageError, match=r"no switch “magic”\. There are base, start from noise"):
+        ablate(base, tmp_path / "out", [], ["magic"])
+    with pytest.raises(UsageError, match="Name 2 more teachers"):
+        ablate(base, tmp_path / "out", [])
+
+
+@pytest.mark.long
+def test_that_a_run_that_fails_says_so(base, tmp_path):
+    base.write_text(base.read_text().replace("test_efficientnet", "no_such_network"))
+
+    with pytest.raises(UsageError, match="The run “base” failed"):
+        ablate(base, tmp_path / "out", [], ["EMA"])
+
+
+@pytest.mark.long
+def test_that_every_switch_can_be_measured(base, phantoms, tmp_path, monkeypatch):
+    """Also compiled, and with two teachers that are trained first."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(CHECKOUT))
+    teachers = [
+        write_toml(tmp_path / f"teacher{seed}.toml", tiny_settings(phantoms, train={"seed": seed}))
+        for seed in (1, 2)
+    ]
+    base.write_text(base.read_text().replace("'noise'", "'lite'"))
+    base.write_text(base.read_text().replace("test_efficientnet", "efficientnet_b2"))
+
+    measured = {each.switch.name: each for each in ablate(base, tmp_path / "out", teachers)}
+
+    assert list(measured) == [switch.name for switch in SWITCHES]
+    replayed = measured["replay"].differences["negative log-likelihood"]
+    assert replayed.value == pytest.approx(0, abs=1e-5)
