@@ -158,6 +158,8 @@ def _open_session(package: ModelPackage, threads: int) -> "onnxruntime.Inference
     # Here, not above: the first window must not wait for the runtime.
     import onnxruntime
 
+    # What builds for Windows hand to the system's own event tracing; see also app/__init__.py.
+    onnxruntime.disable_telemetry_events()
     options: Any = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     # A pattern is kept for every size of batch met: 130 MB for nothing, at equal speed.
