@@ -118,6 +118,7 @@ class ReadingRoom(QWidget):
         self._pages.setCurrentIndex(0 if case is None else 1)
         self.past.look_up(case)
         if case is None:
+            self._show_visits()
             self.shown_changed.emit()
             return
         held = self._held(case)
@@ -185,6 +186,8 @@ class ReadingRoom(QWidget):
         if not wanted:
             self.close_beside()
         self._show_visits()
+        if not self.visits.isHidden():
+            self.visits.list.setFocus()
 
     def show_beside(self, visit: Visit) -> None:
         """Show one eye at another visit beside the present one."""
@@ -204,6 +207,7 @@ class ReadingRoom(QWidget):
         self._arrange()
         self.compared.emit()
         self._moved(self.panel, self.panel.index)
+        self.panel.view.setFocus()
 
     def close_beside(self) -> None:
         """Show the present visit alone."""

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QSizePo
 
 from app.gui import theme
 from app.gui.visit_chart import VisitChart, visit_line
+from app.study import StudyResult
 from app.visits import Visit
 
 _HEIGHT = 150
@@ -22,6 +23,7 @@ class VisitStrip(QWidget):
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMaximumHeight(_HEIGHT)
+        self._results: list[StudyResult] = []  # of the visits on show
         self.chart = VisitChart()
         self.chart.chosen.connect(self.chosen)
         self.list = QListWidget()
@@ -41,6 +43,11 @@ class VisitStrip(QWidget):
 
     def show_visits(self, visits: Sequence[Visit], present: Visit | None) -> None:
         """Show these, oldest first; `present` is the one being read."""
+        results = [each.source.result for each in visits]
+        if results == self._results:
+            # Nothing is new, and the reader may be choosing.
+            return
+        self._results = results
         self.list.clear()
         for visit in reversed(visits):
             line = visit_line(visit)
@@ -53,6 +60,10 @@ class VisitStrip(QWidget):
             if visit is present:
                 item.setFlags(Qt.ItemFlag.ItemIsEnabled)
             self.list.addItem(item)
+        # Whoever comes here with the keys wants another visit, and mostly the one before.
+        others = [row for row, visit in enumerate(reversed(visits)) if visit is not present]
+        here = next((row for row, visit in enumerate(reversed(visits)) if visit is present), -1)
+        self.list.setCurrentRow(next((row for row in others if row > here), others[-1]))
         self.chart.show_visits(visits, present)
 
     def _choose(self, item: QListWidgetItem) -> None:

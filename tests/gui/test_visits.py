@@ -63,13 +63,14 @@ def test_that_another_visit_stands_beside_and_scrolls_in_step(qtbot, window):
     show_visit(qtbot, window, 2024)
     room = window.room
     window.actions_["visits"].setChecked(True)
-    room.visits.list.setCurrentRow(2)
+    assert window.focusWidget() is room.visits.list
 
     qtbot.keyClick(room.visits.list, Qt.Key.Key_Return)
 
     assert room.beside.isVisible()
     assert "2022-03-04" in room.beside.header._title.text()
     assert window.actions_["in_step"].isChecked()
+    assert window.focusWidget() is room.panel.view
     qtbot.keyClick(room.panel.view, Qt.Key.Key_End)
     assert (room.panel.index, room.beside.index) == (4, 8)
     qtbot.keyClick(room.beside.view, Qt.Key.Key_Home)
