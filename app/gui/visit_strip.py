@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QSizePo
 
 from app.gui import theme
 from app.gui.visit_chart import VisitChart, visit_line
-from app.study import StudyResult
+from app.study import EyeResult
 from app.visits import Visit
 
 _HEIGHT = 150
@@ -23,7 +23,7 @@ class VisitStrip(QWidget):
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMaximumHeight(_HEIGHT)
-        self._results: list[StudyResult] = []  # of the visits on show
+        self._shown: tuple[list[EyeResult], EyeResult | None] = [], None  # visits, present
         self.chart = VisitChart()
         self.chart.chosen.connect(self.chosen)
         self.list = QListWidget()
@@ -43,11 +43,11 @@ class VisitStrip(QWidget):
 
     def show_visits(self, visits: Sequence[Visit], present: Visit | None) -> None:
         """Show these, oldest first; `present` is the one being read."""
-        results = [each.source.result for each in visits]
-        if results == self._results:
+        shown = [each.eye for each in visits], present.eye if present is not None else None
+        if shown == self._shown:
             # Nothing is new, and the reader may be choosing.
             return
-        self._results = results
+        self._shown = shown
         self.list.clear()
         for visit in reversed(visits):
             line = visit_line(visit)

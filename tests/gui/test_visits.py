@@ -8,6 +8,7 @@ from PySide6.QtCore import QPointF, Qt
 
 from app.convert import write_opt
 from app.gui.visit_chart import VisitChart
+from app.gui.visit_strip import VisitStrip
 from app.study import Laterality, Patient
 from app.visits import AnalysedStudy, history
 from tests.gui_window import opened_window, wait_until_ended
@@ -127,3 +128,26 @@ def test_that_a_click_on_the_chart_chooses_the_visit(qtbot):
 
     assert chosen == [visits[0]]
     assert "CNV 93 %" in chart.accessibleDescription()
+
+
+def test_that_each_eye_has_its_own_visits_on_the_strip(qtbot):
+    studies = []
+    for uid, right, left in (("1", DRUSEN, CNV), ("2", CNV, DRUSEN)):
+        when = datetime(2020 + int(uid), 1, 1)
+        volumes = (
+            volume_result([right], acquired=when),
+            volume_result([left], acquired=when, laterality=Laterality.LEFT),
+        )
+        result = study_result(*volumes)
+        result = replace(result, study=replace(result.study, uid=uid))
+        studies.append(AnalysedStudy(study=result.study, result=result, card=card()))
+    strip = VisitStrip()
+    qtbot.addWidget(strip)
+
+    def shown(laterality):
+        visits = history(laterality, studies)
+        strip.show_visits(visits, visits[1])
+        return [strip.list.item(row).text() for row in range(2)]
+
+    assert shown(Laterality.RIGHT) == ["2022-01-01: CNV · this visit", "2021-01-01: Drusen"]
+    assert shown(Laterality.LEFT) == ["2022-01-01: Drusen · this visit", "2021-01-01: CNV"]
