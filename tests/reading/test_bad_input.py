@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.errors import ReadError
+from app.reading import open_studies
 from app.study import Opened
 from tests.oct_files import bscans, failure_of, opened, rewrite, the_volume, write
 from tests.shared_data import SHARED, needs_shared
@@ -88,6 +89,21 @@ def test_a_file_that_shrinks_after_opening_fails_with_a_sentence(tmp_path: Path)
     path.unlink()
     with pytest.raises(ReadError, match="can no longer be read"):
         volume.bscans[0].pixels()
+
+
+def test_a_drive_that_vanishes_midway_costs_what_was_not_read_yet(tmp_path: Path):
+    for number in range(5):
+        write(tmp_path / f"{number}.dcm", bscans(1), uid=f"1.5.{number}")
+
+    def vanish(done: int, total: int) -> None:
+        if done == 2:
+            for path in sorted(tmp_path.iterdir())[2:]:
+                path.unlink()
+
+    result = open_studies([tmp_path], vanish)
+    assert sum(len(study.volumes) for study in result.studies) == 2
+    assert [skipped.failed for skipped in result.skipped] == [True] * 3
+    assert all("No such file" in skipped.reason for skipped in result.skipped)
 
 
 def test_a_path_that_is_not_there_is_reported(tmp_path: Path):

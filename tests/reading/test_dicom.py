@@ -353,6 +353,92 @@ def test_a_localizer_is_linked_and_lines_are_placed_on_it(tmp_path: Path):
     ]
 
 
+OP = "1.2.840.10008.5.1.4.1.1.77.1.5"
+
+
+@pytest.mark.parametrize("number", [1, 2, 5, 6, 7], ids=["8 bit", "16 bit", "SLO", "3D", "face"])
+def test_photographs_of_every_kind_and_en_face_images_are_localizers(tmp_path: Path, number: int):
+    picture = bscans(1, rows=80, columns=80, seed=99)[0]
+    write_linked(tmp_path, bscans(3), picture)
+
+    def change(dataset: Dataset) -> None:
+        dataset.SOPClassUID = f"{OP}.{number}"
+        if number == 2:
+            dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 16, 15
+            dataset.PixelData = (picture.astype(np.uint16) * 257).tobytes()
+            dataset["PixelData"].VR = "OW"
+
+    rewrite(tmp_path / "localizer.dcm", change)
+    volume = the_volume(tmp_path)
+    assert volume.localizer is not None
+    assert np.array_equal(volume.localizer.load(), picture)
+    assert volume.bscans[0].location is not None
+
+
+def test_an_en_face_image_stays_with_the_volume_that_it_was_made_from(tmp_path: Path):
+    write_linked(tmp_path, bscans(3), bscans(1, rows=80, columns=80)[0])
+    uid = pydicom.dcmread(tmp_path / "volume.dcm").SOPInstanceUID
+    rewrite(tmp_path / "volume.dcm", lambda dataset: [
+        delattr(item, "OphthalmicFrameLocationSequence")
+        for item in dataset.PerFrameFunctionalGroupsSequence
+    ])  # fmt: skip
+
+    def change(dataset: Dataset) -> None:
+        dataset.SOPClassUID = f"{OP}.7"
+        source = Dataset()
+        source.ReferencedSOPInstanceUID = uid
+        dataset.SourceImageSequence = [source]
+
+    rewrite(tmp_path / "localizer.dcm", change)
+    volume = the_volume(tmp_path)
+    assert volume.localizer is not None
+    assert "was made from this volume" in volume.notes[-1]
+    assert volume.bscans[0].location is None
+
+
+@pytest.mark.parametrize(
+    ("sop_class", "words"),
+    [
+        (f"{OP}.8", "an analysis of an OCT volume"),
+        ("1.2.840.10008.5.1.4.1.1.66", "raw data of the device"),
+        ("1.2.840.10008.5.1.4.1.1.104.1", "a PDF document"),
+        ("1.2.840.10008.5.1.4.1.1.79.1", "a report of macular thickness"),
+        ("1.2.840.10008.5.1.4.1.1.81.1", "a map of thickness"),
+        ("1.2.840.10008.5.1.4.1.1.2", "CT Image Storage"),
+        ("1.2.826.0.1.3680043.1", "a private DICOM object"),
+    ],
+)
+def test_everything_else_is_skipped_by_name(tmp_path: Path, sop_class: str, words: str):
+    def change(dataset: Dataset) -> None:
+        dataset.SOPClassUID = sop_class
+        dataset.Modality = "OT"
+
+    (skipped,) = opened(write(tmp_path / "a.dcm", bscans(1), change=change)).skipped
+    assert words in skipped.reason
+    assert not skipped.failed
+
+
+@pytest.mark.parametrize("end", ["", ".2", ".3", ".4"])
+@pytest.mark.parametrize("said", [True, False])
+def test_captures_are_bscans_only_if_they_say_so(tmp_path: Path, end: str, said: bool):
+    def change(dataset: Dataset) -> None:
+        dataset.SOPClassUID = f"1.2.840.10008.5.1.4.1.1.7{end}"
+        dataset.Modality = "OT"
+        dataset.SeriesDescription = "OCT B-scan" if said else "Summary"
+        del dataset.SharedFunctionalGroupsSequence, dataset.PerFrameFunctionalGroupsSequence
+
+    frames = bscans(3)
+    result = opened(write(tmp_path / "a.dcm", frames, change=change))
+    if not said:
+        assert "a capture of a screen or page (modality OT)" in result.skipped[0].reason
+        assert result.studies == ()
+        return
+    (volume,) = result.studies[0].volumes
+    assert np.array_equal(pixels_of(volume), np.stack(frames))
+    assert volume.spacing == Spacing()
+    assert "without geometry" in volume.notes[0]
+
+
 def test_lines_have_no_place_where_their_localizer_is_missing(tmp_path: Path):
     picture = bscans(1, rows=80, columns=80)[0]
     write_linked(tmp_path, bscans(5), picture)

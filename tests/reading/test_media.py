@@ -81,6 +81,16 @@ def test_a_bomb_is_refused_before_it_fills_the_disk(tmp_path: Path, monkeypatch)
     assert "unpacks to far more" in skipped.reason
 
 
+def test_members_that_together_unpack_to_too_much_are_refused(tmp_path: Path, monkeypatch):
+    content = write(tmp_path / "a.dcm", bscans(2)).read_bytes()
+    (tmp_path / "a.dcm").unlink()
+    monkeypatch.setattr(archive, "_LARGEST_TOTAL", len(content) + 100)
+    path = zipped(tmp_path / "a.zip", {"a.dcm": content, "b.dcm": content})
+    result = opened(path)
+    assert len(result.studies) == 1
+    assert "unpacks to far more" in result.skipped[0].reason
+
+
 def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(archive, "_MOST_MEMBERS", 3)
     path = zipped(tmp_path / "a.zip", {f"{number}.txt": b"" for number in range(4)})

@@ -5,6 +5,7 @@ extended JPEG, made with imagecodecs (OpenJPH, libjpeg-turbo).
 """
 
 import io
+import struct
 import subprocess
 import sys
 import threading
@@ -32,6 +33,7 @@ from pydicom.uid import (
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
+    JPEGLossless,
     JPEGLosslessSV1,
     JPEGLSLossless,
     RLELossless,
@@ -147,6 +149,46 @@ def to_lossless_jpeg(path: Path) -> None:
     writer.SetFile(reader.GetFile())
     writer.SetImage(change.GetOutput())
     assert writer.Write()
+
+
+def as_lossless_jpeg(frame: Frame, predictor: int) -> bytes:
+    """Encode 8 bits as lossless JPEG of any predictor (ITU-T T.81 H.1), with codes of 4 bits."""
+    rows, columns = frame.shape
+    values = frame.astype(int)
+    left, above = np.roll(values, 1, 1), np.roll(values, 1, 0)
+    corner = np.roll(left, 1, 0)
+    guess = {1: left, 2: above, 3: corner, 4: left + above - corner}[predictor]
+    guess[0], guess[:, 0] = left[0], above[:, 0]
+    guess[0, 0] = 128
+    bits = []
+    for difference in (values - guess).ravel().tolist():
+        size = abs(difference).bit_length()
+        bits.append(f"{size:04b}")
+        if size:
+            bits.append(
+                f"{difference if difference > 0 else difference + (1 << size) - 1:0{size}b}"
+            )
+    text = "".join(bits)
+    text += "1" * (-len(text) % 8)
+    data = int(text, 2).to_bytes(len(text) // 8).replace(b"\xff", b"\xff\0")
+    header = b"\xff\xd8\xff\xc3" + struct.pack(">HBHHB3B", 11, 8, rows, columns, 1, 1, 0x11, 0)
+    codes = bytes([0, 0, 0, 0, 10] + [0] * 12) + bytes(range(10))
+    header += b"\xff\xc4" + struct.pack(">H", 2 + len(codes)) + codes
+    header += b"\xff\xda" + struct.pack(">H6B", 8, 1, 1, 0, predictor, 0, 0)
+    return header + data + b"\xff\xd9"
+
+
+@pytest.mark.parametrize("predictor", [1, 2, 3, 4])
+def test_lossless_jpeg_of_every_predictor_keeps_every_pixel(tmp_path: Path, predictor: int):
+    frames = bscans(2)
+
+    def encode(frame: Frame) -> bytes:
+        return as_lossless_jpeg(frame, predictor)
+
+    path = compress(write(tmp_path / "a.dcm", frames), JPEGLossless, encode, frames)
+    volume = the_volume(path)
+    assert np.array_equal(pixels_of(volume), np.stack(frames))
+    assert volume.loss is None
 
 
 def test_lossless_jpeg_of_12_bits_keeps_every_value(tmp_path: Path):

@@ -56,6 +56,7 @@ _KEYWORDS = """
 SpecificCharacterSet ImageType SOPClassUID SOPInstanceUID StudyDate SeriesDate AcquisitionDate
 ContentDate AcquisitionDateTime StudyTime AcquisitionTime ContentTime Modality Manufacturer
 StudyDescription SeriesDescription ProtocolName ManufacturerModelName ReferencedImageSequence
+SourceImageSequence
 DirectoryRecordSequence
 PatientName PatientID IssuerOfPatientID PatientBirthDate PatientSex BurnedInAnnotation
 StudyInstanceUID SeriesInstanceUID InstanceNumber Laterality ImageLaterality FrameLaterality

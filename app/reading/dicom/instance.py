@@ -50,6 +50,7 @@ class Instance:
     frames: tuple[FrameFacts, ...]
     notes: tuple[str, ...] = ()
     loss: Loss | None = None
+    sources: frozenset[str] = frozenset()  # SOP Instance UIDs of what it was made from
     synthetic: bool = False
 
     @property
@@ -130,6 +131,10 @@ def _instance(header: Header) -> Instance | NotOct:
         frames=frame_facts(dataset, form, frames),
         notes=_notes(dataset, form, loss, _Class(kind, sop_class)),
         loss=loss,
+        sources=frozenset(
+            text_of(item, "ReferencedSOPInstanceUID")
+            for item in sequence_of(dataset, "SourceImageSequence")
+        ),
         synthetic=text_of(dataset, "Manufacturer") == PHANTOM_MANUFACTURER
         and text_of(dataset, "SeriesDescription").startswith("SYNTHETIC"),
     )

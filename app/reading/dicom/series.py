@@ -2,14 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from app.errors import ReadError
 from app.reading.dicom.classes import Kind
 from app.reading.dicom.instance import Instance
-from app.reading.dicom.volume import Frame, volume_of
+from app.reading.dicom.volume import Frame, localizer_of, volume_of
 from app.reading.entries import natural
 from app.reading.found import Found
-from app.study import Laterality, Skipped
+from app.study import Laterality, Skipped, Volume
 
 
 def join(instances: Sequence[Instance]) -> tuple[list[Found], list[Skipped]]:
@@ -30,10 +31,32 @@ def join(instances: Sequence[Instance]) -> tuple[list[Found], list[Skipped]]:
                 Skipped(path=each.entry.path, reason=str(error), failed=True) for each in group
             )
     for each in localizers.values():
-        if each.sop_uid not in used:
-            reason = f"It is {each.title}, and no B-scan refers to it."
-            skipped.append(Skipped(path=each.entry.path, reason=reason))
+        if each.sop_uid in used:
+            continue
+        made_from = [at for at, one in enumerate(found) if each.sources & _sop_uids(one.volume)]
+        if len(made_from) == 1 and found[made_from[0]].volume.localizer is None:
+            found[made_from[0]] = _with_en_face(found[made_from[0]], each)
+            continue
+        reason = f"It is {each.title}, and no B-scan refers to it."
+        skipped.append(Skipped(path=each.entry.path, reason=reason))
     return found, skipped
+
+
+def _sop_uids(volume: Volume) -> set[str]:
+    return {each.source.sop_instance_uid or "" for each in volume.bscans}
+
+
+def _with_en_face(found: Found, image: Instance) -> Found:
+    """The volume with the image that was made from it.
+
+    It covers the volume, but does not say which B-scan is which of its rows, so no line is drawn.
+    """
+    note = "An en-face image that was made from this volume is kept with it."
+    volume = found.volume
+    return replace(
+        found,
+        volume=replace(volume, localizer=localizer_of(image), notes=(*volume.notes, note)),
+    )
 
 
 def _once(instances: Sequence[Instance]) -> tuple[list[Instance], list[Skipped]]:

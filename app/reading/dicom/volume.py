@@ -94,8 +94,11 @@ def _localizer(facts: Sequence[FrameFacts], localizers: dict[str, Instance]) -> 
     """The one image that all frames refer to, if it is here."""
     referred = {each.localizer for each in facts}
     instance = localizers.get(referred.pop() or "") if len(referred) == 1 else None
-    if instance is None:
-        return None
+    return localizer_of(instance) if instance is not None else None
+
+
+def localizer_of(instance: Instance) -> Localizer:
+    """The first frame of a photograph or an en-face image."""
     shown = instance.frames[0]
     spacing = (shown.axial_mm, shown.lateral_mm)
     return Localizer(
