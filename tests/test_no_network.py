@@ -4,9 +4,6 @@ Where strace is installed and allowed, the system tells of each, Qt's and every 
 Python's own audit events tell of what Python code opens, everywhere.
 """
 
-import os
-import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +13,7 @@ import pytest
 from app.installed import demo_study
 from app.paths import user_data
 from app.settings import Settings, save_settings
+from tests.sockets import STRACE, outside_calls, traced, user_environment
 from tests.tiny_package import tiny_package
 
 CHECKOUT = Path(__file__).parents[1]
@@ -55,27 +53,6 @@ sys.exit(main([]))
 """
 
 
-def _strace_works() -> bool:
-    command = ["strace", "-f", "-e", "trace=network", "-o", os.devnull, "true"]
-    return (
-        shutil.which("strace") is not None
-        and subprocess.run(command, capture_output=True, check=False).returncode == 0
-    )
-
-
-STRACE = _strace_works()
-
-
-def _as_a_user_has_it():
-    """The environment without what says that this is a test: ONNX Runtime is silent in those."""
-    kept = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "SYSTEMROOT", "TMPDIR", "USER")
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name in kept or name.startswith(("XDG_", "LC_"))
-    }
-
-
 REACHES_OUT = """
 import socket
 try:
@@ -87,12 +64,11 @@ except OSError:
 
 def watched(program, arguments, folder):
     """Run Python; return the audit events and, if strace works, the system calls about sockets."""
-    told, traced = folder / "told.txt", folder / "traced.txt"
-    prefix = ["strace", "-f", "-qq", "-e", "trace=network", "-o", str(traced)] if STRACE else []
+    told, log = folder / "told.txt", folder / "calls.txt"
     ended = subprocess.run(
-        [*prefix, sys.executable, "-c", LISTEN + program, *map(str, arguments)],
+        [*traced(log), sys.executable, "-c", LISTEN + program, *map(str, arguments)],
         cwd=CHECKOUT,
-        env=_as_a_user_has_it() | {"KD_OCT_TOLD": str(told), "QT_QPA_PLATFORM": "offscreen"},
+        env=user_environment() | {"KD_OCT_TOLD": str(told), "QT_QPA_PLATFORM": "offscreen"},
         capture_output=True,
         text=True,
         timeout=MINUTES,
@@ -101,10 +77,7 @@ def watched(program, arguments, folder):
     assert ended.returncode == 0, ended.stderr
     # A socket that is made and never connected or bound reaches nothing.
     events = [line for line in told.read_text().splitlines() if "socket.__new__" not in line]
-    calls = traced.read_text().splitlines() if STRACE else []
-    # Within this computer: to a screen, the desktop's bus, a second start of the program.
-    calls = [line for line in calls if re.search(r"\b[AP]F_(?!UNIX|LOCAL|NETLINK)", line)]
-    return ended.stdout, events, calls
+    return ended.stdout, events, outside_calls(log)
 
 
 @pytest.fixture(autouse=True)
