@@ -1,7 +1,6 @@
 """The window: menus, panes and wiring. What is shown is decided in the session and the panels."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
@@ -16,7 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.gui import dialogs, theme
-from app.gui.actions import Actions, quiet
+from app.gui.actions import Actions
 from app.gui.activity import Activity
 from app.gui.bars import Bars
 from app.gui.decision_desk import Desk
@@ -24,24 +23,21 @@ from app.gui.decision_keys import DecisionKeys
 from app.gui.heat_controls import HeatControls
 from app.gui.help_desk import HelpDesk
 from app.gui.icons import program_icon
-from app.gui.model_manager import ModelManager
 from app.gui.opening import Opening, local_paths
 from app.gui.paperwork import Paperwork
 from app.gui.reading_room import ReadingRoom
 from app.gui.result_panel import ResultPanel
 from app.gui.session import Case, CaseState, Notice, Session
-from app.gui.settings_dialog import SettingsDialog
 from app.gui.study_list import StudyList
 from app.gui.tool_bar import ToolBar
+from app.gui.upkeep import Upkeep
+from app.gui.viewing import Viewing
 from app.gui.window_state import WindowState
 from app.installed import demo_study
 from app.notices import RESEARCH_USE, SYNTHETIC, banners
 from app.package_file import SUFFIX
 from app.settings import Settings
-from app.study import Laterality
 
-_GREY_STEP = 12
-_ZOOM_STEP = 1.25
 _CASE_ACTIONS = (
     "close_study",
     "anonymise",
@@ -92,6 +88,8 @@ class MainWindow(QMainWindow):
         self.tools = ToolBar(self.actions_, self.heat)
         self.addToolBar(self.tools)
         self._build_foot()
+        self.viewing = Viewing(session, self.room, self.heat, self.actions_)
+        self.upkeep = Upkeep(session, self)
         self.help = HelpDesk(self)
         self._wire_session()
         self._wire_room()
@@ -99,8 +97,7 @@ class MainWindow(QMainWindow):
         self.decisions = DecisionKeys(
             self.desk, session, self.room, self.results, self.actions_, self
         )
-        self.decisions.blind_first_chosen.connect(self._choose_blind_first)
-        self.room.set_options(opacity=session.settings.heat_opacity)
+        self.decisions.blind_first_chosen.connect(self.upkeep.choose_blind_first)
         self.state.restore(self, self.panes)
         self._show_case()
 
@@ -155,26 +152,19 @@ class MainWindow(QMainWindow):
         self.help.faults.noticed.connect(self.bars.show_notice)
         self.help.faults.saved.connect(self.papers.tell_saved)
         self.help.faults.broken.connect(self.broken)
-        self.tools.theme_chosen.connect(self.choose_theme)
+        self.tools.theme_chosen.connect(self.upkeep.choose_theme)
+        self.upkeep.broken.connect(self.broken)
 
     def _wire_room(self) -> None:
         self.room.shown_changed.connect(self._shown_changed)
-        self.room.eye_named.connect(self._name_eye)
-        self.room.place_command(self.actions_["visits"])
-        self.room.visits_found.connect(self.actions_["visits"].setEnabled)
-        # Two visits are of most use in step, and the menu shows that they are.
-        self.room.compared.connect(lambda: self.actions_["in_step"].setChecked(True))
         self.room.noticed.connect(self.bars.show_notice)
         self.room.broken.connect(self.broken)
         self.room.empty.folder_wanted.connect(self.opening.ask_folder)
         self.room.empty.files_wanted.connect(self.opening.ask_files)
         self.room.empty.demo_wanted.connect(self.open_demo)
         self.results.jumped.connect(self.room.jump)
-        self.heat.class_chosen.connect(self._choose_heat)
-        self.heat.opacity_chosen.connect(lambda opacity: self.room.set_options(opacity=opacity))
 
     def _wire_actions(self) -> None:
-        room = self.room
         for name, act in {
             "open_files": self.opening.ask_files,
             "open_folder": self.opening.ask_folder,
@@ -185,43 +175,20 @@ class MainWindow(QMainWindow):
             "export": self.papers.export,
             "anonymise": self.papers.anonymise,
             "report_selected": self.papers.report_selected,
-            "settings": self._edit_settings,
-            "models": self.manage_models,
             "quit": self.close,
             "analyse": self._analyse,
             "cancel": self.session.cancel,
             "find_study": self._find_study,
             "next_study": lambda: self.list.step(1),
             "previous_study": lambda: self.list.step(-1),
-            "name_right": lambda: self._name_shown(Laterality.RIGHT),
-            "name_left": lambda: self._name_shown(Laterality.LEFT),
             "skipped": lambda: dialogs.left_out(self, self.session.skipped).open(),
-            "show_right": lambda: room.show_eye(Laterality.RIGHT),
-            "show_left": lambda: room.show_eye(Laterality.LEFT),
-            "show_both": lambda: room.show_eye(None),
-            "next_deciding": lambda: room.panel.go_to_deciding(1),
-            "previous_deciding": lambda: room.panel.go_to_deciding(-1),
-            "zoom_in": lambda: room.panel.view.zoom_by(_ZOOM_STEP),
-            "zoom_out": lambda: room.panel.view.zoom_by(1 / _ZOOM_STEP),
-            "brighter": lambda: room.panel.view.adjust_window(centre=-_GREY_STEP),
-            "darker": lambda: room.panel.view.adjust_window(centre=_GREY_STEP),
-            "more_contrast": lambda: room.panel.view.adjust_window(width=-2 * _GREY_STEP),
-            "less_contrast": lambda: room.panel.view.adjust_window(width=2 * _GREY_STEP),
-            "invert": lambda: room.panel.view.invert(),
-            "reset": lambda: room.panel.view.reset(),
-            "clear_measurements": room.clear_measurements,
-            "stronger": lambda: self.heat.step(1),
-            "fainter": lambda: self.heat.step(-1),
+            **self.viewing.acts(),
+            **self.upkeep.acts(),
             **self.help.acts(),
         }.items():
             self.actions_[name].triggered.connect(lambda _=False, act=act: act())
         for name, toggle in {
-            "heat": lambda on: room.set_options(heat=on),
-            "outlined": lambda on: room.set_options(outlined=on),
-            "measure": lambda on: room.set_options(measuring=on),
-            "true_proportions": lambda on: room.set_options(true_proportions=on),
-            "in_step": room.set_in_step,
-            "visits": room.want_visits,
+            **self.viewing.toggles(),
             "study_list": self.list.setVisible,
             "results": self.results.setVisible,
             "full_screen": lambda on: self.showFullScreen() if on else self.showNormal(),
@@ -235,7 +202,7 @@ class MainWindow(QMainWindow):
         """Read what the reader chose or dropped; of model packages, show what they hold."""
         packages = [path for path in paths if path.suffix.lower() == SUFFIX]
         if packages:
-            self.manage_models(packages[0])
+            self.upkeep.manage_models(packages[0])
         paths = [path for path in paths if path not in packages]
         if not paths:
             return
@@ -316,12 +283,7 @@ class MainWindow(QMainWindow):
         self.actions_.enable(again, "analyse")
         self.actions_.enable(self.session.busy, "cancel")
         self.actions_.enable(bool(self.session.skipped), "skipped")
-        volume = self.room.panel.volume
-        # What the file says of the eye stands; what the reader said can be taken back.
-        open_eye = volume is not None and (
-            volume.laterality is Laterality.UNKNOWN or volume.eye_set
-        )
-        self.actions_.enable(open_eye, "name_right", "name_left")
+        self.viewing.enable()
 
     # Doing
 
@@ -333,52 +295,11 @@ class MainWindow(QMainWindow):
         for case in self.list.selected_cases():
             self.session.analyse(case)
 
-    def _choose_heat(self, position: int | None) -> None:
-        if not self.actions_["heat"].isChecked():
-            quiet(self.actions_["heat"], checked=True)
-        self.room.set_options(class_index=position, heat=True)
-
-    def _name_shown(self, laterality: Laterality) -> None:
-        volume = self.room.panel.volume
-        if volume is not None:
-            self.room.active = laterality
-            self._name_eye(volume.uid, laterality)
-
-    def _name_eye(self, uid: str, laterality: Laterality) -> None:
-        if self.session.current is not None:
-            self.session.set_eye(self.session.current, uid, laterality)
-
     def _act(self, notice: Notice) -> None:
         if notice.act is not None:
             notice.act()
         else:
             dialogs.left_out(self, self.session.skipped).open()
-
-    def manage_models(self, file: Path | None = None) -> None:
-        """Open the window of model packages, with the package in a file beside the one in use."""
-        managers = [each for each in self.findChildren(ModelManager) if each.isVisible()]
-        if managers:
-            manager = managers[0]
-        else:
-            manager = ModelManager(self.session.settings, self)
-            manager.chosen.connect(self.session.change_settings)
-            manager.broken.connect(self.broken)
-            manager.show()
-        manager.activateWindow()
-        if file is not None:
-            manager.examine(file)
-
-    def _edit_settings(self) -> None:
-        dialog = SettingsDialog(self.session.settings, self)
-        dialog.changed.connect(self.session.change_settings)
-        dialog.broken.connect(self.broken)
-        dialog.open()
-
-    def choose_theme(self, choice: theme.ThemeChoice) -> None:
-        self.session.change_settings(replace(self.session.settings, theme=choice.value))
-
-    def _choose_blind_first(self, on: bool) -> None:
-        self.session.change_settings(replace(self.session.settings, blind_first=on))
 
     def _settings_changed(self) -> None:
         self.apply_theme(self.session.settings)
@@ -414,9 +335,6 @@ class MainWindow(QMainWindow):
         self.session.shut_down()
         self.papers.shut_down()
         self.help.shut_down()
-        for manager in self.findChildren(ModelManager):
-            manager.shut_down()
-        for settings in self.findChildren(SettingsDialog):
-            settings.shut_down()
+        self.upkeep.shut_down()
         self.room.shut_down()
         super().closeEvent(event)

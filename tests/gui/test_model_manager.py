@@ -174,7 +174,7 @@ def test_that_a_model_that_the_clinic_locked_cannot_be_changed_and_why_is_said(
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / SITE_FILE).write_text('model_id = "tiny"\nlocked = ["model_id"]\n')
     monkeypatch.setattr("app.site.site_configs", lambda: [tmp_path / "site"])
-    window.manage_models()
+    window.upkeep.manage_models()
     (manager,) = window.findChildren(ModelManager)
     idle(qtbot, manager)
 
@@ -186,11 +186,11 @@ def test_that_a_model_that_the_clinic_locked_cannot_be_changed_and_why_is_said(
 
 def test_that_the_window_closes_while_packages_are_verified(qtbot, tmp_path):
     with opened_window(qtbot, []) as window:
-        window.manage_models()
+        window.upkeep.manage_models()
 
 
 def test_that_a_manager_closed_at_work_goes_once_it_is_done(qtbot, window):
-    window.manage_models()
+    window.upkeep.manage_models()
     (manager,) = window.findChildren(ModelManager)
     manager.reject()
 
