@@ -60,6 +60,7 @@ class Settings:
     export_identity: bool = False  # True: JSON and CSV carry the patient's name and number
     reader: Annotated[str, Field(max_length=12)] = ""  # initials, under every decision
     blind_first: bool = False  # True: the machine's call is shown only after the reader's own
+    blind_since: Annotated[float, Field(ge=0)] = 0.0  # when that was switched on: seconds of Unix
     # By class: the share of the clinic's patients who have it; predictive values rest on it.
     prevalence: dict[str, Share] = field(default_factory=dict)
     # By model and class: the clinic's own threshold, one of those that the package permits.

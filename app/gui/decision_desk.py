@@ -4,6 +4,7 @@ A decision is not shown before it stands in the trail. The desk also keeps the m
 from who reads blind first, and knows which were seen all the same.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -169,11 +170,13 @@ class Desk(QObject):
 
     def _take_stock(self) -> None:
         """Hide and show as the settings say, and load the decisions on cases that are new."""
-        blind_first = self._session.settings.blind_first
+        settings = self._session.settings
         for case in self._session.cases:
-            if blind_first and not case.blind_first and case.call is not None:
+            made = case.analysed.timestamp() if case.analysed is not None else time.time()
+            if settings.blind_first and not case.blind_first and made < settings.blind_since:
+                # What was found before could be seen, in this run or an earlier one.
                 case.seen |= set(case.summary.eyes)
-            case.blind_first = blind_first
+            case.blind_first = settings.blind_first
         fresh = [case for case in self._session.cases if case not in self._known]
         self._known = set(self._session.cases)
         self._changes = {case: each for case, each in self._changes.items() if case in self._known}

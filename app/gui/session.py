@@ -5,6 +5,7 @@ is kept (`Shelf`, `app.cases`); reading, analysis and the store work in the back
 `Analyst`, `Keeper`), and what an earlier run left undone goes on when the program starts again.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -78,6 +79,8 @@ class Session(QObject):
         self._analyst.progressed.connect(self.progressed)
 
     def change_settings(self, settings: Settings) -> None:
+        if settings.blind_first and not self.settings.blind_first:
+            settings = replace(settings, blind_since=time.time())
         settings = permitted(settings)
         self.settings = self._analyst.settings = settings
         self.settings_changed.emit()

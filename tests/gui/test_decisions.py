@@ -1,6 +1,6 @@
 """The reader decides: on the real window, with the real file of cases."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from PySide6.QtCore import Qt
@@ -305,6 +305,34 @@ def test_that_an_answer_seen_before_reading_blind_was_switched_on_is_not_read_bl
     press(qtbot, window, Qt.Key.Key_1)
 
     assert not decided(qtbot, window, RIGHT, "NORMAL").blind
+
+
+def test_that_a_study_analysed_overnight_is_still_hidden_in_the_morning(qtbot, both_eyes):
+    for restart in range(2):
+        # The second window finds the study on the list.
+        paths = [] if restart else [both_eyes]
+        with opened_window(qtbot, paths, reader="AB", blind_first=True) as window:
+            wait_until_ended(qtbot, window)
+            case = next(each for each in window.session.cases if not each.demo)
+            window.session.select(case)
+            qtbot.waitUntil(lambda case=case: case.result is not None)
+
+            assert not case.revealed()
+            assert case.result.call.reason not in visible_words(window)
+
+
+def test_that_what_an_earlier_run_showed_is_not_read_blind(qtbot, both_eyes):
+    with opened_window(qtbot, [both_eyes], reader="AB") as window:
+        wait_until_ended(qtbot, window)
+    with opened_window(qtbot, [], reader="AB") as window:
+        qtbot.waitUntil(lambda: bool(window.session.cases))
+        window.actions_["blind_first"].trigger()
+
+        assert window.session.cases[0].revealed()
+    with opened_window(qtbot, [], **asdict(load_settings())) as window:
+        qtbot.waitUntil(lambda: bool(window.session.cases))
+
+        assert window.session.cases[0].revealed()
 
 
 def test_that_agreement_is_counted_over_blind_readings(qtbot, blind):
