@@ -46,9 +46,12 @@ def keep_logs() -> None:
 
 def keep_crashes() -> None:
     """Let a crash of the interpreter itself leave behind where it was."""
-    # Open as long as the program: it is written when nothing else works any more.
+    path = user_logs() / "kd-oct-crash.log"
     with suppress(OSError):
-        faulthandler.enable((user_logs() / "kd-oct-crash.log").open("w", encoding="utf-8"))
+        # What an earlier crash left stays for the fault report that it is worth.
+        mode = "w" if path.exists() and path.stat().st_size > _BYTES else "a"
+        # Open as long as the program: it is written when nothing else works any more.
+        faulthandler.enable(path.open(mode, encoding="utf-8"))
 
 
 def log_fault(error: BaseException, trace: TracebackType | None = None) -> None:
