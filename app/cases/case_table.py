@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.cases.database import Database
 from app.cases.files import KeptFiles, Sources, missing_sentence, sources_of
-from app.cases.kept import CaseState, KeptCase, LoadedCase, ModelName, Summary
+from app.cases.kept import CaseState, Dropped, KeptCase, LoadedCase, ModelName, Summary
 from app.cases.result_record import decode_result, encode_result
 from app.cases.study_record import UNREADABLE, decode_study, encode_study
 from app.errors import StorageError
@@ -29,7 +29,7 @@ _CALL: TypeAdapter[Call] = TypeAdapter(Call)
 _MODEL: TypeAdapter[ModelName] = TypeAdapter(ModelName)
 
 _KEPT = """
-    SELECT number, summary, sources, study, state, problem, added, removed,
+    SELECT number, summary, sources, study, state, problem, added, tries, removed,
         call, level, card, model, analysed
     FROM study_case LEFT JOIN result ON case_number = number
 """
@@ -109,7 +109,7 @@ class CaseTable(Database):
                 database.execute("DELETE FROM result WHERE case_number = ?", (known.number,))
                 database.execute(
                     "UPDATE study_case SET summary = ?, sources = ?, study = ?, state = ?, "
-                    "problem = '', removed = NULL WHERE number = ?",
+                    "problem = '', tries = 0, removed = NULL WHERE number = ?",
                     (summary, sources, blob, CaseState.QUEUED, known.number),
                 )
                 return known.number
@@ -160,8 +160,8 @@ class CaseTable(Database):
                 ),
             )
             database.execute(
-                "UPDATE study_case SET summary = ?, study = ?, state = ?, problem = '' "
-                "WHERE number = ?",
+                "UPDATE study_case SET summary = ?, study = ?, state = ?, problem = '', "
+                "tries = 0 WHERE number = ?",
                 (
                     _text(_SUMMARY, Summary.of(result.study)),
                     encode_study(result.study),
@@ -173,9 +173,19 @@ class CaseTable(Database):
     def set_state(self, number: int, state: CaseState, problem: str = "") -> None:
         with self.writing() as database:
             database.execute(
-                "UPDATE study_case SET state = ?, problem = ? WHERE number = ?",
+                "UPDATE study_case SET state = ?, problem = ?, tries = 0 WHERE number = ?",
                 (state, problem, number),
             )
+
+    def begin(self, number: int) -> None:
+        """Note that a case is being analysed, in case the program does not live to tell."""
+        with self.writing() as database:
+            database.execute("UPDATE study_case SET tries = tries + 1 WHERE number = ?", (number,))
+
+    def rest(self, number: int) -> None:
+        """Note that the analysis was put off, and is no sign of a fault."""
+        with self.writing() as database:
+            database.execute("UPDATE study_case SET tries = 0 WHERE number = ?", (number,))
 
     def relocate(self, number: int, study: Study, dropped: Sequence[Path]) -> None:
         """Say where a case's files lie now; its result stands.
@@ -227,15 +237,30 @@ class CaseTable(Database):
         with self.writing() as database:
             database.execute("DELETE FROM dropped WHERE number = ?", (number,))
 
-    def dropped(self) -> list[tuple[int, tuple[Path, ...]]]:
-        """What is still to be read, with its number, in the order it came."""
+    def dropped(self) -> list[Dropped]:
+        """What is still to be read, in the order it came."""
         with self.reading() as database:
-            rows = database.execute("SELECT number, paths FROM dropped ORDER BY number").fetchall()
-        return [(number, tuple(map(Path, json.loads(paths)))) for number, paths in rows]
+            rows = database.execute(
+                "SELECT number, paths, tries FROM dropped ORDER BY number"
+            ).fetchall()
+        return [
+            Dropped(number=number, paths=tuple(map(Path, json.loads(paths))), tries=tries)
+            for number, paths, tries in rows
+        ]
+
+    def begin_reading(self, number: int) -> None:
+        """Note that they are being read, in case the program does not live to tell."""
+        with self.writing() as database:
+            database.execute("UPDATE dropped SET tries = tries + 1 WHERE number = ?", (number,))
+
+    def rest_reading(self, number: int) -> None:
+        """Note that the reading was put off, and is no sign of a fault."""
+        with self.writing() as database:
+            database.execute("UPDATE dropped SET tries = 0 WHERE number = ?", (number,))
 
 
 def _kept(row: tuple[Any, ...], cards: Mapping[str, Card | None]) -> KeptCase:
-    number, summary, sources, study, state, problem, added, removed, *found = row
+    number, summary, sources, study, state, problem, added, tries, removed, *found = row
     call, level, card, model, analysed = found
     read: Summary = _read(_SUMMARY, summary)
     return KeptCase(
@@ -250,6 +275,7 @@ def _kept(row: tuple[Any, ...], cards: Mapping[str, Card | None]) -> KeptCase:
         level=level or "",
         card=None if card is None else cards[card],
         model=None if model is None else _read(_MODEL, model),
+        tries=tries,
         removed=removed is not None,
     )
 

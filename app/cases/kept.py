@@ -7,9 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from pathlib import Path
 
 from app.modelpack import Card
 from app.study import Call, Laterality, Patient, Study, StudyResult
+
+MOST_TRIES = 3
+"""A study that ends the program this often, as a decoder may, is not tried again unasked."""
 
 
 class CaseState(StrEnum):
@@ -76,7 +80,17 @@ class KeptCase:
     level: str = ""  # of the referral
     card: Card | None = None  # of the model that made the call
     model: ModelName | None = None
+    tries: int = 0  # analyses of it during which the program ended
     removed: bool = False  # taken off the list, and can be brought back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    """Files and folders that are still to be read."""
+
+    number: int
+    paths: tuple[Path, ...]
+    tries: int = 0  # readings of them during which the program ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -83,5 +83,10 @@ _CASES = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = ((*_TRAIL, *_ANNOTATIONS), _CASES)
+_TRIES = (
+    "ALTER TABLE study_case ADD COLUMN tries INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE dropped ADD COLUMN tries INTEGER NOT NULL DEFAULT 0",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = ((*_TRAIL, *_ANNOTATIONS), _CASES, _TRIES)
 """Each step is applied once, in order. Only ever append: files of every version are out there."""

@@ -1,13 +1,15 @@
 """Analyses cases in the background, one at a time, so that they do not compete with each other."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from app.errors import ReadError
+from app.errors import ReadError, StorageError
 from app.gui.case import Case
+from app.gui.keeper import Keeper
 from app.gui.tasks import Task
 from app.progress import Progress
 from app.settings import Settings
@@ -44,10 +46,11 @@ class Analyst(QObject):
     failed = Signal(object, Exception)  # Case
     progressed = Signal()
 
-    def __init__(self, settings: Settings, parent: QObject) -> None:
+    def __init__(self, keeper: Keeper, settings: Settings, parent: QObject) -> None:
         super().__init__(parent)
         self.running: Case | None = None
         self.settings = settings
+        self._keeper = keeper
         self._model: _Model | None = None
         self._closing = False
         self._task = Task(self._analyse, self)
@@ -75,6 +78,9 @@ class Analyst(QObject):
         self._closing = True
         self._task.cancel()
         self._task.wait()
+        number = self.running.number if self.running is not None else None
+        if number is not None:
+            self._keeper.do(lambda store: store.rest(number))
 
     def _analyse(self, progress: Progress) -> Made:
         from app.analysis import analyse
@@ -90,6 +96,9 @@ class Analyst(QObject):
             return Made(result=None, card=card, contents={})
         study = case.study
         _check_files(study)
+        if case.number is not None:
+            with suppress(StorageError):
+                self._keeper.store().begin(case.number)
         result = analyse(study, package, progress, engine=model.engine)
         return Made(result=result, card=card, contents={} if case.demo else _contents(study))
 

@@ -1,6 +1,7 @@
 """Reads what is dropped, one drop after the other, and looks up what is known of it."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from app.cases.kept import Dropped
 from app.errors import ReadError, StorageError
 from app.gui.case import Case
 from app.gui.keeper import Keeper
@@ -74,9 +76,9 @@ class Intake(QObject):
             self._keeper.do(keep)
         self._wait(reading)
 
-    def take_up(self, dropped: Sequence[tuple[int, tuple[Path, ...]]]) -> None:
+    def take_up(self, dropped: Sequence[Dropped]) -> None:
         """Go on with what an earlier run was asked to read, before what came since."""
-        earlier = [Reading(paths=paths, number=number) for number, paths in dropped]
+        earlier = [Reading(paths=each.paths, number=each.number) for each in dropped]
         self._waiting = earlier + self._waiting
 
     def begin(self) -> None:
@@ -101,6 +103,9 @@ class Intake(QObject):
         self._waiting.clear()
         self._task.cancel()
         self._task.wait()
+        number = self.reading.number if self.reading is not None else None
+        if number is not None:
+            self._keeper.do(lambda store: store.rest_reading(number))
 
     def _wait(self, reading: Reading) -> None:
         self._waiting.append(reading)
@@ -117,6 +122,9 @@ class Intake(QObject):
 
         reading = self.reading
         assert reading is not None
+        if reading.number is not None:
+            with suppress(StorageError):
+                self._keeper.store().begin_reading(reading.number)
         opened = open_studies(reading.paths, progress)
         studies = []
         for study in opened.studies:

@@ -2,7 +2,7 @@
 
 It holds no widget and makes no medical decision. Every study that is dropped becomes a case that
 is kept (`Shelf`, `app.cases`); reading, analysis and the store work in the background (`Intake`,
-`Analyst`, `Keeper`), and what an earlier run left undone goes on when the program starts again.
+`CaseQueue`, `Keeper`), and what an earlier run left undone goes on at the next start.
 """
 
 import time
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from app.cases.kept import CaseState
+from app.cases.kept import MOST_TRIES, CaseState, Dropped, KeptCase
 from app.errors import AppError
 from app.gui.admission import Admission
-from app.gui.analyst import Analyst, Made
 from app.gui.case import Case
+from app.gui.case_queue import CaseQueue
 from app.gui.intake import Intake, Read, Reading
 from app.gui.keeper import Keeper
 from app.gui.notice import Notice
@@ -57,7 +57,9 @@ class Session(QObject):
         self.shelf = Shelf(self.keeper, self)
         self._intake = Intake(self.keeper, self)
         self._admission = Admission(self.shelf, self)
-        self._analyst = Analyst(settings, self)
+        self._queue = CaseQueue(
+            self.shelf, settings, lambda: self.cases, lambda: self.current, self
+        )
         self._wire()
 
     def _wire(self) -> None:
@@ -73,16 +75,17 @@ class Session(QObject):
         self._admission.grown.connect(self._grown)
         self._admission.moved.connect(self._moved)
         self._admission.folder_wanted.connect(self.folder_wanted)
-        self._analyst.ended.connect(self._analysed)
-        self._analyst.stopped.connect(self._stopped)
-        self._analyst.failed.connect(self._failed)
-        self._analyst.progressed.connect(self.progressed)
+        self._queue.changed.connect(self.case_changed)
+        self._queue.progressed.connect(self.progressed)
+        self._queue.noticed.connect(self.noticed)
+        self._queue.broken.connect(self.broken)
 
     def change_settings(self, settings: Settings) -> None:
         if settings.blind_first and not self.settings.blind_first:
             settings = replace(settings, blind_since=time.time())
         settings = permitted(settings)
-        self.settings = self._analyst.settings = settings
+        self.settings = settings
+        self._queue.use(settings)
         self.settings_changed.emit()
         try:
             save_settings(settings)
@@ -94,12 +97,12 @@ class Session(QObject):
         """Of the model that made the result on show; where there is none, of the one loaded."""
         if self.current is not None and self.current.card is not None:
             return self.current.card
-        return self._analyst.card
+        return self._queue.card
 
     @property
     def package_card(self) -> "Card | None":
         """Of the model that is loaded, as its package has it."""
-        return self._analyst.card
+        return self._queue.card
 
     @property
     def busy(self) -> bool:
@@ -111,7 +114,7 @@ class Session(QObject):
 
     @property
     def running(self) -> Case | None:
-        return self._analyst.running
+        return self._queue.running
 
     # What is asked for
 
@@ -158,8 +161,7 @@ class Session(QObject):
         when = datetime.now().astimezone()
         for case in gone:
             self.cases.remove(case)
-            if case is self.running:
-                self._analyst.cancel()
+            self._queue.leave(case)
             self.shelf.keep(case, lambda store, number: store.remove(number, when))
         self.cases_changed.emit()
         if self.current in gone:
@@ -189,22 +191,16 @@ class Session(QObject):
         if back:
             self.cases_changed.emit()
             self.select(back[0])
-        self._analyse_next()
+        self._queue.go_on()
 
     def cancel(self) -> None:
         """Stop reading and analysis; what is done stays."""
         self._intake.cancel()
-        for case in self.cases:
-            case.grown = False
-            if case.state is CaseState.QUEUED:
-                self._set_state(case, _at_rest(case))
-        self._analyst.cancel()
+        self._queue.cancel()
 
     def analyse(self, case: Case) -> None:
         """Queue a case again; one that this very model has analysed is not analysed twice."""
-        if case.state not in (CaseState.QUEUED, CaseState.RUNNING):
-            self._set_state(case, CaseState.QUEUED)
-            self._analyse_next()
+        self._queue.add(case)
 
     def locate(self, case: Case, folder: Path) -> None:
         """Look in a folder for the files of a case that has lost them."""
@@ -232,23 +228,42 @@ class Session(QObject):
     def shut_down(self) -> None:
         """Stop all background work and keep what is done. Call it before the window goes."""
         self._intake.shut_down()
-        self._analyst.shut_down()
+        self._queue.shut_down()
         self.keeper.shut_down()
 
     # What earlier runs kept
 
     def _resumed(self, before: Before) -> None:
-        self.cases = [Case.of_kept(each) for each in before.cases]
-        if not before.leading:
-            # The window that leads analyses them; here they can be looked at.
-            for case in self.cases:
-                if case.state is CaseState.QUEUED:
-                    case.state = CaseState.STOPPED
-        self._intake.take_up(before.dropped)
+        self.cases = [self._taken_up(each, leading=before.leading) for each in before.cases]
+        self._intake.take_up([each for each in before.dropped if each.tries < MOST_TRIES])
+        for each in before.dropped:
+            if each.tries >= MOST_TRIES:
+                self._give_up(each)
         if self.cases:
             self.cases_changed.emit()
             self.select(max(self.cases, key=Case.urgency))
         self._begin(anything=bool(self.cases or before.dropped))
+
+    def _taken_up(self, kept: KeptCase, *, leading: bool) -> Case:
+        case = Case.of_kept(kept)
+        if case.state is CaseState.QUEUED and not leading:
+            # The window that leads analyses it; here it can be looked at.
+            case.state = CaseState.STOPPED
+        elif case.state is CaseState.QUEUED and kept.tries >= MOST_TRIES:
+            case.state = CaseState.FAILED
+            case.problem = self.tr(
+                "The program ended {n} times while it analysed this study. Please report the fault."
+            ).format(n=kept.tries)
+            self.shelf.keep_state(case)
+        return case
+
+    def _give_up(self, dropped: Dropped) -> None:
+        self.keeper.do(lambda store: store.picked_up(dropped.number))
+        text = self.tr(
+            "The program ended {n} times while it read “{name}”, so it is left out. Please report "
+            "the fault."
+        ).format(n=dropped.tries, name=dropped.paths[0].name)
+        self.noticed.emit(Notice(kind="problem", text=text))
 
     def _begin_without(self, error: AppError) -> None:
         self._not_kept(error)
@@ -257,7 +272,7 @@ class Session(QObject):
     def _begin(self, *, anything: bool) -> None:
         self.resumed.emit(anything)
         self._intake.begin()
-        self._analyse_next()
+        self._queue.go_on()
 
     def _not_kept(self, error: AppError) -> None:
         words = self.tr("{problem} Until then studies are read and analysed, but not kept.")
@@ -289,104 +304,16 @@ class Session(QObject):
             self.cases_changed.emit()
         if touched:
             self.select((fresh or touched)[0])
-        self._analyse_next()
+        self._queue.go_on()
 
     def _grown(self, case: Case) -> None:
-        if case is self.running:
-            case.grown = True
-            self._analyst.cancel()
-        else:
-            case.state = CaseState.QUEUED
+        self._queue.grown(case)
         self._tell_change(case)
 
     def _moved(self, case: Case) -> None:
         if case.state is CaseState.FAILED:
             self.analyse(case)
         self._tell_change(case)
-
-    # Analysis
-
-    def _analyse_next(self) -> None:
-        queued = [case for case in self.cases if case.state is CaseState.QUEUED]
-        if self.running is not None or not queued:
-            return
-        # What the reader looks at comes first, then who was found ill before.
-        case = self.current if self.current in queued else max(queued, key=self._expected)
-        assert case is not None
-        # Started before it is told, so that who hears of it can cancel it.
-        self._analyst.start(case)
-        case.state = CaseState.RUNNING
-        self.case_changed.emit(case)
-        self.progressed.emit()
-
-    def _expected(self, case: Case) -> int:
-        """How urgent a case may be, going by the patient's other visits; 0 if nothing is known."""
-        patient = case.summary.patient
-        others = [each for each in self.cases if each.call and each.summary.patient == patient]
-        known = patient.identifier or patient.name
-        return max((each.urgency() for each in others), default=0) if known else 0
-
-    def _analysed(self, case: Case, made: Made) -> None:
-        if not self._queue_grown(case):
-            if made.result is None:
-                text = self.tr(
-                    "This study has been analysed with this very model; its result stands."
-                )
-                self.noticed.emit(Notice(kind="information", text=text))
-            else:
-                self._take(case, made)
-            self._set_state(case, CaseState.READY)
-        self._analyse_next()
-
-    def _take(self, case: Case, made: Made) -> None:
-        from app.analysis import set_eye
-
-        result = made.result
-        assert result is not None
-        for volume in case.study.volumes:
-            # The reader may have named an eye meanwhile.
-            result = set_eye(result, volume.uid, volume.laterality, made.card)
-        case.take(result, made.card)
-        case.contents, case.problem = made.contents, ""
-        self.shelf.keep_result(case)
-
-    def _stopped(self, case: Case) -> None:
-        if case not in self.cases:
-            # Taken off the list, not given up: brought back, it goes on.
-            case.state = CaseState.QUEUED
-        elif not self._queue_grown(case):
-            self._set_state(case, _at_rest(case))
-        self._analyse_next()
-
-    def _queue_grown(self, case: Case) -> bool:
-        """Queue a case again whose volumes became more while it was analysed."""
-        grown, case.grown = case.grown, False
-        if grown:
-            self._set_state(case, CaseState.QUEUED)
-        return grown
-
-    def _failed(self, case: Case, error: Exception) -> None:
-        case.grown = False
-        problem = (
-            str(error)
-            if isinstance(error, AppError)
-            else self.tr("The analysis broke off because of a fault in the program.")
-        )
-        if case.call is not None:
-            # What was found before still holds.
-            self.noticed.emit(Notice(kind="problem", text=f"{case.summary.name}: {problem}"))
-        else:
-            case.problem = problem
-        self._set_state(case, CaseState.FAILED if case.call is None else CaseState.READY)
-        if not isinstance(error, AppError):
-            self.broken.emit(error)
-        self._analyse_next()
-
-    def _set_state(self, case: Case, state: CaseState) -> None:
-        case.state = state
-        self.shelf.keep_state(case)
-        self.case_changed.emit(case)
-        self.progressed.emit()
 
     def _tell_change(self, case: Case) -> None:
         self.case_changed.emit(case)
@@ -399,11 +326,6 @@ class Session(QObject):
             self.noticed.emit(Notice(kind="problem", text=str(error)))
         else:
             self.broken.emit(error)
-
-
-def _at_rest(case: Case) -> CaseState:
-    """Its state when it is not analysed after all: a former result stands."""
-    return CaseState.STOPPED if case.call is None else CaseState.READY
 
 
 def default_report_name(when: datetime) -> str:

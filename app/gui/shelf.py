@@ -37,13 +37,13 @@ class Shelf(QObject):
 
     def __init__(self, keeper: Keeper, parent: QObject) -> None:
         super().__init__(parent)
-        self._keeper = keeper
+        self.keeper = keeper
         self._held: list[Case] = []  # with their results in memory, the latest last
 
     def read_before(
         self, then: Callable[[Before], object], otherwise: Callable[[AppError], object]
     ) -> None:
-        self._keeper.do(Before, then, otherwise)
+        self.keeper.do(Before, then, otherwise)
 
     def add(self, case: Case, dropped: Sequence[Path]) -> None:
         """Keep a case that is new, or whose study has grown."""
@@ -54,7 +54,7 @@ class Shelf(QObject):
         def keep(store: "Store") -> None:
             case.number = store.keep(study, dropped, when)
 
-        self._keeper.do(keep)
+        self.keeper.do(keep)
 
     def keep(self, case: Case, work: "Callable[[Store, int], object]") -> None:
         """Have something kept of a case; nothing of one that is not kept itself."""
@@ -64,7 +64,7 @@ class Shelf(QObject):
                 work(store, case.number)
 
         if not case.demo:
-            self._keeper.do(keep)
+            self.keeper.do(keep)
 
     def keep_state(self, case: Case) -> None:
         state, problem = case.state, case.problem
@@ -84,7 +84,7 @@ class Shelf(QObject):
         for case in cases:
             if not case.whole and case.number is not None:
                 self._read_back(case, case.number)
-        self._keeper.do(lambda store: None, lambda _: then(), lambda _: then())
+        self.keeper.do(lambda store: None, lambda _: then(), lambda _: then())
 
     def _read_back(self, case: Case, number: int) -> None:
         def loaded(back: LoadedCase) -> None:
@@ -99,7 +99,7 @@ class Shelf(QObject):
             case.state, case.problem = CaseState.FAILED, str(error)
             self.changed.emit(case)
 
-        self._keeper.do(lambda store: store.load(number), loaded, failed)
+        self.keeper.do(lambda store: store.load(number), loaded, failed)
 
     def _hold(self, case: Case) -> None:
         self._held = [each for each in self._held if each is not case] + [case]

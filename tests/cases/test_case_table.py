@@ -318,7 +318,8 @@ def test_that_what_was_dropped_waits_until_it_is_picked_up(path, tmp_path):
     first.close()
 
     again = Store(path)
-    assert again.dropped() == [(number, (tmp_path / "b", tmp_path / "c"))]
+    (held,) = again.dropped()
+    assert (held.number, held.paths) == (number, (tmp_path / "b", tmp_path / "c"))
     again.close()
 
 
@@ -374,6 +375,25 @@ def test_that_a_damaged_result_is_told_in_a_sentence(path, store, visit, tmp_pat
 
     with pytest.raises(StorageError, match="cannot be read"):
         store.load(number)
+
+
+def test_that_tries_are_counted_until_one_comes_to_an_end(store, visit, tmp_path):
+    study = study_in(visit)
+    number = store.keep(study, [visit], WHEN)
+    for _ in range(2):
+        store.begin(number)
+    assert store.cases()[0].tries == 2
+    store.set_state(number, CaseState.QUEUED)
+    assert store.cases()[0].tries == 0
+    store.begin(number)
+    store.rest(number)
+    assert store.cases()[0].tries == 0
+
+    drop = store.drop([visit], WHEN)
+    store.begin_reading(drop)
+    assert store.dropped()[0].tries == 1
+    store.rest_reading(drop)
+    assert store.dropped()[0].tries == 0
 
 
 def test_that_of_two_processes_one_goes_on_with_the_queue(path, store):

@@ -440,3 +440,36 @@ def test_that_a_second_window_beside_the_first_does_not_analyse_its_queue(qtbot,
             assert [case.state for case in session.cases] == [CaseState.STOPPED]
             assert session.running is None
         assert first.cases()[0].state is CaseState.QUEUED
+
+
+def test_that_a_study_that_ends_the_program_again_and_again_is_not_tried_unasked(qtbot, clinic):
+    from app.reading import open_studies
+
+    (study,) = open_studies([clinic / "1.dcm"]).studies
+    with closing(Store()) as store:
+        number = store.keep(study, [clinic], datetime.now(UTC))
+        drop = store.drop([clinic / "2.dcm"], datetime.now(UTC))
+        for _ in range(3):
+            store.begin(number)
+            store.begin_reading(drop)
+
+    with opened_window(qtbot, []) as window:
+        session = window.session
+        qtbot.waitUntil(lambda: session.current is not None, timeout=30_000)
+        (case,) = session.cases
+        assert case.state is CaseState.FAILED
+        assert "ended 3 times" in case.problem
+        assert any("2.dcm" in each and "left out" in each for each in window.bars.texts)
+        window.actions_["analyse"].trigger()
+        qtbot.waitUntil(lambda: case.state is CaseState.READY, timeout=60_000)
+    with closing(Store()) as store:
+        assert store.dropped() == []
+
+
+def test_that_a_window_that_is_closed_counts_as_no_failed_try(qtbot, clinic):
+    with opened_window(qtbot, [clinic]) as window:
+        session = window.session
+        qtbot.waitUntil(lambda: session.running is not None, timeout=60_000)
+
+    with closing(Store()) as store:
+        assert all(case.tries == 0 for case in store.cases())
