@@ -479,6 +479,20 @@ def test_the_worker_stays_small_and_ends_with_its_input():
     worker.end()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Only here is the limit certain to be kept.")
+def test_a_worker_gets_no_more_memory_than_a_frame_can_need():
+    code = (
+        "from app.reading.dicom import decode; decode._limit_memory()\n"
+        "try: bytearray(5 << 30)\n"
+        "except MemoryError: print('refused')"
+    )
+    root = Path(workers.__file__).parents[3]
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
+    )
+    assert done.stdout.strip() == "refused"
+
+
 def test_a_missing_decoder_disables_its_syntax_only(tmp_path: Path, monkeypatch):
     frames = bscans(1)
     path = compress(write(tmp_path / "a.dcm", frames), JPEGLSLossless, as_jpeg_ls, frames)
