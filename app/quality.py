@@ -105,7 +105,8 @@ def _strips(
         sums = _strip_sums(pixels)
         return sums / np.float32(pixels.shape[1] // _STRIPS), np.ones_like(sums, dtype=np.bool_)
     counts = _strip_sums(~absent)
-    means = _strip_sums(np.where(absent, 0, pixels)) / np.maximum(counts, 1)
+    sums = _strip_sums(np.where(absent, 0, pixels))
+    means: NDArray[np.float32] = np.divide(sums, np.maximum(counts, 1))
     return means, counts >= 0.75 * (pixels.shape[1] // _STRIPS)
 
 
