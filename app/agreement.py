@@ -27,7 +27,7 @@ Interval = tuple[float, float]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kappa:
     value: float
-    interval: Interval | None  # None where all answers agree: its formula then has no width
+    interval: Interval | None  # None where its formula has no width: all agree, or too few
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +115,8 @@ def cohen(pairs: Sequence[Pair]) -> Kappa | None:
     rest = (value - expected * (1 - value)) ** 2
     variance = (agreeing + (1 - value) ** 2 * differing - rest) / (n * (1 - expected) ** 2)
     spread = _Z * sqrt(max(variance, 0.0))
+    if spread < 1e-6:
+        return Kappa(value=value, interval=None)
     return Kappa(value=value, interval=(max(-1.0, value - spread), min(1.0, value + spread)))
 
 

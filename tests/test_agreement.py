@@ -67,6 +67,7 @@ def test_that_kappa_is_not_made_up_where_it_is_not_defined():
     assert cohen([]) is None
     assert cohen([("a", "a")] * 9) is None
     assert cohen([("a", "a"), ("b", "b")]).interval is None
+    assert cohen([("a", "b"), ("b", "c")]).interval is None
 
 
 @given(PAIRS)

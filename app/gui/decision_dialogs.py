@@ -240,9 +240,7 @@ def _kappa_words(parent: QWidget, found: Agreement) -> str:
         return parent.tr("Cohen's kappa is not defined while only one call was ever given.")
     value = f"{found.kappa.value:.2f}"
     if found.kappa.interval is None:
-        return parent.tr("Cohen's kappa {value}; no interval can be given where all agree.").format(
-            value=value
-        )
+        return parent.tr("Cohen's kappa {value}; these calls give no interval.").format(value=value)
     low, high = found.kappa.interval
     return parent.tr("Cohen's kappa {value} (95 % interval {low} to {high})").format(
         value=value, low=f"{low:.2f}", high=f"{high:.2f}"

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.acquisition import Remark, remarks
+from app.acquisition import remarks
 from app.gui import theme, wording
 from app.gui.decision_row import DecisionRow
 from app.gui.icons import pixmap
@@ -20,7 +20,7 @@ from app.gui.session import Case, CaseState
 from app.modelpack import Card
 from app.notices import HEAT_MAP
 from app.spread import score_ranges
-from app.study import BScanResult, Call, EyeResult, Laterality, Outcome, StudyResult
+from app.study import BScanResult, Call, EyeResult, Laterality, Outcome, Study, StudyResult
 
 _EVIDENCE = 8  # B-scans named; the filmstrip marks the rest
 
@@ -115,11 +115,12 @@ class _Remarks(QFrame):
         layout.addLayout(row)
         layout.addWidget(self.words)
 
-    def show_remarks(self, found: tuple[Remark, ...]) -> None:
+    def show_study(self, study: Study | None, card: Card | None) -> None:
+        found = remarks(study, card) if study is not None else ()
+        several = study is not None and len({each.laterality for each in study.volumes}) > 1
         self.setVisible(bool(found))
         colour = QColor(theme.current().uncertain)
         self._picture.setPixmap(pixmap("warning", colour, 18))
-        several = len({eye for each in found for eye in each.eyes}) > 1
         sentences = []
         for each in found:
             eyes = ", ".join(wording.eye_short(eye) for eye in each.eyes)
@@ -169,7 +170,7 @@ class ResultPanel(QScrollArea):
         """Show a case's calls, or how far it is."""
         result = case.result if case is not None else None
         self.patient.setVisible(case is not None)
-        self.remarks.show_remarks(remarks(case.study, card) if case is not None else ())
+        self.remarks.show_study(case.study if case is not None else None, card)
         if result is None or card is None:
             for block in (*self.eyes.values(), self.bscan):
                 block.hide()

@@ -219,6 +219,7 @@ def test_that_what_is_odd_about_the_scans_stands_above_the_result(qtbot, both_ey
         remarks, patient = window.results.remarks, window.results.patient
         assert remarks.isVisible()
         assert "OD: There is only one B-scan" in remarks.words.text()
+        assert "OS: There is only one" not in remarks.words.text()
         assert remarks.geometry().bottom() < patient.geometry().top()
 
 
