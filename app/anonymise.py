@@ -154,7 +154,7 @@ def _converted(
         uid=pseudonyms.uid(volume.uid),
         acquired=volume.acquired if retain.dates else None,
     )
-    return write_linked(nameless, stripped, target)
+    return list(write_linked(nameless, stripped, target))
 
 
 def _pseudonym(pseudonyms: Pseudonyms, patient: Patient) -> str:

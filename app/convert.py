@@ -7,7 +7,7 @@ that is known one way only is lost: Pixel Spacing has two values or none.
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -366,22 +366,22 @@ def _append_pixels(file: BinaryIO, dataset: Dataset, frames: Iterable[Pixels]) -
     file.write(b"\0" * (length % 2))
 
 
-def write_linked(volume: Volume, study: Study, stem: Path) -> list[Path]:
-    """Write a volume and the image on which its lines lie, as `stem` with endings of their own.
+def write_linked(volume: Volume, study: Study, stem: Path) -> Iterator[Path]:
+    """Write a volume and its localizer, as `stem` with endings of their own.
 
-    Returns:
-        The files.
+    Yields:
+        Each file when it is written; a localizer that fails leaves the volume.
 
     Raises:
-        UsageError, ReadError, ReportError: As `write_opt`; nothing is left half written.
+        UsageError, ReadError, ReportError: As `write_opt`.
     """
     tomography = stem.with_suffix(".dcm")
     write_opt(volume, study, tomography)
-    if volume.localizer is None:
-        return [tomography]
-    picture = stem.with_name(f"{stem.name}-localizer.dcm")
-    write_localizer(volume, study, picture)
-    return [tomography, picture]
+    yield tomography
+    if volume.localizer is not None:
+        picture = stem.with_name(f"{stem.name}-localizer.dcm")
+        write_localizer(volume, study, picture)
+        yield picture
 
 
 def convert_studies(
@@ -400,7 +400,7 @@ def convert_studies(
         for index, volume in enumerate(study.volumes, start=1):
             stem = folder / f"study-{number}" / f"{volume.laterality.value}-{index}"
             try:
-                written += write_linked(volume, study, stem)
+                written.extend(write_linked(volume, study, stem))
             except AppError as error:
                 failures.append(error)
             done += 1
