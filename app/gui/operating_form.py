@@ -80,7 +80,8 @@ class OperatingForm(QWidget):
         return replace(self._settings, prevalence=prevalence, thresholds=thresholds)
 
     def _box(self, line: Line) -> QGroupBox:
-        box = QGroupBox(line.disease.title)
+        title = line.disease.title
+        box = QGroupBox(title[:1].upper() + title[1:])
         form = QFormLayout(box)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)

@@ -224,7 +224,7 @@ def _style_sheet(c: Colours) -> str:
         border-radius: 5px; padding: 3px 8px; selection-background-color: {c.accent}; }}
     QComboBox:focus, QLineEdit:focus, QAbstractSpinBox:focus {{ border-color: {c.accent}; }}
     QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ width: 0; border: none; }}
-    QAbstractSpinBox QLineEdit {{ border: none; padding: 0; }}
+    QAbstractSpinBox QLineEdit {{ border: none; padding: 0 6px; }}
     QComboBox QAbstractItemView {{ background: {c.panel}; border: 1px solid {c.line}; }}
     QComboBox::drop-down {{ border: none; width: 18px; }}
     QComboBox::down-arrow {{ image: url({icons}/down-{c.name}.svg); width: 12px; height: 12px; }}

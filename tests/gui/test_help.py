@@ -145,7 +145,15 @@ def test_that_a_fault_bundle_tells_of_the_fault_and_of_no_patient(qtbot, window,
         window.help.faults.save_as(target)
 
     text = everything_in(target)
-    for needed in ("ValueError", "test_help.py", "KD-OCT", "onnxruntime", "numpy", "kd-oct-b2", "tiny"):
+    for needed in (
+        "ValueError",
+        "test_help.py",
+        "KD-OCT",
+        "onnxruntime",
+        "numpy",
+        "kd-oct-b2",
+        "tiny",
+    ):
         assert needed in text, needed
     for word in ("Rostami", "Shirin", "MRN-7741", "1951-03-09", "Northfield"):
         assert word.lower() not in text.lower(), word
