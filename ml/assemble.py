@@ -14,12 +14,13 @@ from ml.checks import check_rows, require_sound
 from ml.config import Run
 from ml.data import Views, read_bands
 from ml.depthwise import use_fast_depthwise
-from ml.loop import Task, Trainer, Validation
+from ml.loop import Task, Trainer
 from ml.manifest import Sample, read_manifest
 from ml.memory import keep_freed_memory
 from ml.models import build
 from ml.processes import device
 from ml.splits import Split, division, select
+from ml.validation import Validation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,8 @@ from app.errors import AppError, UsageError
 from ml.assemble import run_folder
 from ml.config import Run, load_run
 from ml.dryrun import rehearse
-from ml.loop import Scores
 from ml.processes import join_processes
+from ml.validation import Scores
 
 OUT_OF_MEMORY = (
     "The memory does not suffice. Lower train.batch and raise train.accumulate by the same "

@@ -22,12 +22,12 @@ from ml.assemble import divide, on_same_data, run_folder, trainer
 from ml.command import arguments_of, carry_out, print_scores
 from ml.config import Distill, Run, load_run
 from ml.data import Batch, network_input
-from ml.loop import Scores
 from ml.losses import distillation_loss, softened
 from ml.predict import Trained, load_trained
 from ml.processes import device, is_first
 from ml.splits import require_same_split
 from ml.teach import teach
+from ml.validation import Scores
 
 
 class Distillation:

@@ -11,16 +11,13 @@ import shutil
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import chain, islice
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
@@ -38,9 +35,7 @@ from ml.checkpoint import (
 from ml.config import Run, check_run, dump_run
 from ml.data import Batch, Views, batches, draw_epoch, network_input
 from ml.optimize import autocast, freeze_backbone, optimizer_for, set_rates
-from ml.predict import outputs_of_bands
 from ml.processes import (
-    first_ones,
     is_first,
     rank,
     require_even_shares,
@@ -49,6 +44,7 @@ from ml.processes import (
 )
 from ml.runlog import Row, RunLog
 from ml.swa import Average, update_batch_norm
+from ml.validation import Scores, Validation, score
 
 _BATCH_NORM_BATCHES = 40  # enough to measure statistics anew
 
@@ -64,25 +60,6 @@ class Task(Protocol):
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Take back what `tensors` gave."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Validation:
-    """Held-out patients of the fold, by which epochs are compared."""
-
-    bands: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scores:
-    loss: float
-    accuracy: float
-    balanced_accuracy: float
-
-    def criterion(self, select: str) -> float:
-        """Higher is better."""
-        return {"loss": -self.loss, "accuracy": self.accuracy}.get(select, self.balanced_accuracy)
 
 
 class Trainer:
@@ -315,28 +292,7 @@ class Trainer:
 
     def score(self) -> Scores:
         """Score the network as it is on the validation patients, the same in every process."""
-        spec, labels = self.run.input, torch.from_numpy(self._validation.labels)
-        with autocast(self.run.train, self._device):
-            outputs = outputs_of_bands(
-                self.network,
-                self._validation.bands,
-                spec,
-                device=self._device,
-                channels_last=self.run.train.channels_last,
-            )
-        logits = torch.from_numpy(outputs.logits)
-        right = logits.argmax(1) == labels
-        by_class = [
-            right[labels == c].float().mean().item()
-            for c in range(int(labels.max()) + 1)
-            if (labels == c).any()
-        ]
-        scores = Scores(
-            loss=functional.cross_entropy(logits, labels).item(),
-            accuracy=right.float().mean().item(),
-            balanced_accuracy=float(np.mean(by_class)),
-        )
-        return first_ones(scores)
+        return score(self.network, self._validation, self.run, self._device)
 
     def _out_of_patience(self, epoch: int) -> bool:
         patience = self.run.train.patience

@@ -12,8 +12,8 @@ from ml.assemble import Division, divide, labels_of, trainer
 from ml.command import arguments_of, carry_out, print_scores
 from ml.config import Loss, Run
 from ml.data import Batch
-from ml.loop import Scores
 from ml.losses import class_weights, classification_loss
+from ml.validation import Scores
 
 
 class Supervised:
