@@ -15,10 +15,11 @@ from app.gui.keeper import Keeper
 from app.gui.notice import Notice
 from app.gui.past_visits import PastVisits
 from app.gui.room_header import RoomHeader
+from app.gui.shown_case import deciding_place, held_eyes, volume_result
 from app.gui.visit_chart import day
 from app.gui.visit_strip import VisitStrip
 from app.modelpack import Card
-from app.study import EyeResult, Laterality, StudyResult, Volume, VolumeResult
+from app.study import Laterality, StudyResult, VolumeResult
 from app.visits import Visit
 
 
@@ -121,7 +122,7 @@ class ReadingRoom(QWidget):
             self._show_visits()
             self.shown_changed.emit()
             return
-        held = self._held(case)
+        held = held_eyes(case)
         self.header.show_study(case.study, held)
         self.callipers.fetch(case.study.uid)
         for laterality, panel in self.panels.items():
@@ -153,13 +154,12 @@ class ReadingRoom(QWidget):
     def jump(self, laterality: Laterality, index: int) -> None:
         if self.case is None:
             return
-        held = self._held(self.case)
+        held = held_eyes(self.case)
         if laterality not in held:
             return
         if not self._together and laterality is not self.active:
             self.show_eye(laterality)
-        self._chosen.setdefault(laterality, self._default_place(laterality))
-        self._choose_volume(laterality, self._default_place(laterality))
+        self._choose_volume(laterality, deciding_place(self.case, laterality))
         self.panels[laterality].go_to(index)
         self._activate(laterality)
 
@@ -259,10 +259,6 @@ class ReadingRoom(QWidget):
 
     # Eyes and volumes
 
-    def _held(self, case: Case) -> list[Laterality]:
-        held = {volume.laterality for volume in case.study.volumes}
-        return [each for each in Laterality if each in held]
-
     def _fill(self, panel: EyePanel, laterality: Laterality, case: Case) -> None:
         volumes = tuple(each for each in case.study.volumes if each.laterality is laterality)
         if not volumes:
@@ -273,10 +269,10 @@ class ReadingRoom(QWidget):
             uids = [each.uid for each in volumes]
             if shown in uids:
                 self._chosen[laterality] = uids.index(shown)
-        place = self._chosen.get(laterality, self._default_place(laterality))
+        place = self._chosen.get(laterality, deciding_place(case, laterality))
         volume = volumes[min(place, len(volumes) - 1)]
         panel.show_volume(volume, siblings=volumes)
-        result = self._result_of(volume)
+        result = volume_result(case, volume)
         known = panel.findings.result if panel.findings is not None else None
         if result is not known:
             findings = None
@@ -289,22 +285,6 @@ class ReadingRoom(QWidget):
         if self._scales is None or self._scales[0] is not result:
             self._scales = result, study_scales(result, card)
         return self._scales[1]
-
-    def _eye_result(self, laterality: Laterality) -> EyeResult | None:
-        if self.case is None or self.case.result is None or not self.case.revealed(laterality):
-            return None
-        eyes = self.case.result.eyes
-        return next((eye for eye in eyes if eye.laterality is laterality), None)
-
-    def _default_place(self, laterality: Laterality) -> int:
-        eye = self._eye_result(laterality)
-        return eye.deciding if eye is not None else 0
-
-    def _result_of(self, volume: Volume) -> VolumeResult | None:
-        eye = self._eye_result(volume.laterality)
-        if eye is None:
-            return None
-        return next((each for each in eye.volumes if each.volume.uid == volume.uid), None)
 
     def _choose_volume(self, laterality: Laterality, place: int) -> None:
         self._chosen[laterality] = place
@@ -320,7 +300,7 @@ class ReadingRoom(QWidget):
 
     def _arrange(self) -> None:
         assert self.case is not None
-        held = self._held(self.case)
+        held = held_eyes(self.case)
         for laterality, panel in self.panels.items():
             panel.setVisible(laterality in held and (self._together or laterality is self.active))
         self.beside.setVisible(self._visit is not None)
