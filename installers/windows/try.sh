@@ -14,5 +14,5 @@ cp dist/kd-oct/kd-oct "$stage/kd-oct.exe"
 cp dist/kd-oct/kd-oct "$stage/kd-oct-cli.exe"
 out=$PWD/dist/kd-oct-$version-windows-NOT-FOR-USE.exe
 makensis -V2 -WX "-DVERSION=$version" "-DNUMBERS=$numbers" "-DBUNDLE=$stage" "-DOUT=$out" \
-    ${KD_OCT_TRY_FAST:+"-XSetCompressor zlib"} installers/windows/kd-oct.nsi
+    installers/windows/kd-oct.nsi
 echo "$out: $(du -m "$out" | cut -f1) MB; a stand-in, for trying the script only"

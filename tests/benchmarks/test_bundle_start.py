@@ -22,7 +22,7 @@ pytestmark = [
 ]
 
 SOURCES = Path(app.__file__).parent.parent
-ROUNDS = 3
+ROUNDS = 2
 
 
 def forget(files: Iterable[Path]) -> None:

@@ -225,7 +225,7 @@ def test_that_compressed_frames_give_what_the_plain_ones_do(console, tmp_path, n
 
 
 def test_that_frames_are_decoded_in_processes_of_their_own_and_none_is_left(console, tmp_path):
-    frames = bscans(60, rows=496, columns=768)
+    frames = bscans(16, rows=248, columns=384)
     path = compress(write(tmp_path / "a.dcm", frames), JPEG2000Lossless, as_jpeg_2000, frames)
     seen: set[int] = set()
     done = threading.Event()
@@ -261,7 +261,8 @@ def alone(windowed, tmp_path, monkeypatch) -> None:
     folder = tmp_path / "run"
     folder.mkdir(mode=0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
-    assert not own_processes(windowed)
+    # Workers of a window that a test has ended notice it when they next look for a frame.
+    wait_until(lambda: not own_processes(windowed))
 
 
 @pytest.mark.skipif(not THERE, reason="There is no X display to look at; run under xvfb-run.")
