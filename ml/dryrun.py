@@ -14,15 +14,18 @@ from torch.nn import functional
 from ml.assemble import Division, divide, network_of, on_same_data
 from ml.config import Run, load_run
 from ml.data import network_input
+from ml.memory import keep_freed_memory
 from ml.models import Start, count_parameters
 from ml.optimize import autocast, optimizer_for
 from ml.processes import device
 
-_STEPS = 2  # the first warms up
+_STEPS = 3
 
 
 def rehearse(run: Run) -> str:
     """Build everything, take true steps on noise, and say what the run will need."""
+    if device().type == "cpu":
+        keep_freed_memory()
     division = divide(run)
     train = run.train
     network = network_of(run).to(device())
@@ -89,8 +92,10 @@ def _teachers(run: Run, frames: Tensor, batches: int) -> list[str]:
 
 
 def _time(step: Callable[[], object]) -> float:
-    """Seconds of the last of a few steps."""
+    """Seconds of the quickest of a few steps: the others warmed up, or waited for other work."""
+    seconds = []
     for _ in range(_STEPS):
         begun = time.perf_counter()
         step()
-    return time.perf_counter() - begun
+        seconds.append(time.perf_counter() - begun)
+    return min(seconds)
