@@ -70,7 +70,6 @@ def make_card(
     training: Sequence[Sample],
     tested: Sequence[Sample] = (),
     figures: Sequence[Figure] = (),
-    version: str = "1.0.0",
 ) -> Card:
     """Describe an exported network, fitted to the B-scans `training`, measured on `tested`."""
     classes = class_info(run.data.classes)
@@ -80,7 +79,7 @@ def make_card(
     return Card(
         format=FORMAT,
         id=package_id,
-        version=version,
+        version=run.version,
         title=f"{architecture}, {len(classes)} classes",
         created=datetime.now(UTC).date().isoformat(),
         trained=True,

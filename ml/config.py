@@ -111,6 +111,7 @@ class Run:
     train: Train
     loss: Loss = Field(default_factory=Loss)
     package: str = ""  # ml.distill then makes and installs the package of this name
+    version: str = "1.0.0"  # of that package: other weights, another version
     distill: Distill | None = None
 
     def __post_init__(self) -> None:
