@@ -81,12 +81,12 @@ def kept_studies(store: "Store", present: Study) -> list[AnalysedStudy]:
         other = summary.study_uid != present.uid
         if other and same_patient(summary.patient, present.patient) and kept.card is not None:
             loaded = store.load(kept.number)
-            if loaded.result is not None:
+            if loaded.result is not None and loaded.card is not None:
                 found.append(
                     AnalysedStudy(
                         study=loaded.study,
                         result=loaded.result,
-                        card=kept.card,
+                        card=loaded.card,
                         missing=loaded.missing,
                     )
                 )

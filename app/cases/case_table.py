@@ -71,8 +71,9 @@ class CaseTable(Database):
         """
         with self.reading() as database:
             row = database.execute(
-                "SELECT sources, study, record, maps, contents FROM study_case "
-                "LEFT JOIN result ON case_number = number WHERE number = ?",
+                "SELECT sources, study, record, maps, contents, text FROM study_case "
+                "LEFT JOIN result ON case_number = number "
+                "LEFT JOIN card ON sha256 = result.card WHERE number = ?",
                 (number,),
             ).fetchone()
         if row is None:
@@ -82,6 +83,7 @@ class CaseTable(Database):
         return LoadedCase(
             study=study,
             result=None if row[2] is None else decode_result(row[2], row[3], study),
+            card=None if row[5] is None else _card(row[5]),
             contents={} if row[4] is None else json.loads(row[4]),
             missing=missing_sentence(sources),
         )

@@ -99,5 +99,6 @@ class LoadedCase:
 
     study: Study
     result: StudyResult | None
+    card: Card | None  # that the result was made with; None also if it cannot be read any more
     contents: Mapping[str, str]  # digest of the files of a volume, by its UID; see app.cases.files
     missing: str = ""  # a sentence, where the files are no longer where they were

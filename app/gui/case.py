@@ -32,6 +32,7 @@ class Case:
     card: Card | None = None  # of the model that made the result
     model: ModelName | None = None
     result: StudyResult | None = None
+    stored: bool = False  # whether the result at hand can be read back
     contents: Mapping[str, str] = field(default_factory=dict)  # see app.cases.files.digest_of
     problem: str = ""  # why it failed, in a sentence
     missing: str = ""  # that its files are gone, in a sentence
@@ -92,7 +93,7 @@ class Case:
 
     def take(self, result: StudyResult, card: Card) -> None:
         """Hold a result, with the card of the model that made it."""
-        self.result, self.card = result, card
+        self.result, self.card, self.stored = result, card, False
         self.call, self.level, self.analysed = result.call, result.referral.level, result.analysed
         self.model = ModelName(
             id=result.model_id, version=result.model_version, sha256=result.model_sha256
@@ -100,8 +101,20 @@ class Case:
         self.study = result.study
 
     def take_back(self, loaded: LoadedCase) -> None:
-        """Hold what was read back."""
-        self.study, self.result = loaded.study, loaded.result
+        """Hold what was read back: what is kept now, which may not be what was let go.
+
+        Another window may have analysed the study with another model since, or lost the result.
+        """
+        if loaded.result is not None and loaded.card is not None:
+            self.take(loaded.result, loaded.card)
+            self.stored = True
+            if self.state in (CaseState.STOPPED, CaseState.FAILED):
+                self.state, self.problem = CaseState.READY, ""
+        elif self.call is not None:
+            self.forget_result()
+            if self.state is CaseState.READY:
+                self.state = CaseState.STOPPED
+        self.study = loaded.study
         self.contents, self.missing = loaded.contents, loaded.missing
 
     def forget_result(self) -> None:
@@ -111,8 +124,9 @@ class Case:
         self.contents = {}
 
     def let_go(self) -> None:
-        """Give back the memory of a result that can be read again."""
-        self.result = None
+        """Give back the memory of a result, if it can be read again."""
+        if self.stored:
+            self.result = None
 
     def revealed(self, laterality: Laterality | None = None) -> bool:
         """Whether the machine's answer for an eye may be shown; None: for all, so the patient's."""

@@ -76,7 +76,18 @@ class Shelf(QObject):
         result, card, contents = case.result, case.card, case.contents
         assert result is not None
         assert card is not None
-        self.keep(case, lambda store, number: store.keep_result(number, result, card, contents))
+
+        def keep(store: "Store") -> bool:
+            if case.number is not None:
+                store.keep_result(case.number, result, card, contents)
+            return case.number is not None
+
+        def kept(done: bool) -> None:
+            if case.result is result:
+                case.stored = done
+
+        if not case.demo:
+            self.keeper.do(keep, kept)
         self._hold(case)
 
     def load(self, cases: Sequence[Case], then: Callable[[], object]) -> None:
@@ -89,8 +100,11 @@ class Shelf(QObject):
     def _read_back(self, case: Case, number: int) -> None:
         def loaded(back: LoadedCase) -> None:
             if not case.whole:
+                before = case.call, case.card
                 case.take_back(back)
                 self._hold(case)
+                if (case.call, case.card) != before:
+                    self.changed.emit(case)
                 if case.missing:
                     self.missing.emit(case)
 
@@ -104,6 +118,6 @@ class Shelf(QObject):
     def _hold(self, case: Case) -> None:
         self._held = [each for each in self._held if each is not case] + [case]
         for each in self._held[:-_HELD]:
-            if each.number is not None and each.state is CaseState.READY:
+            if each.state is CaseState.READY:
                 each.let_go()
         self._held = [each for each in self._held if each.result is not None]

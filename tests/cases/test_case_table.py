@@ -97,6 +97,7 @@ def test_that_a_case_comes_back_with_its_result_maps_and_card(path, visit, tmp_p
             scale = max(float(before.maps.max()), 1e-6)
             np.testing.assert_allclose(bscan.maps, before.maps, atol=2e-3 * scale)
     assert loaded.result.analysed == result.analysed
+    assert loaded.card == card
 
 
 def test_that_the_pixels_of_a_kept_case_are_those_of_its_files(store, visit, tmp_path):

@@ -3,7 +3,7 @@
 import shutil
 import sqlite3
 from contextlib import closing, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QItemSelectionModel, Qt
 
+from app.analysis import analyse
 from app.cases.store import Decision, Store
 from app.errors import StorageError
 from app.gui.case_order import Order, Reader, Sieve, Standing
@@ -19,7 +20,7 @@ from app.paths import user_data
 from app.study import Laterality, Patient
 from tests.gui_window import opened_window, wait_until_ended
 from tests.oct_files import bscans, write
-from tests.tiny_package import tiny_package
+from tests.tiny_package import tiny_card, tiny_package
 
 NAMES = ("Müller, Anna", "Rezaei, Parvin", "Doe, Jane")
 
@@ -154,6 +155,56 @@ def test_that_a_new_model_analyses_on_request_and_the_same_one_does_not(qtbot, w
     qtbot.waitUntil(lambda: case.result is not None and case.result.model_id == "other")
     wait_until_ended(qtbot, window, studies=3)
     assert case.model.id == "other"
+
+
+def let_go_and_open(qtbot, window, case):
+    """Open a case whose result is no longer in memory, if it could be let go."""
+    session = window.session
+    session.select(next(each for each in session.cases if each is not case))
+    qtbot.waitUntil(lambda: session.current is not case)
+    case.let_go()
+    session.select(case)
+    qtbot.waitUntil(lambda: session.current is case, timeout=30_000)
+
+
+def test_that_what_another_window_found_is_shown_with_the_card_of_its_model(
+    qtbot, window, tmp_path
+):
+    until_kept(qtbot, window)
+    case = named(window, NAMES[1])
+    classes = [asdict(each) for each in reversed(tiny_card().classes)]
+    other = tiny_package(tmp_path, id="other", title="Other network", seed=3, classes=classes)
+    with closing(Store()) as store:
+        result = analyse(case.study, other)
+        store.keep_result(case.number, result, other.card, case.contents)
+
+    let_go_and_open(qtbot, window, case)
+
+    assert case.result.model_id == "other"
+    assert case.card == window.session.card == other.card
+    assert (case.call, case.model.id) == (result.call, "other")
+    assert (case.level, case.analysed) == (result.referral.level, result.analysed)
+
+
+def test_that_a_result_that_could_not_be_kept_is_not_let_go(qtbot, window):
+    session = window.session
+    until_kept(qtbot, window)
+    with closing(sqlite3.connect(user_data() / "cases.sqlite")) as database, database:
+        database.execute(
+            "CREATE TRIGGER disk_is_full BEFORE INSERT ON result "
+            "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        )
+    case = session.current
+    tiny_package(user_data() / "models", id="other", title="Other network", seed=3)
+    session.change_settings(replace(session.settings, model_id="other"))
+    window.actions_["analyse"].trigger()
+    qtbot.waitUntil(lambda: case.result is not None and case.result.model_id == "other")
+    wait_until_ended(qtbot, window, studies=3)
+    until_kept(qtbot, window)
+
+    let_go_and_open(qtbot, window, case)
+
+    assert case.result.model_id == case.card.id == "other"
 
 
 def test_that_moved_files_are_told_and_found_again(qtbot, clinic, tmp_path):
