@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Signal, SignalInstance
 
 from app.errors import ReadError, StorageError
 from app.gui.case import Case
@@ -55,9 +55,9 @@ class Analyst(QObject):
         self._closing = False
         self._task = Task(self._analyse, self)
         self._task.progressed.connect(self._progressed)
-        self._task.succeeded.connect(lambda made: self.ended.emit(self._end(), made))
-        self._task.cancelled.connect(self._stopped)
-        self._task.failed.connect(lambda error: self.failed.emit(self._end(), error))
+        self._task.succeeded.connect(lambda made: self._tell(self.ended, made))
+        self._task.cancelled.connect(lambda: self._tell(self.stopped))
+        self._task.failed.connect(lambda error: self._tell(self.failed, error))
 
     @property
     def card(self) -> "Card | None":
@@ -83,6 +83,7 @@ class Analyst(QObject):
             self._keeper.do(lambda store: store.rest(number))
 
     def _analyse(self, progress: Progress) -> Made:
+        from app import preprocess
         from app.analysis import analyse
         from app.operating_point import localised_package
 
@@ -92,7 +93,8 @@ class Analyst(QObject):
         model = self._load_model(self.settings.model_id)
         package = localised_package(model.package, self.settings)
         card = package.card
-        if case.call is not None and case.card == card:
+        prepared = case.model.preprocessing if case.model is not None else None
+        if case.call is not None and case.card == card and prepared == preprocess.VERSION:
             return Made(result=None, card=card, contents={})
         study = case.study
         _check_files(study)
@@ -120,15 +122,12 @@ class Analyst(QObject):
             case.done, case.total = done, total
             self.progressed.emit()
 
-    def _stopped(self) -> None:
-        case = self._end()
-        if not self._closing:
-            self.stopped.emit(case)
-
-    def _end(self) -> Case:
+    def _tell(self, signal: SignalInstance, *found: object) -> None:
         case, self.running = self.running, None
         assert case is not None
-        return case
+        # What ends as the window goes is told too late: nobody is there, and the store is closed.
+        if not self._closing:
+            signal.emit(case, *found)
 
 
 def _check_files(study: Study) -> None:

@@ -44,6 +44,7 @@ class CaseQueue(QObject):
         self._analyst.stopped.connect(self._stopped)
         self._analyst.failed.connect(self._failed)
         self._analyst.progressed.connect(self.progressed)
+        self._closing = False
 
     @property
     def running(self) -> Case | None:
@@ -86,12 +87,13 @@ class CaseQueue(QObject):
 
     def shut_down(self) -> None:
         """Stop; what waits goes on at the next start."""
+        self._closing = True
         self._analyst.shut_down()
 
     def go_on(self) -> None:
         """Analyse the next case, if none is being analysed."""
         queued = [case for case in self._listed() if case.state is CaseState.QUEUED]
-        if self.running is not None or not queued:
+        if self._closing or self.running is not None or not queued:
             return
         on_show = self._on_show()
         case = on_show if on_show in queued else max(queued, key=self._expected)

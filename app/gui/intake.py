@@ -112,7 +112,7 @@ class Intake(QObject):
         self._next()
 
     def _next(self) -> None:
-        if self.reading is None and self._waiting and not self._held:
+        if self.reading is None and self._waiting and not (self._held or self._closing):
             self.reading = self._waiting.pop(0)
             self._task.start()
             self.progressed.emit()
@@ -149,6 +149,9 @@ class Intake(QObject):
             self.progressed.emit()
 
     def _ended(self, read: Read) -> None:
+        if self._closing:
+            # Told too late to be kept: it is read again at the next start.
+            return
         self.reading = None
         self.ended.emit(read)
         # After the cases are kept: between the two nothing can be lost.
@@ -157,15 +160,18 @@ class Intake(QObject):
         self._next()
 
     def _stopped(self) -> None:
+        if self._closing:
+            return
         reading, self.reading = self.reading, None
-        if reading is not None and not self._closing:
+        if reading is not None:
             self._put_away(reading)
         self.progressed.emit()
         self._next()
 
     def _failed(self, error: Exception) -> None:
         self._stopped()
-        self.failed.emit(error)
+        if not self._closing:
+            self.failed.emit(error)
 
     def _put_away(self, reading: Reading) -> None:
         if not reading.demo and reading.locating is None:

@@ -100,12 +100,22 @@ class Paperwork(QObject):
             order = self._order(case)
             if order is not None:
                 orders.append(order)
-            if case is cases[-1]:
-                self._write_reports(orders, len(cases), folder)
 
-        for case in cases:
-            # One by one: what was read back may be let go when the next one is.
-            self._session.load([case], partial(collect, case))
+        def go_on(at: int) -> None:
+            # One by one: what is at hand may be let go when the next one is read back.
+            while at < len(cases) and cases[at].whole:
+                collect(cases[at])
+                at += 1
+            if at == len(cases):
+                self._write_reports(orders, len(cases), folder)
+            else:
+                self._session.load([cases[at]], partial(read_back, at))
+
+        def read_back(at: int) -> None:
+            collect(cases[at])
+            go_on(at + 1)
+
+        go_on(0)
 
     def _write_reports(self, orders: list[ReportOrder], asked: int, folder: Path) -> None:
         if len(orders) < asked:

@@ -5,7 +5,6 @@ is kept (`Shelf`, `app.cases`); reading, analysis and the store work in the back
 `CaseQueue`, `Keeper`), and what an earlier run left undone goes on at the next start.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -23,7 +22,7 @@ from app.gui.intake import Intake, Read, Reading
 from app.gui.keeper import Keeper
 from app.gui.notice import Notice
 from app.gui.shelf import Before, Shelf
-from app.settings import Settings, permitted, save_settings
+from app.settings import Settings, dated, permitted, save_settings
 from app.study import Laterality, Skipped
 
 if TYPE_CHECKING:
@@ -40,6 +39,7 @@ class Session(QObject):
     progressed = Signal()
     current_changed = Signal()
     settings_changed = Signal()
+    eyes_set = Signal(object, object)  # Case, and its Study as it was before
     noticed = Signal(object)  # Notice
     broken = Signal(Exception)  # a bug: to the excepthook
     resumed = Signal(bool)  # whether an earlier run left anything on the list or to be read
@@ -81,10 +81,10 @@ class Session(QObject):
         self._queue.broken.connect(self.broken)
 
     def change_settings(self, settings: Settings) -> None:
-        if settings.blind_first and not self.settings.blind_first:
-            settings = replace(settings, blind_since=time.time())
         settings = permitted(settings)
-        self.settings = settings
+        if not self.settings.blind_first:
+            settings = replace(settings, blind_since=0.0)
+        self.settings = settings = dated(settings)
         self._queue.use(settings)
         self.settings_changed.emit()
         try:
@@ -122,6 +122,9 @@ class Session(QObject):
         """Take up what earlier runs kept: the list, what was to be read and to be analysed."""
         if not self._begun:
             self._begun = True
+            if self.settings != dated(self.settings):
+                # Reading blind was switched by the clinic's file since.
+                self.change_settings(self.settings)
             self.shelf.read_before(self._resumed, self._begin_without)
 
     def open(self, paths: Sequence[Path], *, demo: bool = False) -> None:
@@ -181,8 +184,9 @@ class Session(QObject):
         self.noticed.emit(undo)
 
     def bring_back(self, cases: Sequence[Case]) -> None:
-        """Undo `remove`."""
-        back = [case for case in cases if case not in self.cases]
+        """Undo `remove`; a visit that was dropped again meanwhile is on the list already."""
+        listed = {(each.uid, each.summary.patient) for each in self.cases}
+        back = [case for case in cases if (case.uid, case.summary.patient) not in listed]
         for case in back:
             self.shelf.keep(case, lambda store, number: store.restore(number))
             if case.state is CaseState.RUNNING and case is not self.running:
@@ -208,7 +212,8 @@ class Session(QObject):
 
     def set_eye(self, case: Case, volume_uid: str, laterality: Laterality) -> None:
         """Say which eye a volume shows, where the file does not; the calls are drawn anew."""
-        former = {each.laterality for each in case.study.volumes if each.uid == volume_uid}
+        before = case.study
+        former = {each.laterality for each in before.volumes if each.uid == volume_uid}
         if any(case.revealed(each) for each in former):
             case.seen |= {laterality}
         volumes = tuple(
@@ -220,8 +225,10 @@ class Session(QObject):
             from app.analysis import set_eye
 
             case.take(set_eye(case.result, volume_uid, laterality, case.card), case.card)
+            self.eyes_set.emit(case, before)
             self.shelf.keep_result(case)
         else:
+            self.eyes_set.emit(case, before)
             self.shelf.keep(case, lambda store, number: store.keep_study(number, study))
         self._tell_change(case)
 

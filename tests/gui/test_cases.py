@@ -1,0 +1,99 @@
+"""Cases on the real window: whole when they are needed, listed once, left alone at the end."""
+
+import pytest
+from PySide6.QtTest import QTest
+
+import app.gui.shelf
+from app.study import Patient
+from tests.gui_window import WAIT, opened_window, wait_until_ended
+from tests.oct_files import bscans, write
+
+
+@pytest.fixture
+def clinic(tmp_path):
+    for number in range(3):
+        write(
+            tmp_path / "morning" / f"{number}.dcm",
+            bscans(3, seed=7 * number),
+            patient=Patient(identifier=f"100{number}", name=f"Doe, {number}"),
+            study=f"1.2.840.{number}",
+            uid=f"1.2.5.{number}",
+        )
+    return tmp_path / "morning"
+
+
+@pytest.fixture
+def window(qtbot, clinic):
+    with opened_window(qtbot, [clinic]) as window:
+        wait_until_ended(qtbot, window, studies=3)
+        yield window
+
+
+def until_kept(qtbot, window):
+    done = []
+    window.session.keeper.do(lambda store: None, done.append)
+    qtbot.waitUntil(lambda: bool(done))
+
+
+def test_that_reports_are_made_of_studies_whose_results_were_let_go(
+    qtbot, window, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(app.gui.shelf, "_HELD", 1)
+    first, *others = window.session.cases
+    for case in (first, *others):
+        window.session.load([case], lambda: None)
+        until_kept(qtbot, window)
+    others[0].let_go()
+
+    window.list.view.selectAll()
+    with qtbot.waitSignal(window.papers.exporter.written, timeout=WAIT):
+        window.papers.reports_to(tmp_path / "out")
+
+    assert len(list((tmp_path / "out").glob("*.pdf"))) == 3
+
+
+def test_that_a_study_dropped_again_is_not_listed_twice_by_undoing_its_removal(
+    qtbot, window, clinic
+):
+    session = window.session
+    case = session.cases[2]
+    session.remove([case])
+    window.open([clinic / "2.dcm"])
+    qtbot.waitUntil(lambda: len(session.cases) == 3, timeout=WAIT)
+
+    session.bring_back([case])
+
+    assert len({each.uid for each in session.cases}) == len(session.cases) == 3
+
+
+def test_that_an_analysis_that_ends_as_the_window_goes_starts_no_other(qtbot, clinic):
+    with opened_window(qtbot, [clinic]) as window:
+        session = window.session
+        qtbot.waitUntil(lambda: session.running is not None, timeout=WAIT)
+        # It has ended, but nobody was told yet.
+        session._queue._analyst._task.wait()
+        window.close()
+        told = []
+        session.case_changed.connect(told.append)
+        QTest.qWait(50)
+
+        assert told == []
+        assert session.running is None
+
+
+def test_that_a_reading_that_ends_as_the_window_goes_opens_nothing(qtbot, clinic):
+    with opened_window(qtbot, []) as window:
+        session = window.session
+        wait_until_ended(qtbot, window)
+        before = list(session.cases)
+        window.open([clinic])
+        session._intake._task.wait()
+        window.close()
+        QTest.qWait(50)
+
+        assert session.cases == before
+        assert session.running is None
+
+    with opened_window(qtbot, []) as window:
+        wait_until_ended(qtbot, window, studies=3)
+        assert len(window.session.cases) == 3
