@@ -14,11 +14,12 @@ from datetime import datetime
 
 import numpy as np
 
+from app import __version__
 from app.aggregate import advise, call_eye, most_severe
 from app.engine import BATCH, AnyEngine, Engine
 from app.errors import ReadError
 from app.modelpack import Card, InputSpec, ModelPackage
-from app.preprocess import Prepared, prepare
+from app.preprocess import VERSION, Prepared, prepare
 from app.progress import Progress, ignore_progress
 from app.quality import gradability
 from app.study import (
@@ -67,7 +68,7 @@ def analyse(
                 results.append(result)
                 progress(len(results), len(bscans))
     card, remaining = package.card, iter(results)
-    return join(
+    joined = join(
         study,
         [
             _call(volume, tuple(next(remaining) for _ in volume.bscans), card)
@@ -77,6 +78,7 @@ def analyse(
         analysed=datetime.now().astimezone(),
         signer=package.seal.signer,
     )
+    return replace(joined, preprocessing=VERSION, software=__version__)
 
 
 def join(
@@ -129,7 +131,8 @@ def set_eye(result: StudyResult, uid: str, laterality: Laterality, card: Card) -
     volumes = [
         replace(each, volume=settled(each.volume)) for eye in result.eyes for each in eye.volumes
     ]
-    return join(study, volumes, card, analysed=result.analysed, signer=result.model_signer)
+    joined = join(study, volumes, card, analysed=result.analysed, signer=result.model_signer)
+    return replace(joined, preprocessing=result.preprocessing, software=result.software)
 
 
 _Batches = Iterator[Sequence[BScanResult]]

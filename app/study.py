@@ -257,3 +257,5 @@ class StudyResult:
     model_sha256: str
     analysed: datetime  # with time zone
     model_signer: str | None = None  # who signed the model package; None: nobody known here
+    preprocessing: int | None = None  # app.preprocess.VERSION at that time; None: not stated
+    software: str | None = None  # version of the program that analysed; None: not stated

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from app import __version__, preprocess
 from app.aggregate import advise, call_eye, most_severe
 from app.modelpack import (
     AggregationPolicy,
@@ -233,6 +234,8 @@ def study_result(
         model_sha256=model.graph_sha256,
         analysed=WHEN,
         model_signer="KD-OCT",
+        preprocessing=preprocess.VERSION,
+        software=__version__,
     )
 
 

@@ -143,7 +143,10 @@ class CaseTable(Database):
         card_text = CARD.dump_json(card).decode()
         card_key = hashlib.sha256(card_text.encode()).hexdigest()
         model = ModelName(
-            id=result.model_id, version=result.model_version, sha256=result.model_sha256
+            id=result.model_id,
+            version=result.model_version,
+            sha256=result.model_sha256,
+            preprocessing=result.preprocessing,
         )
         with self.writing() as database:
             database.execute("INSERT OR IGNORE INTO card VALUES (?, ?)", (card_key, card_text))

@@ -28,11 +28,12 @@ class CaseState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelName:
-    """Which model made a result."""
+    """Which model made a result, and from what input."""
 
     id: str
     version: str
     sha256: str
+    preprocessing: int | None = None  # see StudyResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

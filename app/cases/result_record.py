@@ -67,6 +67,8 @@ class ResultRecord:
     model_signer: str | None
     scale: float  # that the maps were divided by
     map_shape: tuple[int, int, int] | None  # (n_classes, h, w) of each; None: there are none
+    preprocessing: int | None = None  # earlier records do not state these
+    software: str | None = None
 
 
 _RESULT: TypeAdapter[ResultRecord] = TypeAdapter(ResultRecord)
@@ -86,6 +88,8 @@ def encode_result(result: StudyResult) -> tuple[bytes, bytes]:
         model_sha256=result.model_sha256,
         analysed=result.analysed,
         model_signer=result.model_signer,
+        preprocessing=result.preprocessing,
+        software=result.software,
         scale=scale,
         map_shape=maps[0].shape if maps else None,
     )
@@ -115,6 +119,8 @@ def decode_result(raw: bytes, raw_maps: bytes, study: Study) -> StudyResult:
             model_sha256=record.model_sha256,
             analysed=record.analysed,
             model_signer=record.model_signer,
+            preprocessing=record.preprocessing,
+            software=record.software,
         )
     except (zlib.error, ValueError, StopIteration) as error:
         raise StorageError(UNREADABLE) from error

@@ -96,7 +96,10 @@ class Case:
         self.result, self.card, self.stored = result, card, False
         self.call, self.level, self.analysed = result.call, result.referral.level, result.analysed
         self.model = ModelName(
-            id=result.model_id, version=result.model_version, sha256=result.model_sha256
+            id=result.model_id,
+            version=result.model_version,
+            sha256=result.model_sha256,
+            preprocessing=result.preprocessing,
         )
         self.study = result.study
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from app import preprocess
 from app.modelpack import Estimate, Figure
 from app.operating_point import changed_rules, measured_point, predictive
 from app.report.context import BODY, GUTTER, HEADING, INK, LABEL, LINE, NOTE, SMALL, Context
@@ -59,7 +58,9 @@ def _model(context: Context) -> Block:
         ("SHA-256", f"{digest[:32]} {digest[32:]}"),
     ]
     size = f"{card.input.width} x {card.input.height}"
-    facts.append(("Input", f"{size}, preparation of frames version {preprocess.VERSION}"))
+    prepared = "not stated" if result.preprocessing is None else result.preprocessing
+    facts.append(("Input", f"{size}, preparation of frames version {prepared}"))
+    facts.append(("Analysed by", f"KD-OCT, version {result.software or 'not stated'}"))
     for data in card.training:
         words = (
             f"{data.name}: {count(data.bscans, 'B-scan')} of {count(data.patients, 'patient')}, "

@@ -71,7 +71,7 @@ def compare(old: Json, new: Json) -> Comparison:
         model=_same(then, now, "sha256"),
         thresholds=_same(then, now, "aggregation", "unfamiliarity_threshold", "temperature"),
         preparation=_same(then, now, "preprocessing", "input"),
-        software=old["software"] == new["software"],
+        software=_same(old["software"], new["software"], "version"),
     )
     return Comparison(
         basis=basis,
@@ -81,7 +81,7 @@ def compare(old: Json, new: Json) -> Comparison:
 
 
 def _same(then: Json, now: Json, *keys: str) -> bool | None:
-    if any(key not in each for key in keys for each in (then, now)):
+    if any(each.get(key) is None for key in keys for each in (then, now)):
         return None
     return all(then[key] == now[key] for key in keys)
 

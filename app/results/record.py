@@ -3,7 +3,7 @@
 Layout of format 1. A field that is not known is null. Times are ISO 8601 with time zone.
 
     format        1
-    software      {name, version}
+    software      {name, version} of the program that analysed
     notice        "Research use only. …"
     analysed      when the analysis ended
     model         {id, version, sha256, signed_by, trained, classes, temperature,
@@ -35,7 +35,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from app import __version__
 from app.acquisition import remarks
 from app.cases.trail import Entry
 from app.modelpack import Card
@@ -81,16 +80,13 @@ def as_record(
     readings: Readings = NOTHING_READ,
 ) -> Json:
     """Return the record as plain lists, dictionaries, strings and numbers."""
-    # Here, not above: the window must not wait for the picture library.
-    from app import preprocess
-
     names = file_names(result, identity=identity)
     study = result.study
     # A note may name the patient.
     said = readings if identity else readings.without_notes()
     return {
         "format": FORMAT,
-        "software": {"name": "KD-OCT", "version": __version__},
+        "software": {"name": "KD-OCT", "version": result.software},
         "notice": RESEARCH_USE,
         "analysed": result.analysed.isoformat(timespec="seconds"),
         "model": {
@@ -104,7 +100,7 @@ def as_record(
             "unfamiliarity_threshold": card.unfamiliarity_threshold,
             "aggregation": asdict(card.aggregation),
             "input": asdict(card.input),
-            "preprocessing": preprocess.VERSION,
+            "preprocessing": result.preprocessing,
         },
         "study": {
             "uid": study.uid,

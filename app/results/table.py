@@ -9,7 +9,6 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from app import __version__
 from app.modelpack import Card
 from app.results.output import output_file
 from app.results.record import file_names
@@ -76,7 +75,7 @@ def _rows(result: StudyResult, card: Card, *, identity: bool) -> Iterator[dict[s
                     "model_version": result.model_version,
                     "model_sha256": result.model_sha256,
                     "model_trained": card.trained,
-                    "software_version": __version__,
+                    "software_version": result.software,
                     "analysed": result.analysed.isoformat(timespec="seconds"),
                 }
 

@@ -1,11 +1,13 @@
 """What is kept of a case comes back as it was, for the same files only."""
 
 import dataclasses
+import json
 import os
 import shutil
 import sqlite3
 import stat
 import sys
+import zlib
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app import __version__, preprocess
 from app.analysis import analyse, set_eye
 from app.cases import result_record, study_record
 from app.cases.files import digest_of
@@ -154,6 +157,33 @@ def test_that_an_eye_named_by_the_reader_stays_named(store, visit, tmp_path):
     assert [each.laterality for each in loaded.study.volumes] == [Laterality.LEFT] * 2
     assert loaded.study.volumes[0].eye_set
     assert store.cases()[0].summary.eyes == (Laterality.LEFT,)
+
+
+def test_that_a_result_keeps_what_prepared_and_analysed_it(store, visit, tmp_path):
+    number, result, card = kept_with_result(store, visit, tmp_path)
+    assert (result.preprocessing, result.software) == (preprocess.VERSION, __version__)
+    before = dataclasses.replace(result, preprocessing=7, software="0.0.9")
+    before = set_eye(before, result.study.volumes[0].uid, Laterality.LEFT, card)
+
+    store.keep_result(number, before, card, {})
+
+    back = store.load(number).result
+    assert (back.preprocessing, back.software) == (7, "0.0.9")
+    assert store.cases()[0].model.preprocessing == 7
+
+
+def test_that_a_result_of_before_does_not_state_what_prepared_it(store, path, visit, tmp_path):
+    number, _, _ = kept_with_result(store, visit, tmp_path)
+    with closing(sqlite3.connect(path)) as database, database:
+        model, record = database.execute("SELECT model, record FROM result").fetchone()
+        plain, named = json.loads(zlib.decompress(record)), json.loads(model)
+        del plain["preprocessing"], plain["software"], named["preprocessing"]
+        record = zlib.compress(json.dumps(plain).encode())
+        database.execute("UPDATE result SET model = ?, record = ?", (json.dumps(named), record))
+
+    back = store.load(number).result
+    assert (back.preprocessing, back.software) == (None, None)
+    assert store.cases()[0].model.preprocessing is None
 
 
 def test_that_the_same_visit_is_found_and_another_patient_s_is_not(store, visit, tmp_path):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QItemSelectionModel, Qt
 
+from app import preprocess
 from app.analysis import analyse
 from app.cases.store import Decision, Store
 from app.errors import StorageError
@@ -155,6 +156,16 @@ def test_that_a_new_model_analyses_on_request_and_the_same_one_does_not(qtbot, w
     qtbot.waitUntil(lambda: case.result is not None and case.result.model_id == "other")
     wait_until_ended(qtbot, window, studies=3)
     assert case.model.id == "other"
+
+
+def test_that_a_result_of_another_preparation_is_made_anew_on_request(qtbot, window):
+    case = window.session.current
+    case.take(replace(case.result, preprocessing=preprocess.VERSION + 1), case.card)
+
+    window.actions_["analyse"].trigger()
+
+    qtbot.waitUntil(lambda: case.model.preprocessing == preprocess.VERSION, timeout=30_000)
+    wait_until_ended(qtbot, window, studies=3)
 
 
 def let_go_and_open(qtbot, window, case):

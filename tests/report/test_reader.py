@@ -103,6 +103,18 @@ def test_that_the_report_names_what_a_second_run_must_share():
     assert both_eyes().eyes[0].volumes[0].volume.uid in text.replace(" ", "")
 
 
+def test_that_the_report_of_a_result_names_the_program_and_preparation_that_made_it():
+    before = replace(both_eyes(), preprocessing=preprocess.VERSION + 1, software="0.0.9")
+    unstated = replace(both_eyes(), preprocessing=None, software=None)
+
+    text = whole(before)
+    assert f"preparation of frames version {preprocess.VERSION + 1}" in text
+    assert "KD-OCT, version 0.0.9" in text
+    text = whole(unstated)
+    assert "preparation of frames version not stated" in text
+    assert "KD-OCT, version not stated" in text
+
+
 def test_that_odd_scans_are_told_on_the_first_page():
     result = study_result(
         volume_result([CNV] * 4, spacing=Spacing(axial_mm=0.004, lateral_mm=0.09, between_mm=0.5))

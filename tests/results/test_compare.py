@@ -97,10 +97,12 @@ def test_that_the_reader_s_second_thoughts_are_told_apart_from_the_machine_s(rec
 def test_that_a_record_of_before_says_what_it_does_not_tell(record):
     old = record(both_eyes())
     del old["model"]["preprocessing"]
+    old["software"]["version"] = None
 
     found = compare(old, record(both_eyes()))
 
     assert found.basis.preparation is None
+    assert found.basis.software is None
     assert not found.basis.same
 
 

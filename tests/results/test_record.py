@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -145,6 +146,20 @@ def test_that_the_record_says_what_a_second_run_must_share(tmp_path):
     assert model["input"]["height"] == card().input.height
     assert model["unfamiliarity_threshold"] == card().unfamiliarity_threshold
     assert model["aggregation"]["rules"]["CNV"]["packaged"] is None
+
+
+def test_that_the_record_of_a_result_names_the_program_and_preparation_that_made_it(tmp_path):
+    before = replace(both_eyes(), preprocessing=preprocess.VERSION + 1, software="0.0.9")
+    unstated = replace(both_eyes(), preprocessing=None, software=None)
+
+    record = written(before, tmp_path / "before.json")
+    assert record["model"]["preprocessing"] == preprocess.VERSION + 1
+    assert record["software"] == {"name": "KD-OCT", "version": "0.0.9"}
+    record = written(unstated, tmp_path / "unstated.json")
+    assert record["model"]["preprocessing"] is None
+    assert record["software"]["version"] is None
+    write_csv(before, card(), tmp_path / "before.csv")
+    assert "0.0.9" in (tmp_path / "before.csv").read_text("utf-8-sig")
 
 
 def test_that_what_is_odd_about_the_scans_is_recorded(tmp_path):
