@@ -7,8 +7,9 @@ nothing and going back is choosing what was chosen before.
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from app.package_file import unpack_package_file
 from app.settings import Settings, locked_settings
 from app.signatures import NO_SEAL, Seal, Trust, check_seal, digests_in, trusted_keys
 
+_STAGING = ".kdoct-"
+_OLDER = "-older"
+_ABANDONED = 3600.0  # seconds: no installation takes that long, so a killed one left it
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,39}")
 
 
@@ -80,6 +84,7 @@ def install(
     models = models_folder(origin)
     try:
         models.mkdir(parents=True, exist_ok=True)
+        _clear_up(models)
         with _unpacked(path, models) as folder:
             package = _load(folder, keys)
             if package.seal.trust is not Trust.SIGNED and not accept_unsigned:
@@ -160,7 +165,7 @@ def remove(name: str, settings: Settings) -> None:
 @contextmanager
 def _unpacked(path: Path, beside: Path | None) -> Iterator[Path]:
     """The package in a folder that is deleted afterwards, unless it was moved away."""
-    with tempfile.TemporaryDirectory(prefix=".kdoct-", dir=beside) as scratch:
+    with tempfile.TemporaryDirectory(prefix=_STAGING, dir=beside) as scratch:
         folder = Path(scratch) / path.stem
         if path.is_dir():
             if beside is None:
@@ -210,12 +215,32 @@ def _unsigned(path: Path, seal: Seal) -> str:
 
 def _put(folder: Path, target: Path) -> None:
     """Put a whole package in its place, and the one of the same name that was there away."""
-    older = target.with_name(f".{target.name}-older")
+    if not target.exists():
+        folder.rename(target)
+        return
+    older = target.rename(target.with_name(f".{target.name}{_OLDER}"))
+    try:
+        folder.rename(target)
+    except OSError:
+        older.rename(target)
+        raise
     shutil.rmtree(older, ignore_errors=True)
-    if target.exists():
-        target.rename(older)
-    folder.rename(target)
-    shutil.rmtree(older, ignore_errors=True)
+
+
+def _clear_up(models: Path) -> None:
+    """Put right, as far as it goes, what killed installations left: what was put away comes back."""
+    for older in models.glob(f".*{_OLDER}"):
+        target = older.with_name(older.name[1:].removesuffix(_OLDER))
+        if target.exists():
+            shutil.rmtree(older, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                older.rename(target)
+    for scratch in models.glob(f"{_STAGING}*"):
+        # One that is at work now may end, and take it away, at any moment.
+        with suppress(OSError):
+            if time.time() - scratch.stat().st_mtime > _ABANDONED:
+                shutil.rmtree(scratch)
 
 
 def _look_at(folder: Path, origin: Origin, keys: Path | None, *, chosen: bool) -> Installed:

@@ -1,5 +1,6 @@
 """Model packages as files: sent, examined, installed, chosen, and refused if anything is off."""
 
+import os
 import shutil
 import stat
 import zipfile
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app import package_file
+from app import package_file, packages
 from app.cli import main
 from app.errors import PackageError, UnsignedPackage, UsageError
 from app.installed import Origin, choose_package, models_folder
@@ -261,6 +262,35 @@ def test_that_a_package_installed_again_takes_the_place_of_the_damaged_one(sent,
     [_, whole] = list_installed(clinic)
     assert whole.problem == ""
     assert left_in(models_folder(Origin.USER)) == [made.name]
+
+
+def test_that_a_package_stays_where_another_cannot_take_its_place(sent, clinic):
+    made = install(sent, clinic.keys)
+
+    with pytest.raises(OSError, match="gone"):
+        packages._put(made.folder.with_name("gone"), made.folder)
+
+    assert choose_package(made.name, clinic.keys).card.version == "1.1.0"
+    assert left_in(models_folder(Origin.USER)) == [made.name]
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_that_what_a_killed_installation_left_is_put_right_by_the_next(
+    sent, send, clinic, replaced
+):
+    made = install(sent, clinic.keys)
+    older = made.folder.rename(made.folder.with_name(f".{made.name}-older"))
+    if replaced:
+        shutil.copytree(older, made.folder)
+    killed, at_work = (made.folder.with_name(f".kdoct-{each}") for each in ("killed", "at-work"))
+    killed.mkdir()
+    os.utime(killed, (0, 0))
+    at_work.mkdir()
+
+    install(send(version="1.2.0"), clinic.keys)
+
+    assert choose_package(made.name, clinic.keys).card.version == "1.1.0"
+    assert left_in(models_folder(Origin.USER)) == [at_work.name, made.name, "tiny-1.2.0"]
 
 
 def test_that_a_chosen_package_is_used_and_the_one_before_can_be_gone_back_to(send, clinic):
