@@ -11,6 +11,7 @@ than one that starts and says so. A file of a later version is left as it is.
 
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -115,6 +116,16 @@ def permitted(settings: Settings) -> Settings:
     """Return the settings with all that is locked as the clinic's configuration has it."""
     clinic = _clinic(read_site())
     return replace(settings, **{name: getattr(clinic.settings, name) for name in clinic.locked})
+
+
+def dated(settings: Settings) -> Settings:
+    """Return the settings with the moment from which on the machine's calls are hidden.
+
+    Whoever switched that on, a user or the clinic's file: it counts from when the program knew.
+    """
+    if not settings.blind_first:
+        return replace(settings, blind_since=0.0)
+    return settings if settings.blind_since else replace(settings, blind_since=time.time())
 
 
 def save_settings(settings: Settings, path: Path | None = None) -> None:

@@ -18,7 +18,7 @@ from app.cases.result_record import decode_result, encode_result
 from app.cases.study_record import UNREADABLE, decode_study, encode_study
 from app.errors import StorageError
 from app.modelpack import CARD, Card
-from app.study import Call, Study, StudyResult
+from app.study import Call, Patient, Study, StudyResult
 
 _UNDO_DAYS = 1
 """How long a case that was taken off the list can be brought back; then it is wiped."""
@@ -62,6 +62,18 @@ class CaseTable(Database):
             cards = _cards(database)
         found = [_kept(row, cards) for row in rows]
         return next((each for each in found if each.summary.patient == study.patient), None)
+
+    def first_patient(self, study_uid: str) -> Patient | None:
+        """Of whom a case with this UID was kept first; None if there is none."""
+        with self.reading() as database:
+            row = database.execute(
+                "SELECT summary FROM study_case WHERE study_uid = ? ORDER BY number LIMIT 1",
+                (study_uid,),
+            ).fetchone()
+        if row is None:
+            return None
+        summary: Summary = _read(_SUMMARY, row[0])
+        return summary.patient
 
     def load(self, number: int) -> LoadedCase:
         """Read a case back; the disk is asked whether its files are still there.

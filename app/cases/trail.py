@@ -29,7 +29,7 @@ class Decision:
     """What a reader says of a B-scan, an eye or the patient."""
 
     reader: str  # initials
-    study_uid: str
+    study_uid: str  # with the patient: see app.cases.store.trail_key
     subject: str  # see app.cases.subjects
     answer: str | None  # None withdraws the former one
     machine: str | None  # the machine's answer at that time
@@ -45,7 +45,7 @@ class Entry:
     number: int  # counts from 1
     time: str  # ISO 8601 with time zone
     reader: str  # initials
-    study_uid: str
+    study_uid: str  # with the patient: see app.cases.store.trail_key
     subject: str  # see app.cases.subjects
     before: str | None  # the reader's answer until then; None: there was none
     after: str | None  # the reader's answer; None: withdrawn
@@ -62,11 +62,12 @@ class Entry:
 class Trail(Database):
     """The decisions in the file of cases."""
 
-    def decide(self, decision: Decision, when: datetime) -> Entry:
+    def decide(self, decision: Decision, when: datetime, follows: str | None = None) -> Entry:
         """Append a decision to the trail.
 
         Args:
             when: With time zone.
+            follows: The `study_uid` under which an earlier version kept the decision before.
 
         Raises:
             StorageError: If it cannot be written; nothing is then.
@@ -74,7 +75,7 @@ class Trail(Database):
         if when.tzinfo is None:
             raise ValueError("a time without zone means nothing elsewhere")
         with self.writing() as database:
-            before = _latest(database, decision.study_uid, decision.subject)
+            before = _latest(database, decision.study_uid, decision.subject, follows)
             head, number = _head(database)
             row: _Row = (
                 number + 1,
@@ -173,10 +174,12 @@ _SELECT = f"SELECT {_COLUMNS} FROM trail"
 _SELECT_CHAIN = f"SELECT {_COLUMNS}, previous, hash FROM trail ORDER BY number"
 
 
-def _latest(database: sqlite3.Connection, study_uid: str, subject: str) -> Entry | None:
+def _latest(
+    database: sqlite3.Connection, study_uid: str, subject: str, former_uid: str | None = None
+) -> Entry | None:
     row = database.execute(
-        f"{_SELECT} WHERE study_uid = ? AND subject = ? ORDER BY number DESC LIMIT 1",
-        (study_uid, subject),
+        f"{_SELECT} WHERE study_uid IN (?, ?) AND subject = ? ORDER BY number DESC LIMIT 1",
+        (study_uid, former_uid or study_uid, subject),
     ).fetchone()
     return _entry(row) if row is not None else None
 

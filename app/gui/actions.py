@@ -285,6 +285,17 @@ def gestures() -> list[tuple[str, str]]:
     ]
 
 
+def lock(*actions: QAction) -> None:
+    """Keep commands from being given, and say why: the clinic's configuration has decided."""
+    why = translate("Set for the whole clinic; ask whoever looks after this computer.")
+    for action in actions:
+        action.setEnabled(False)
+        action.setToolTip(why)
+        for menu in action.associatedObjects():
+            if isinstance(menu, QMenu):
+                menu.setToolTipsVisible(True)
+
+
 def quiet(action: QAction, *, checked: bool) -> None:
     """Set a checkable action without carrying it out."""
     action.blockSignals(True)

@@ -5,7 +5,6 @@ from who reads blind first, and knows which were seen all the same.
 """
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,13 +12,15 @@ from functools import partial
 
 from PySide6.QtCore import QObject, Signal
 
-from app.cases.store import PATIENT, Decision, Entry, bscan_subject
+from app.cases.store import PATIENT, Decision, Entry, bscan_subject, trail_key
 from app.cases.subjects import is_eye
 from app.errors import AppError
+from app.gui import wording
 from app.gui.session import Case, Notice, Session
 from app.modelpack import Card
 from app.readings import Readings, machine_answers, model_line
-from app.study import Laterality, StudyResult
+from app.study import Laterality, Study, StudyResult
+from app.visits import AnalysedStudy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,6 @@ class Desk(QObject):
 
     decided = Signal(object)  # Case
     initials_wanted = Signal()  # nobody signs a decision without
-    trail_read = Signal(object)  # list[Entry], asked for by `read_trail`
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -43,10 +43,13 @@ class Desk(QObject):
         self._known: set[Case] = set()  # whose decisions are loaded
         self._changes: dict[Case, list[_Change]] = {}
         self._unsigned: list[Callable[[], None]] = []
-        self._asked: set[tuple[str, str]] = set()  # study and subject of decisions on their way
+        self._asked: set[tuple[str, str]] = (
+            set()
+        )  # `trail_key` and subject of decisions on their way
         self._answers: tuple[StudyResult, dict[str, str]] | None = None  # the machine's, latest
         session.cases_changed.connect(self._take_stock)
         session.settings_changed.connect(self._take_stock)
+        session.eyes_set.connect(self._follow_eyes)
         self._take_stock()
 
     # What a reader says
@@ -118,9 +121,29 @@ class Desk(QObject):
             self._answers = facts[0], machine_answers(*facts)
         return self._answers[1].get(subject)
 
-    def read_trail(self, study_uid: str | None = None) -> None:
-        """Read the trail of a study, or with None of all; `trail_read` brings it."""
-        self._session.keeper.do(lambda store: store.trail(study_uid), self.trail_read.emit)
+    def shows_visit(
+        self, visit: AnalysedStudy, laterality: Laterality, decided: frozenset[str]
+    ) -> bool:
+        """Whether the machine's answer on an eye at any visit may be seen.
+
+        Args:
+            decided: The subjects at that visit of which the trail tells.
+        """
+        study, settings = visit.study, self._session.settings
+        for case in self._session.cases:
+            if (case.uid, case.summary.patient) == (study.uid, study.patient):
+                return case.revealed(laterality)
+        # Kept by another window since.
+        earlier = visit.result.analysed.timestamp() < settings.blind_since
+        return not settings.blind_first or earlier or str(laterality) in decided
+
+    def read_trail(self, case: Case | None, then: Callable[[list[Entry]], object]) -> None:
+        """Read the trail of a case, or with None of all, and then go on with it."""
+        if case is None:
+            self._session.keeper.do(lambda store: store.trail(), then)
+        else:
+            visit = case.uid, case.summary.patient
+            self._session.keeper.do(lambda store: store.trails([visit])[0], then)
 
     # Between the two
 
@@ -128,14 +151,14 @@ class Desk(QObject):
         facts = _facts(case)
         if facts is None:
             return None
-        key = (case.uid, subject)
+        key = (_key(case), subject)
         known = self.shows(case, subject) or key in self._asked
         if subject == PATIENT:
             # One eye's answer tells of the patient's.
             known = any(case.revealed(each) for each in case.summary.eyes)
         return Decision(
             reader=self._session.settings.reader,
-            study_uid=case.uid,
+            study_uid=_key(case),
             subject=subject,
             answer=answer,
             machine=machine_answers(*facts).get(subject),
@@ -166,7 +189,87 @@ class Desk(QObject):
             self._session.noticed.emit(Notice(kind="problem", text=str(error)))
 
         when = datetime.now().astimezone()
-        self._session.keeper.do(lambda store: store.decide(decision, when), written, not_written)
+        before = case.readings.of(decision.subject)
+        follows = before.study_uid if before is not None else None
+        self._session.keeper.do(
+            lambda store: store.decide(decision, when, follows), written, not_written
+        )
+
+    def _follow_eyes(self, case: Case, before: Study) -> None:
+        """Let no answer stand on an eye that shows other scans than those it was given on.
+
+        It goes along where the scans were all of their eye and are all of the new one, and their
+        reader is the one who names it.
+        """
+        former, now = _scans(before), _scans(case.study)
+        changed = [eye for eye in Laterality if former.get(eye) != now.get(eye)]
+        subjects = {str(eye) for eye in changed}
+        self._changes[case] = [
+            each for each in self._changes.get(case, []) if each.entry.subject not in subjects
+        ]
+        goes_to = {
+            eye: other
+            for eye in changed
+            for other in changed
+            if eye in former and other not in former and former[eye] == now.get(other)
+        }
+        carried: list[tuple[Entry, Laterality, Laterality]] = []
+        withdrawn: list[Laterality] = []
+        for eye in changed:
+            entry = case.readings.of(str(eye))
+            on_its_way = (_key(case), str(eye)) in self._asked
+            if entry is None and not on_its_way:
+                continue
+            self._submit(case, self._on_new_scans(case, eye, None, entry), None)
+            mine = entry is not None and entry.reader == self._session.settings.reader
+            if entry is not None and mine and eye in goes_to and not on_its_way:
+                carried.append((entry, eye, goes_to[eye]))
+            else:
+                withdrawn.append(eye)
+        for entry, _, other in carried:
+            self._submit(case, self._on_new_scans(case, other, entry.after, entry), None)
+        self._tell_followed(carried, withdrawn)
+
+    def _on_new_scans(
+        self, case: Case, eye: Laterality, answer: str | None, entry: Entry | None
+    ) -> Decision:
+        facts = _facts(case)
+        return Decision(
+            reader=self._session.settings.reader,
+            study_uid=_key(case),
+            subject=str(eye),
+            answer=answer,
+            machine=self.machine_answer(case, str(eye)),
+            # The answer was counted on its former eye.
+            blind=False,
+            note=entry.note if entry is not None and answer is not None else "",
+            model=model_line(facts[0]) if facts is not None else entry.model if entry else "",
+        )
+
+    def _tell_followed(
+        self,
+        carried: Sequence[tuple[Entry, Laterality, Laterality]],
+        withdrawn: Sequence[Laterality],
+    ) -> None:
+        told = [
+            self.tr(
+                "The call {answer} went along with the scans from “{former}” to “{now}”."
+            ).format(
+                answer=wording.answer_word(entry.after or ""),
+                former=wording.eye_long(former),
+                now=wording.eye_long(now),
+            )
+            for entry, former, now in carried
+        ] + [
+            self.tr(
+                "The call on “{eye}” was withdrawn: these are other scans than it was given on. "
+                "Please decide again."
+            ).format(eye=wording.eye_long(eye))
+            for eye in withdrawn
+        ]
+        if told:
+            kind = "warning" if withdrawn else "information"
+            self._session.noticed.emit(Notice(kind=kind, text=" ".join(told)))
 
     def _take_stock(self) -> None:
         """Hide and show as the settings say, and load the decisions on cases that are new."""
@@ -181,14 +284,13 @@ class Desk(QObject):
         self._known = set(self._session.cases)
         self._changes = {case: each for case, each in self._changes.items() if case in self._known}
         if fresh:
-            self._session.keeper.do(lambda store: store.trail(), partial(self._loaded, fresh))
+            visits = [(case.uid, case.summary.patient) for case in fresh]
+            self._session.keeper.do(
+                lambda store: store.trails(visits), partial(self._loaded, fresh)
+            )
 
-    def _loaded(self, cases: Sequence[Case], trail: Sequence[Entry]) -> None:
-        of_study: dict[str, list[Entry]] = defaultdict(list)
-        for entry in trail:
-            of_study[entry.study_uid].append(entry)
-        for case in cases:
-            entries = of_study.get(case.uid)
+    def _loaded(self, cases: Sequence[Case], trails: Sequence[Sequence[Entry]]) -> None:
+        for case, entries in zip(cases, trails, strict=True):
             if entries:
                 case.seen |= {Laterality(each.subject) for each in entries if is_eye(each.subject)}
                 case.readings = Readings.standing(entries)
@@ -197,6 +299,18 @@ class Desk(QObject):
     def _tell(self, case: Case) -> None:
         self._session.case_changed.emit(case)
         self.decided.emit(case)
+
+
+def _key(case: Case) -> str:
+    return trail_key(case.uid, case.summary.patient)
+
+
+def _scans(study: Study) -> dict[Laterality, set[str]]:
+    """The UIDs of each eye's volumes."""
+    held: dict[Laterality, set[str]] = {}
+    for volume in study.volumes:
+        held.setdefault(volume.laterality, set()).add(volume.uid)
+    return held
 
 
 def _facts(case: Case) -> tuple[StudyResult, Card] | None:

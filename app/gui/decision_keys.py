@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.cases.store import PATIENT, Entry, bscan_subject
 from app.gui import wording
-from app.gui.actions import Actions, quiet
+from app.gui.actions import Actions, lock, quiet
 from app.gui.decision_desk import Desk
 from app.gui.decision_dialogs import (
     DecisionDialog,
@@ -49,9 +49,7 @@ class DecisionKeys(QObject):
         self._desk, self._session, self._room, self._panel = desk, session, room, panel
         self._actions, self._window = actions, window
         self._named: tuple[Study, dict[str, str]] | None = None  # names of subjects, latest
-        self._show_read = self._show_trail
         desk.initials_wanted.connect(self._ask_initials)
-        desk.trail_read.connect(lambda trail: self._show_read(trail))
         session.current_changed.connect(self.refresh)
         session.case_changed.connect(self.refresh)
         session.settings_changed.connect(self.refresh)
@@ -86,6 +84,8 @@ class DecisionKeys(QObject):
         }.items():
             self._actions[name].triggered.connect(lambda _=False, act=act: act())
         self._actions["blind_first"].toggled.connect(self.blind_first_chosen)
+        if "blind_first" in locked_settings():
+            lock(self._actions["blind_first"])
 
     # What is at hand
 
@@ -198,12 +198,10 @@ class DecisionKeys(QObject):
     def _ask_trail(self) -> None:
         case = self._session.current
         if case is not None:
-            self._show_read = self._show_trail
-            self._desk.read_trail(case.uid)
+            self._desk.read_trail(case, partial(self._show_trail, case))
 
     def _ask_agreement(self) -> None:
-        self._show_read = self._show_agreement
-        self._desk.read_trail()
+        self._desk.read_trail(None, self._show_agreement)
 
     def _ask_operating_point(self) -> None:
         card = self._session.package_card
@@ -213,9 +211,9 @@ class DecisionKeys(QObject):
             dialog.changed.connect(self._session.change_settings)
             dialog.open()
 
-    def _show_trail(self, trail: Sequence[Entry]) -> None:
-        case = self._session.current
-        if case is not None:
+    def _show_trail(self, case: Case, trail: Sequence[Entry]) -> None:
+        # The reader may be with another patient by now.
+        if case is self._session.current:
             told = [
                 each if self._desk.shows(case, each.subject) else replace(each, machine=None)
                 for each in trail

@@ -76,6 +76,7 @@ class MainWindow(QMainWindow):
         # First to hear of a case: what is hidden must be hidden before it is shown.
         self.desk = Desk(session)
         self.room = ReadingRoom(session.keeper)
+        self.room.past.ask(self.desk.shows_visit)
         self.results = ResultPanel()
         self.list = StudyList(session)
         self.bars = Bars()

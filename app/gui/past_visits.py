@@ -1,13 +1,20 @@
 """The other visits of the patient on show: found among the open cases and those that are kept."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
 from app.gui.case import Case
 from app.gui.keeper import Keeper
-from app.study import Laterality, Patient
+from app.study import Laterality, Patient, Study
 from app.visits import AnalysedStudy, Visit, history, kept_studies, same_patient
+
+if TYPE_CHECKING:
+    from app.cases.store import Store
+
+_Kept = tuple[AnalysedStudy, frozenset[str]]
+"""A study, and the subjects of which the trail tells."""
 
 
 class PastVisits(QObject):
@@ -20,7 +27,12 @@ class PastVisits(QObject):
         self._keeper = keeper
         self._case: Case | None = None
         self._looked_for: tuple[str, Patient] | None = None
-        self._kept: list[AnalysedStudy] = []
+        self._kept: list[_Kept] = []
+        self._shows: Callable[[AnalysedStudy, Laterality, frozenset[str]], bool] | None = None
+
+    def ask(self, shows: Callable[[AnalysedStudy, Laterality, frozenset[str]], bool]) -> None:
+        """Have somebody say whether the machine's answer on an eye at a visit may be seen."""
+        self._shows = shows
 
     def look_up(self, case: Case | None) -> None:
         """Find the other visits of a case's patient; `changed` tells when they are known."""
@@ -50,7 +62,13 @@ class PastVisits(QObject):
         if not case.revealed(laterality):
             return (), None
         present = AnalysedStudy(study=case.study, result=case.result, card=case.card)
-        visits = history(laterality, [present, *self._kept])
+        # A reader who is to answer first must not meet here what that visit's case keeps back.
+        told = [
+            each
+            for each, decided in self._kept
+            if self._shows is None or self._shows(each, laterality, decided)
+        ]
+        visits = history(laterality, [present, *told])
         return visits, next((each for each in visits if each.source is present), None)
 
     def _fetch(self) -> None:
@@ -58,10 +76,17 @@ class PastVisits(QObject):
             return
         study, wanted = self._case.study, self._looked_for
 
-        def arrived(found: Sequence[AnalysedStudy]) -> None:
+        def arrived(found: Sequence[_Kept]) -> None:
             # The reader may be with another patient by now.
             if wanted == self._looked_for:
                 self._kept = list(found)
                 self.changed.emit()
 
-        self._keeper.do(lambda store: kept_studies(store, study), arrived)
+        self._keeper.do(lambda store: _kept(store, study), arrived)
+
+
+def _kept(store: "Store", present: Study) -> list[_Kept]:
+    studies = kept_studies(store, present)
+    trails = store.trails([(each.study.uid, each.study.patient) for each in studies])
+    decided = [frozenset(entry.subject for entry in trail) for trail in trails]
+    return list(zip(studies, decided, strict=True))

@@ -6,9 +6,10 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QSizePolicy, QToolBar, QToolButton, QWidget
 
 from app.gui import theme
-from app.gui.actions import Actions
+from app.gui.actions import Actions, lock
 from app.gui.heat_controls import HeatControls
 from app.gui.icons import icon
+from app.settings import locked_settings
 
 
 class ToolBar(QToolBar):
@@ -68,6 +69,8 @@ class ToolBar(QToolBar):
         if button is not None:
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             theme.say(button, self.tr("Dark or light theme"))
+        if "theme" in locked_settings():
+            lock(menu.menuAction(), action)
 
     def _switch(self) -> None:
         dark = theme.current() is theme.DARK

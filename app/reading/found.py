@@ -49,6 +49,15 @@ def into_studies(found: Iterable[Found]) -> tuple[Study, ...]:
     return tuple(sorted(studies, key=lambda study: (study.visited or date.min, study.uid)))
 
 
+def uid_of_patient(uid: str, patient: Patient) -> str:
+    """A study identifier that two patients never share; one that is so already stays as it is.
+
+    The trail of decisions is kept by it (`app.cases.store`): it must never change.
+    """
+    digest = hashlib.sha256("\0".join(_identity(patient)).encode("utf-8", "replace")).hexdigest()
+    return f"{uid.removesuffix(f'-{digest[:8]}')}-{digest[:8]}"
+
+
 def _by_patient(found: list[Found]) -> list[list[Found]]:
     everyone = [each.patient for each in found]
     if all(_may_be_same(a, b) for a, b in pairwise(everyone)) and all(
@@ -82,8 +91,7 @@ def _study(group: list[Found], *, alone: bool) -> Study:
     first = group[0]
     uid, volumes = first.study_uid, [each.volume for each in group]
     if not alone:
-        digest = hashlib.sha256("\0".join(_identity(first.patient)).encode()).hexdigest()
-        uid = f"{uid}-{digest[:8]}"
+        uid = uid_of_patient(uid, first.patient)
         note = (
             "Other files of the same study identifier name another patient; "
             "they are kept apart. Check whose eye this is."

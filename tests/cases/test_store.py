@@ -9,8 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.cases.store import Decision, Store
+from app.cases.store import Decision, Store, trail_key
 from app.errors import StorageError
+from app.reading import open_studies
+from app.study import Patient
+from tests.oct_files import bscans, write
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -177,3 +180,45 @@ def test_that_a_store_of_a_later_version_is_left_alone(tmp_path):
 
     with pytest.raises(StorageError, match="later version"):
         Store(path)
+
+
+@pytest.fixture
+def namesakes(tmp_path):
+    """Two patients' files with one study UID."""
+    patients = (Patient(identifier="P1", name="Doe, Jane"), Patient(identifier="P2", name="Roe, R"))
+    return [
+        write(tmp_path / f"{n}.dcm", bscans(2, seed=n), uid=f"1.2.{n}", patient=patient)
+        for n, patient in enumerate(patients)
+    ]
+
+
+def visits_of(*paths):
+    return [(study.uid, study.patient) for study in open_studies(list(paths)).studies]
+
+
+def test_that_decisions_are_the_patient_s_whoever_is_opened_beside(store, namesakes):
+    (one,), (other,), together = *(visits_of(each) for each in namesakes), visits_of(*namesakes)
+    assert one[0] == other[0] != together[0][0]
+    store.decide(decision("CNV", study=trail_key(*one)), WHEN)
+
+    assert [len(each) for each in store.trails([one, other])] == [1, 0]
+    told = {visit[1].identifier: len(store.trails([visit])[0]) for visit in together}
+    assert told == {"P1": 1, "P2": 0}
+    assert store.verify() == 1
+
+
+def test_that_what_an_earlier_version_kept_is_the_first_patient_s_of_that_study(store, namesakes):
+    studies = [study for each in namesakes for study in open_studies([each]).studies]
+    for study in studies:
+        store.keep(study, [], WHEN)
+    one, other = ((study.uid, study.patient) for study in studies)
+    store.decide(decision("CNV", study=one[0]), WHEN)
+
+    later = store.decide(decision("DME", study=trail_key(*one)), WHEN, follows=one[0])
+
+    assert later.before == "CNV"
+    assert [[each.after for each in trail] for trail in store.trails([other, one])] == [
+        [],
+        ["CNV", "DME"],
+    ]
+    assert store.verify() == 2

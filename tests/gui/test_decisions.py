@@ -9,9 +9,11 @@ from PySide6.QtWidgets import QDialog, QLabel, QTableWidget
 from app.cases.store import PATIENT, Store, bscan_subject
 from app.gui.decision_dialogs import DecisionDialog, InitialsDialog
 from app.gui.operating_dialog import OperatingDialog
+from app.paths import site_configs
 from app.readings import machine_answer
 from app.settings import load_settings
-from app.study import Laterality
+from app.site import SITE_FILE
+from app.study import Laterality, Patient
 from tests.gui_window import install_tiny_package, opened_window, wait_until_ended
 from tests.oct_files import bscans, write
 
@@ -312,7 +314,8 @@ def test_that_a_study_analysed_overnight_is_still_hidden_in_the_morning(qtbot, b
     for restart in range(2):
         # The second window finds the study on the list.
         paths = [] if restart else [both_eyes]
-        with opened_window(qtbot, paths, reader="AB", blind_first=True) as window:
+        settings = asdict(load_settings()) if restart else {"blind_first": True}
+        with opened_window(qtbot, paths, **settings) as window:
             wait_until_ended(qtbot, window)
             case = next(each for each in window.session.cases if not each.demo)
             window.session.select(case)
@@ -349,3 +352,126 @@ def test_that_agreement_is_counted_over_blind_readings(qtbot, blind):
     qtbot.waitUntil(lambda: any("1 of 2" in each.text() for each in blind.findChildren(QLabel)))
     (dialog,) = [each for each in blind.findChildren(QDialog) if each.isVisible()]
     assert dialog.windowTitle() == "Agreement with the machine"
+
+
+UNKNOWN = str(Laterality.UNKNOWN)
+
+
+def _forget_eye(dataset):
+    del dataset.ImageLaterality
+    for group in dataset.SharedFunctionalGroupsSequence:
+        del group.FrameAnatomySequence
+
+
+@pytest.fixture
+def unnamed(qtbot, tmp_path):
+    """The window on two volumes of a patient of which no file tells the eye."""
+    for n in (1, 2):
+        path = tmp_path / "unnamed" / f"{n}.dcm"
+        path.parent.mkdir(exist_ok=True)
+        write(path, bscans(3, seed=n), uid=f"1.2.{n}", change=_forget_eye)
+    with opened_window(qtbot, [tmp_path / "unnamed"], reader="AB") as window:
+        wait_until_ended(qtbot, window)
+        yield window
+
+
+def heard(window):
+    told = []
+    window.session.noticed.connect(lambda notice: told.append(notice.text))
+    return told
+
+
+def test_that_a_call_goes_along_with_the_only_scans_it_was_given_on(qtbot, unnamed):
+    session, told = unnamed.session, heard(unnamed)
+    case = session.current
+    first, second = (volume.uid for volume in case.study.volumes)
+    session.set_eye(case, first, Laterality.RIGHT)
+    unnamed.desk.decide(case, RIGHT, "CNV")
+    decided(qtbot, unnamed, RIGHT, "CNV")
+
+    session.set_eye(case, first, Laterality.LEFT)
+    session.set_eye(case, second, Laterality.RIGHT)
+
+    decided(qtbot, unnamed, LEFT, "CNV")
+    decided(qtbot, unnamed, RIGHT, None)
+    assert "“Right eye” to “Left eye”" in told[0]
+    assert not unnamed.desk.can_undo(case)
+    rows = [(each.subject, each.after) for each in kept()]
+    assert rows[:3] == [(RIGHT, "CNV"), (RIGHT, None), (LEFT, "CNV")]
+
+
+def test_that_a_call_on_scans_of_which_some_go_elsewhere_is_withdrawn(qtbot, unnamed):
+    session, told = unnamed.session, heard(unnamed)
+    case = session.current
+    first, second = (volume.uid for volume in case.study.volumes)
+    unnamed.desk.decide(case, UNKNOWN, "CNV")
+    decided(qtbot, unnamed, UNKNOWN, "CNV")
+
+    session.set_eye(case, first, Laterality.RIGHT)
+    decided(qtbot, unnamed, UNKNOWN, None)
+    assert "Please decide again" in told[0]
+
+    # One that is on its way to the trail is no less taken back.
+    unnamed.desk.decide(case, RIGHT, "DME")
+    session.set_eye(case, second, Laterality.RIGHT)
+    unnamed.desk.decide(case, LEFT, "NORMAL")
+    decided(qtbot, unnamed, LEFT, "NORMAL")
+    assert case.readings.of(RIGHT) is None
+    assert [each.after for each in kept()] == ["CNV", None, "DME", None, "NORMAL"]
+
+
+def test_that_another_patient_of_the_same_study_uid_has_decisions_of_their_own(qtbot, tmp_path):
+    paths = [
+        write(tmp_path / f"{name}.dcm", bscans(3), patient=Patient(identifier=name, name=name))
+        for name in ("Doe", "Roe")
+    ]
+    with opened_window(qtbot, paths[:1], reader="AB") as window:
+        wait_until_ended(qtbot, window)
+        window.desk.decide(window.session.current, RIGHT, "CNV")
+        decided(qtbot, window, RIGHT, "CNV")
+        window.open(paths[1:])
+        wait_until_ended(qtbot, window, studies=2)
+        done = []
+        window.session.keeper.do(lambda store: None, done.append)
+        qtbot.waitUntil(lambda: bool(done))
+
+        one, other = window.session.cases
+        assert one.uid == other.uid
+        assert one.readings.of(RIGHT) is not None
+        assert other.readings.of(RIGHT) is None
+
+        # Who went on to another patient is not shown the former one's.
+        window.session.select(one)
+        qtbot.waitUntil(lambda: window.session.current is one)
+        window.actions_["trail"].trigger()
+        window.session.select(other)
+        done.clear()
+        window.session.keeper.do(lambda store: None, done.append)
+        qtbot.waitUntil(lambda: bool(done))
+        assert window.session.current is other
+        assert window.findChildren(QTableWidget) == []
+
+
+def test_that_what_was_shown_before_the_clinic_had_all_read_blind_is_not_read_blind(
+    qtbot, both_eyes
+):
+    with opened_window(qtbot, [both_eyes], reader="AB") as window:
+        wait_until_ended(qtbot, window)
+    folder = site_configs()[0]
+    folder.mkdir(parents=True)
+    (folder / SITE_FILE).write_text(
+        'blind_first = true\ntheme = "dark"\nlocked = ["blind_first", "theme"]\n'
+    )
+    with opened_window(qtbot, [], **asdict(load_settings())) as window:
+        qtbot.waitUntil(lambda: bool(window.session.cases))
+
+        assert window.session.cases[0].revealed()
+        assert load_settings().blind_since > 0
+        switch = window.actions_["blind_first"]
+        assert switch.isChecked()
+        (themes,) = [
+            each for each in window.actions_.menus["view"].actions() if each.menu() is not None
+        ]
+        for each in (switch, themes):
+            assert not each.isEnabled()
+            assert "whole clinic" in each.toolTip()

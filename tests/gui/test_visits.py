@@ -109,6 +109,30 @@ def test_that_an_earlier_visit_is_not_told_before_the_reader_has_answered(qtbot,
     assert window.room.past.of(Laterality.RIGHT) == ((), None)
 
 
+def test_that_no_visit_tells_the_machine_s_call_before_its_own_blind_reading(qtbot, visits):
+    with opened_window(qtbot, [visits], reader="AB", blind_first=True) as window:
+        wait_until_ended(qtbot, window, studies=4)
+        cases = {case.uid: case for case in window.session.cases}
+        now, before = cases["1.3.2024"], cases["1.3.2022"]
+        window.session.select(now)
+        qtbot.waitUntil(lambda: window.session.current is now)
+        right = str(Laterality.RIGHT)
+
+        def shown():
+            return [each.moment.year for each in window.room.past.of(Laterality.RIGHT)[0]]
+
+        window.desk.decide(now, right, "CNV")
+        qtbot.waitUntil(lambda: shown() == [2024])
+        window.session.load([before], lambda: window.desk.decide(before, right, "NORMAL"))
+        qtbot.waitUntil(lambda: shown() == [2022, 2024])
+
+        # What another window keeps is told of once the trail does.
+        window.session.cases.remove(before)
+        assert shown() == [2022, 2024]
+        window.session.cases.remove(cases["1.3.2026"])
+        assert shown() == [2022, 2024]
+
+
 def test_that_a_click_on_the_chart_chooses_the_visit(qtbot):
     studies = []
     for uid, row in (("1", DRUSEN), ("2", CNV)):
