@@ -54,7 +54,7 @@ class Session(QObject):
         self._wanted: Case | None = None  # to be shown once it is read back
         self._begun = False
         self.keeper = Keeper(self)
-        self.shelf = Shelf(self.keeper, self)
+        self.shelf = Shelf(self.keeper, lambda: self.current, self)
         self._intake = Intake(self.keeper, self)
         self._admission = Admission(self.shelf, self)
         self._queue = CaseQueue(
@@ -136,12 +136,12 @@ class Session(QObject):
     def select(self, case: Case) -> None:
         """Show a case; one that was kept is read back first."""
         self._wanted = case
-        if case is self.current:
-            return
         if case.whole:
             self._show(case)
-        else:
+        elif case is not self.current:
             self.load([case], lambda: self._show(case))
+        elif _let_go(case):
+            self.load([case], lambda: self._tell_change(case))
 
     def load(self, cases: Sequence[Case], then: Callable[[], object]) -> None:
         """Have the results of these cases at hand, and then go on."""
@@ -212,6 +212,13 @@ class Session(QObject):
 
     def set_eye(self, case: Case, volume_uid: str, laterality: Laterality) -> None:
         """Say which eye a volume shows, where the file does not; the calls are drawn anew."""
+        if _let_go(case):
+            # Else the kept study would name one eye, and the kept result another.
+            self.load([case], lambda: self._set_eye(case, volume_uid, laterality))
+        else:
+            self._set_eye(case, volume_uid, laterality)
+
+    def _set_eye(self, case: Case, volume_uid: str, laterality: Laterality) -> None:
         before = case.study
         former = {each.laterality for each in before.volumes if each.uid == volume_uid}
         if any(case.revealed(each) for each in former):
@@ -333,6 +340,11 @@ class Session(QObject):
             self.noticed.emit(Notice(kind="problem", text=str(error)))
         else:
             self.broken.emit(error)
+
+
+def _let_go(case: Case) -> bool:
+    """Whether its result is to be read back."""
+    return case.call is not None and case.result is None
 
 
 def default_report_name(when: datetime) -> str:

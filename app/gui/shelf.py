@@ -35,9 +35,10 @@ class Shelf(QObject):
     changed = Signal(object)  # Case that was read back, or could not be
     missing = Signal(object)  # Case whose files are gone
 
-    def __init__(self, keeper: Keeper, parent: QObject) -> None:
+    def __init__(self, keeper: Keeper, on_show: Callable[[], Case | None], parent: QObject) -> None:
         super().__init__(parent)
         self.keeper = keeper
+        self._on_show = on_show
         self._held: list[Case] = []  # with their results in memory, the latest last
 
     def read_before(
@@ -117,7 +118,8 @@ class Shelf(QObject):
 
     def _hold(self, case: Case) -> None:
         self._held = [each for each in self._held if each is not case] + [case]
-        for each in self._held[:-_HELD]:
+        on_show = self._on_show()
+        for each in [each for each in self._held if each is not on_show][:-_HELD]:
             if each.state is CaseState.READY:
                 each.let_go()
         self._held = [each for each in self._held if each.result is not None]

@@ -1,10 +1,13 @@
 """Cases on the real window: whole when they are needed, listed once, left alone at the end."""
 
+from contextlib import closing
+
 import pytest
 from PySide6.QtTest import QTest
 
 import app.gui.shelf
-from app.study import Patient
+from app.cases.store import Store
+from app.study import Laterality, Patient
 from tests.gui_window import WAIT, opened_window, wait_until_ended
 from tests.oct_files import bscans, write
 
@@ -33,6 +36,48 @@ def until_kept(qtbot, window):
     done = []
     window.session.keeper.do(lambda store: None, done.append)
     qtbot.waitUntil(lambda: bool(done))
+
+
+def test_that_the_case_on_show_keeps_its_result_however_many_others_come(
+    qtbot, window, monkeypatch
+):
+    monkeypatch.setattr(app.gui.shelf, "_HELD", 1)
+    session = window.session
+    on_show = session.current
+    others = [case for case in session.cases if case is not on_show]
+
+    for case in others:
+        case.let_go()
+        session.load([case], lambda: None)
+        until_kept(qtbot, window)
+
+    assert on_show.result is not None
+    assert [case.result is None for case in others] == [True, False]
+
+
+def test_that_a_result_let_go_comes_back_when_its_case_on_show_is_chosen(qtbot, window):
+    case = window.session.current
+    case.let_go()
+    assert case.result is None
+
+    window.session.select(case)
+
+    qtbot.waitUntil(lambda: case.result is not None)
+
+
+def test_that_an_eye_is_named_in_the_study_and_in_a_result_that_was_let_go(qtbot, window):
+    session = window.session
+    case = next(each for each in session.cases if each is not session.current)
+    case.let_go()
+
+    session.set_eye(case, case.study.volumes[0].uid, Laterality.LEFT)
+
+    qtbot.waitUntil(lambda: case.summary.eyes == (Laterality.LEFT,))
+    until_kept(qtbot, window)
+    with closing(Store()) as store:
+        loaded = store.load(case.number)
+    assert loaded.study.volumes[0].laterality is Laterality.LEFT
+    assert [eye.laterality for eye in loaded.result.eyes] == [Laterality.LEFT]
 
 
 def test_that_reports_are_made_of_studies_whose_results_were_let_go(
