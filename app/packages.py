@@ -228,7 +228,7 @@ def _put(folder: Path, target: Path) -> None:
 
 
 def _clear_up(models: Path) -> None:
-    """Put right, as far as it goes, what killed installations left: what was put away comes back."""
+    """Put right what killed installations left, as far as it goes; what was put away comes back."""
     for older in models.glob(f".*{_OLDER}"):
         target = older.with_name(older.name[1:].removesuffix(_OLDER))
         if target.exists():

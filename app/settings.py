@@ -66,6 +66,8 @@ class Settings:
     prevalence: dict[str, Share] = field(default_factory=dict)
     # By model and class: the clinic's own threshold, one of those that the package permits.
     thresholds: dict[str, dict[str, Share]] = field(default_factory=dict)
+    # By model: the version of the package at which those were set, or last told to hold.
+    thresholds_known: dict[str, str] = field(default_factory=dict)
 
 
 _VALUES: TypeAdapter[Settings] = TypeAdapter(Settings)

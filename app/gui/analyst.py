@@ -2,7 +2,7 @@
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, SignalInstance
@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal, SignalInstance
 from app.errors import ReadError, StorageError
 from app.gui.case import Case
 from app.gui.keeper import Keeper
+from app.gui.notice import Notice
 from app.gui.tasks import Task
 from app.progress import Progress
 from app.settings import Settings
@@ -45,6 +46,9 @@ class Analyst(QObject):
     stopped = Signal(object)  # Case
     failed = Signal(object, Exception)  # Case
     progressed = Signal()
+    noticed = Signal(object)  # Notice
+    settled = Signal(object)  # Settings, that remember what was told
+    _loaded = Signal(object)  # Card of the package
 
     def __init__(self, keeper: Keeper, settings: Settings, parent: QObject) -> None:
         super().__init__(parent)
@@ -53,6 +57,7 @@ class Analyst(QObject):
         self._keeper = keeper
         self._model: _Model | None = None
         self._closing = False
+        self._loaded.connect(self._tell_thresholds)
         self._task = Task(self._analyse, self)
         self._task.progressed.connect(self._progressed)
         self._task.succeeded.connect(lambda made: self._tell(self.ended, made))
@@ -111,7 +116,29 @@ class Analyst(QObject):
         if self._model is None or self._model.model_id != model_id:
             package = choose_package(model_id, self.settings.keys)
             self._model = _Model(model_id=model_id, package=package, engine=Engine(package))
+            self._loaded.emit(package.card)
         return self._model
+
+    def _tell_thresholds(self, card: "Card") -> None:
+        """Say which of the clinic's thresholds do not hold, and once for a version which do."""
+        from app.operating_point import changed_rules, localised, not_permitted
+
+        thresholds = self.settings.thresholds.get(card.id, {})
+        for sentence in not_permitted(card, thresholds):
+            self.noticed.emit(Notice(kind="warning", text=sentence))
+        own = changed_rules(localised(card, thresholds))
+        known = self.settings.thresholds_known
+        if not own or known.get(card.id) == card.version:
+            return
+        each = self.tr("{name} from {own:.3g} % (the package's: {packaged:.3g} %)")
+        held = ", ".join(
+            each.format(name=name, own=100 * rule.threshold, packaged=100 * (rule.packaged or 0))
+            for name, rule in own.items()
+        )
+        words = self.tr("Thresholds that this clinic set hold for version {version}: {held}.")
+        text = words.format(version=card.version, held=held)
+        self.noticed.emit(Notice(kind="information", text=text))
+        self.settled.emit(replace(self.settings, thresholds_known=known | {card.id: card.version}))
 
     def _progressed(self, done: int, total: int) -> None:
         case = self.running

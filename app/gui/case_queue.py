@@ -25,6 +25,7 @@ class CaseQueue(QObject):
     changed = Signal(object)  # Case: its state or result
     progressed = Signal()
     noticed = Signal(object)  # Notice
+    settled = Signal(object)  # Settings, that remember what was told
     broken = Signal(Exception)  # a bug
 
     def __init__(
@@ -44,6 +45,8 @@ class CaseQueue(QObject):
         self._analyst.stopped.connect(self._stopped)
         self._analyst.failed.connect(self._failed)
         self._analyst.progressed.connect(self.progressed)
+        self._analyst.noticed.connect(self.noticed)
+        self._analyst.settled.connect(self.settled)
         self._closing = False
 
     @property

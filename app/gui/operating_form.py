@@ -75,9 +75,12 @@ class OperatingForm(QWidget):
             if line.threshold.currentData() != self._card.aggregation.rules[name].threshold:
                 own[name] = line.threshold.currentData()
         thresholds = {k: v for k, v in self._settings.thresholds.items() if k != self._card.id}
+        known = {k: v for k, v in self._settings.thresholds_known.items() if k != self._card.id}
         if own:
-            thresholds[self._card.id] = own
-        return replace(self._settings, prevalence=prevalence, thresholds=thresholds)
+            thresholds[self._card.id], known[self._card.id] = own, self._card.version
+        return replace(
+            self._settings, prevalence=prevalence, thresholds=thresholds, thresholds_known=known
+        )
 
     def _box(self, line: Line) -> QGroupBox:
         title = line.disease.title

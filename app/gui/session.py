@@ -78,6 +78,7 @@ class Session(QObject):
         self._queue.changed.connect(self.case_changed)
         self._queue.progressed.connect(self.progressed)
         self._queue.noticed.connect(self.noticed)
+        self._queue.settled.connect(self.change_settings)
         self._queue.broken.connect(self.broken)
 
     def change_settings(self, settings: Settings) -> None:

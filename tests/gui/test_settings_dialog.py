@@ -98,6 +98,7 @@ def test_that_a_threshold_is_one_that_was_measured_and_its_worth_is_told(
     dialog.accept()
     assert window.session.settings.prevalence == {"CNV": 0.1}
     assert window.session.settings.thresholds == {"measured": {"CNV": 0.4}}
+    assert window.session.settings.thresholds_known == {"measured": "1.0"}
 
 
 def test_that_the_model_s_own_threshold_is_no_setting(qtbot, window, open_dialog):
