@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.modelpack import Card
-from app.study import Laterality, Opened, Patient, Study, Volume
+from app.study import Gradability, Laterality, Opened, Patient, Study, StudyResult, Volume
 
 _MACULAR_MM = (3.0, 12.5)  # from the smallest angiography cube to the widest macular one
 _TOLERANCE = 0.1  # of a trained width: scaling by axial length alone changes it that much
@@ -26,20 +26,35 @@ class Remark:
     eyes: tuple[Laterality, ...]
 
 
-def remarks(study: Study, card: Card | None = None) -> tuple[Remark, ...]:
+def remarks(
+    study: Study, card: Card | None = None, result: StudyResult | None = None
+) -> tuple[Remark, ...]:
     """Check every volume of a study; each sentence comes once.
 
     Args:
         card: Of the model that judges it; None as long as it is not known which.
+        result: What the model found, to be told where it could not see all; None until then.
     """
+    lost = unread(result) if result is not None else {}
     found: dict[str, dict[Laterality, None]] = defaultdict(dict)
     for volume in study.volumes:
-        for sentence in (*_checked(volume, card), *volume.notes):
+        partly = _lost(lost.get(volume.uid, 0), len(volume.bscans))
+        for sentence in (*partly, *_checked(volume, card), *volume.notes):
             found[sentence][volume.laterality] = None
     return tuple(
         Remark(sentence=sentence, eyes=tuple(each for each in Laterality if each in eyes))
         for sentence, eyes in found.items()
     )
+
+
+def unread(result: StudyResult) -> dict[str, int]:
+    """How many B-scans could not be read, by the UID of their volume; none, and it is left out."""
+    counts = {
+        each.volume.uid: [found.gradability for found in each.bscans].count(Gradability.UNREADABLE)
+        for eye in result.eyes
+        for each in eye.volumes
+    }
+    return {uid: count for uid, count in counts.items() if count}
 
 
 def width_mm(volume: Volume) -> float | None:
@@ -75,6 +90,15 @@ def _whose(patient: Patient) -> str:
 
 def _folder(volume: Volume) -> Path:
     return volume.bscans[0].source.path.parent
+
+
+def _lost(count: int, total: int) -> Iterator[str]:
+    if count:
+        rest = "; the result rests on the others" if count < total else ""
+        yield (
+            f"{count} of {total} B-scans could not be read{rest}. Connect the drive again, or "
+            "check the files, and have the study analysed again (F5)."
+        )
 
 
 def _checked(volume: Volume, card: Card | None) -> Iterator[str]:

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from app.acquisition import note_shared_folders, remarks, width_mm
+from app.acquisition import note_shared_folders, remarks, unread, width_mm
 from app.reading import open_studies
-from app.study import Laterality, Opened, Patient, Spacing, Study
+from app.study import Gradability, Laterality, Opened, Patient, Spacing, Study
 from tests.oct_files import bscans, volume_of, write
-from tests.results_builder import card
+from tests.results_builder import CNV, card, study_result, volume_result
 
 GOOD = Spacing(axial_mm=0.0039, lateral_mm=0.0115, between_mm=0.12)  # 512 columns: 5.9 mm
 
@@ -69,6 +69,27 @@ def test_that_what_the_reading_noted_is_among_the_remarks():
     noted = replace(scan(), notes=("The images were compressed with loss (JPEG).",))
 
     assert sentences(noted) == ["The images were compressed with loss (JPEG)."]
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [
+        (2, "2 of 4 B-scans could not be read; the result rests on the others. "),
+        (4, "4 of 4 B-scans could not be read. "),
+    ],
+)
+def test_that_bscans_that_could_not_be_read_are_told_of_their_volume(count, told):
+    partly = volume_result([CNV] * (4 - count) + [Gradability.UNREADABLE] * count)
+    result = study_result(partly)
+
+    assert unread(result) == {partly.volume.uid: count}
+    (sentence,) = [
+        each.sentence
+        for each in remarks(result.study, card(), result)
+        if "could not be read" in each.sentence
+    ]
+    assert sentence.startswith(told)
+    assert "analysed again" in sentence
 
 
 def test_that_a_folder_with_two_patients_is_told_on_both(tmp_path):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from app.acquisition import unread
 from app.gui.case import Case
 from app.gui.intake import Read
 from app.gui.notice import Notice
@@ -81,7 +82,7 @@ class Admission(QObject):
 
         if found.loaded is not None and not case.whole:
             case.take_back(found.loaded)
-        study = merged(case.study, found.study, found.changed)
+        study = merged(case.study, found.study, found.changed | _partly_read(case, found.study))
         if study is None:
             if found.loaded is not None and found.loaded.missing:
                 self._relocate(case, found.study, read.reading.paths)
@@ -145,6 +146,13 @@ def _case_of(study: Study, cases: list[Case]) -> Case | None:
         if (case.uid, case.summary.patient) == (study.uid, study.patient):
             return case
     return None
+
+
+def _partly_read(case: Case, found: Study) -> frozenset[str]:
+    """UIDs of volumes of which some B-scans could not be read before, and may be now."""
+    if case.result is None:
+        return frozenset()
+    return frozenset(unread(case.result)) & {each.uid for each in found.volumes}
 
 
 def _told(skipped: Skipped) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, SignalInstance
 
+from app.acquisition import unread
 from app.errors import ReadError, StorageError
 from app.gui.case import Case
 from app.gui.keeper import Keeper
@@ -99,7 +100,8 @@ class Analyst(QObject):
         package = localised_package(model.package, self.settings)
         card = package.card
         prepared = case.model.preprocessing if case.model is not None else None
-        if case.call is not None and case.card == card and prepared == preprocess.VERSION:
+        same = case.call is not None and case.card == card and prepared == preprocess.VERSION
+        if same and self._read_whole(case):
             return Made(result=None, card=card, contents={})
         study = case.study
         _check_files(study)
@@ -108,6 +110,14 @@ class Analyst(QObject):
                 self._keeper.store().begin(case.number)
         result = analyse(study, package, progress, engine=model.engine)
         return Made(result=result, card=card, contents={} if case.demo else _contents(study))
+
+    def _read_whole(self, case: Case) -> bool:
+        """Whether a former result misses nothing that may be readable now."""
+        result = case.result
+        if result is None and case.number is not None:
+            with suppress(StorageError):
+                result = self._keeper.store().load(case.number).result
+        return result is not None and not unread(result)
 
     def _load_model(self, model_id: str | None) -> _Model:
         from app.engine import Engine

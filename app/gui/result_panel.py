@@ -115,8 +115,10 @@ class _Remarks(QFrame):
         layout.addLayout(row)
         layout.addWidget(self.words)
 
-    def show_study(self, study: Study | None, card: Card | None) -> None:
-        found = remarks(study, card) if study is not None else ()
+    def show_study(
+        self, study: Study | None, card: Card | None, result: StudyResult | None
+    ) -> None:
+        found = remarks(study, card, result) if study is not None else ()
         several = study is not None and len({each.laterality for each in study.volumes}) > 1
         self.setVisible(bool(found))
         colour = QColor(theme.current().uncertain)
@@ -170,7 +172,7 @@ class ResultPanel(QScrollArea):
         """Show a case's calls, or how far it is."""
         result = case.result if case is not None else None
         self.patient.setVisible(case is not None)
-        self.remarks.show_study(case.study if case is not None else None, card)
+        self.remarks.show_study(case.study if case is not None else None, card, result)
         if result is None or card is None:
             for block in (*self.eyes.values(), self.bscan):
                 block.hide()

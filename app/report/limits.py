@@ -27,7 +27,7 @@ def notes(context: Context) -> list[Block]:
 def remarks(context: Context) -> tuple[str, ...]:
     """What a reader must know of these images: each sentence once, with the eyes it holds for."""
     alone = len(context.result.eyes) == 1
-    found = acquisition.remarks(context.result.study, context.card)
+    found = acquisition.remarks(context.result.study, context.card, context.result)
     return tuple(
         each.sentence if alone else f"{_eyes(each.eyes)}: {each.sentence}" for each in found
     )

@@ -111,7 +111,7 @@ def as_record(
         },
         "acquisition": [
             {"sentence": each.sentence, "eyes": [str(eye) for eye in each.eyes]}
-            for each in remarks(study, card)
+            for each in remarks(study, card, result)
         ],
         "call": _call(result.call) | {"eye": str(result.eyes[result.deciding].laterality)},
         "referral": {"level": result.referral.level, "advice": result.referral.advice},

@@ -1,15 +1,21 @@
 """Cases on the real window: whole when they are needed, listed once, left alone at the end."""
 
-from contextlib import closing
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 
 import pytest
 from PySide6.QtTest import QTest
 
 import app.gui.shelf
+from app.acquisition import unread
+from app.analysis import analyse
 from app.cases.store import Store
+from app.installed import choose_package
+from app.reading import open_studies
+from app.settings import Settings
 from app.study import Laterality, Patient
-from tests.gui_window import WAIT, opened_window, wait_until_ended
-from tests.oct_files import bscans, write
+from tests.gui_window import WAIT, install_tiny_package, opened_window, wait_until_ended
+from tests.oct_files import bscans, write, write_single_frames
 
 
 @pytest.fixture
@@ -142,3 +148,55 @@ def test_that_a_reading_that_ends_as_the_window_goes_opens_nothing(qtbot, clinic
     with opened_window(qtbot, []) as window:
         wait_until_ended(qtbot, window, studies=3)
         assert len(window.session.cases) == 3
+
+
+@pytest.fixture
+def partly_read(tmp_path):
+    """A folder whose case is kept with a result that half of its files were missing for."""
+    folder, hidden = tmp_path / "share", tmp_path / "hidden"
+    hidden.mkdir()
+    frames = write_single_frames(folder, bscans(4), series="1.2.77")
+    install_tiny_package()
+    package = choose_package("tiny", Settings().keys)
+    (study,) = open_studies([folder]).studies
+    for path in frames[:2]:
+        path.rename(hidden / path.name)
+    result = analyse(study, package)
+    for path in frames[:2]:
+        (hidden / path.name).rename(path)
+    with closing(Store()) as store:
+        number = store.keep(study, [folder], datetime.now(UTC))
+        store.keep_result(number, result, package.card, {})
+    return folder
+
+
+@contextmanager
+def opened_partly_read(qtbot):
+    with opened_window(qtbot, []) as window:
+        session = window.session
+        qtbot.waitUntil(lambda: session.current is not None, timeout=WAIT)
+        (case,) = session.cases
+        assert unread(case.result) == {"1.2.77": 2}
+        yield window, case
+
+
+def test_that_a_result_that_lacks_bscans_says_so_and_is_made_anew_on_request(qtbot, partly_read):
+    with opened_partly_read(qtbot) as (window, case):
+        assert "2 of 4 B-scans could not be read" in window.results.remarks.words.text()
+        window.actions_["analyse"].trigger()
+
+        qtbot.waitUntil(lambda: unread(case.result) == {}, timeout=WAIT)
+        wait_until_ended(qtbot, window)
+        assert not any("this very model" in each for each in window.bars.texts)
+        assert "could not be read" not in window.results.remarks.words.text()
+
+
+def test_that_a_result_that_lacks_bscans_is_made_anew_when_its_files_are_dropped_again(
+    qtbot, partly_read
+):
+    with opened_partly_read(qtbot) as (window, case):
+        window.open([partly_read])
+
+        qtbot.waitUntil(lambda: case.result is not None and unread(case.result) == {}, timeout=WAIT)
+        wait_until_ended(qtbot, window)
+        assert not any("already open" in each for each in window.bars.texts)
