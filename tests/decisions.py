@@ -18,5 +18,6 @@ def entry(subject: str, answer: str | None, *, number: int = 1, **fields: object
         "blind": False,
         "note": "",
         "model": "kd-oct-b2 1.2.0 0123",
+        "hash": f"{number:064x}",
     }
     return Entry(**plain | fields)

@@ -53,6 +53,7 @@ class Entry:
     blind: bool  # given before the reader saw the machine's
     note: str
     model: str  # id, version and SHA-256 of the model
+    hash: str  # of the row and, through it, of all rows before
 
     @property
     def agrees(self) -> bool:
@@ -90,10 +91,11 @@ class Trail(Database):
                 _clean(decision.note),
                 decision.model,
             )
+            hashed = _hash(row, head)
             database.execute(
-                f"INSERT INTO trail VALUES ({', '.join('?' * 13)})", (*row, head, _hash(row, head))
+                f"INSERT INTO trail VALUES ({', '.join('?' * 13)})", (*row, head, hashed)
             )
-        return _entry(row)
+        return _entry((*row, hashed))
 
     def decision(self, study_uid: str, subject: str) -> Entry | None:
         """The decision that holds; None if there is none or it was withdrawn."""
@@ -149,7 +151,8 @@ def read_whole_trail(path: Path) -> WholeTrail:
     with told("read"), closing(open_to_look(path)) as database:
         rows = database.execute(_SELECT_CHAIN).fetchall()
     hashes = _checked(rows)
-    return WholeTrail(entries=tuple(_entry(tuple(fields)) for *fields, _, _ in rows), hashes=hashes)
+    entries = tuple(_entry((*fields, hashed)) for *fields, _, hashed in rows)
+    return WholeTrail(entries=entries, hashes=hashes)
 
 
 def _checked(rows: Sequence[_Row]) -> tuple[str, ...]:
@@ -170,7 +173,7 @@ def _checked(rows: Sequence[_Row]) -> tuple[str, ...]:
 
 
 _COLUMNS = "number, time, reader, study_uid, subject, before, after, machine, blind, note, model"
-_SELECT = f"SELECT {_COLUMNS} FROM trail"
+_SELECT = f"SELECT {_COLUMNS}, hash FROM trail"
 _SELECT_CHAIN = f"SELECT {_COLUMNS}, previous, hash FROM trail ORDER BY number"
 
 
@@ -190,7 +193,7 @@ def _head(database: sqlite3.Connection) -> tuple[str, int]:
 
 
 def _entry(row: _Row) -> Entry:
-    values = dict(zip(_COLUMNS.split(", "), row, strict=True))
+    values = dict(zip((*_COLUMNS.split(", "), "hash"), row, strict=True))
     return Entry(**values | {"blind": bool(values["blind"])})  # type: ignore[arg-type]
 
 

@@ -39,6 +39,10 @@ def _section(context: Context, title: str, said: list[tuple[str, Entry]]) -> lis
     if any(entry.blind for _, entry in said):
         words = "Blind: given before the machine's call was shown."
         blocks.append(text_block(fonts, words, NOTE, width, before=0.8 * MM))
+    # On paper, it shows later whether the newest entries of the trail were cut off.
+    newest = max((entry for _, entry in said), key=lambda entry: entry.number)
+    words = f"In the audit trail up to entry {newest.number}: {newest.hash}"
+    blocks.append(text_block(fonts, words, NOTE, width, before=0.8 * MM))
     return blocks
 
 

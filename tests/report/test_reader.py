@@ -1,15 +1,18 @@
 """The report states what the reader said beside what the machine said, and on what it rests."""
 
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from app import preprocess
+from app.cases.store import Decision, Store
 from app.cases.subjects import PATIENT, bscan_subject
+from app.cli import main
 from app.modelpack import Estimate, OperatingPoint
 from app.operating_point import localised
-from app.readings import NOTHING_READ, Readings
+from app.readings import NOTHING_READ, Readings, model_line
 from app.report import render
 from app.settings import Settings
 from app.study import Spacing
@@ -68,6 +71,28 @@ def test_that_a_hundred_decisions_on_bscans_flow_over_pages():
     text = whole(result, readings)
 
     assert all(f"Right eye (OD), B-scan {at + 1} DME CNV" in text for at in range(100))
+
+
+def test_that_the_report_holds_the_hash_by_which_a_cut_of_the_trail_is_found(tmp_path):
+    result = both_eyes()
+    path = tmp_path / "cases.sqlite"
+    with closing(Store(path)) as store:
+        for subject in (PATIENT, "OD"):
+            decision = Decision(
+                reader="AB",
+                study_uid="2.25.42",
+                subject=subject,
+                answer="CNV",
+                machine="CNV",
+                blind=False,
+                note="",
+                model=model_line(result),
+            )
+            store.decide(decision, WHEN)
+        readings, head = Readings.standing(store.trail()), store.head()
+
+    assert f"In the audit trail up to entry 2: {head}" in whole(result, readings)
+    assert main(["audit", "verify", str(path), "--head", head]) == 0
 
 
 def test_that_without_a_decision_nothing_is_said_of_one():
