@@ -100,7 +100,7 @@ def _subject(subject: str) -> str:
 
 
 def _digest(uid: str) -> str:
-    """As results are named: the same every time, and nothing of the patient."""
+    """The same every time, and nothing of the patient."""
     return hashlib.sha256(uid.encode()).hexdigest()[:8]
 
 

@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, Signal
 from app.cases.store import PATIENT, Decision, Entry, bscan_subject, trail_key
 from app.cases.subjects import is_eye
 from app.errors import AppError
-from app.gui import wording
+from app.gui.decision_moves import Carried, eyes_moved, told_of
 from app.gui.session import Case, Notice, Session
 from app.modelpack import Card
 from app.readings import Readings, machine_answers, model_line
@@ -201,19 +201,12 @@ class Desk(QObject):
         It goes along where the scans were all of their eye and are all of the new one, and their
         reader is the one who names it.
         """
-        former, now = _scans(before), _scans(case.study)
-        changed = [eye for eye in Laterality if former.get(eye) != now.get(eye)]
+        changed, goes_to = eyes_moved(before, case.study)
         subjects = {str(eye) for eye in changed}
         self._changes[case] = [
             each for each in self._changes.get(case, []) if each.entry.subject not in subjects
         ]
-        goes_to = {
-            eye: other
-            for eye in changed
-            for other in changed
-            if eye in former and other not in former and former[eye] == now.get(other)
-        }
-        carried: list[tuple[Entry, Laterality, Laterality]] = []
+        carried: list[Carried] = []
         withdrawn: list[Laterality] = []
         for eye in changed:
             entry = case.readings.of(str(eye))
@@ -228,7 +221,9 @@ class Desk(QObject):
                 withdrawn.append(eye)
         for entry, _, other in carried:
             self._submit(case, self._on_new_scans(case, other, entry.after, entry), None)
-        self._tell_followed(carried, withdrawn)
+        notice = told_of(carried, withdrawn)
+        if notice is not None:
+            self._session.noticed.emit(notice)
 
     def _on_new_scans(
         self, case: Case, eye: Laterality, answer: str | None, entry: Entry | None
@@ -245,31 +240,6 @@ class Desk(QObject):
             note=entry.note if entry is not None and answer is not None else "",
             model=model_line(facts[0]) if facts is not None else entry.model if entry else "",
         )
-
-    def _tell_followed(
-        self,
-        carried: Sequence[tuple[Entry, Laterality, Laterality]],
-        withdrawn: Sequence[Laterality],
-    ) -> None:
-        told = [
-            self.tr(
-                "The call {answer} went along with the scans from “{former}” to “{now}”."
-            ).format(
-                answer=wording.answer_word(entry.after or ""),
-                former=wording.eye_long(former),
-                now=wording.eye_long(now),
-            )
-            for entry, former, now in carried
-        ] + [
-            self.tr(
-                "The call on “{eye}” was withdrawn: these are other scans than it was given on. "
-                "Please decide again."
-            ).format(eye=wording.eye_long(eye))
-            for eye in withdrawn
-        ]
-        if told:
-            kind = "warning" if withdrawn else "information"
-            self._session.noticed.emit(Notice(kind=kind, text=" ".join(told)))
 
     def _take_stock(self) -> None:
         """Hide and show as the settings say, and load the decisions on cases that are new."""
@@ -303,14 +273,6 @@ class Desk(QObject):
 
 def _key(case: Case) -> str:
     return trail_key(case.uid, case.summary.patient)
-
-
-def _scans(study: Study) -> dict[Laterality, set[str]]:
-    """The UIDs of each eye's volumes."""
-    held: dict[Laterality, set[str]] = {}
-    for volume in study.volumes:
-        held.setdefault(volume.laterality, set()).add(volume.uid)
-    return held
 
 
 def _facts(case: Case) -> tuple[StudyResult, Card] | None:
