@@ -3,7 +3,8 @@
 import hashlib
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,8 @@ _SUMMARY: TypeAdapter[Summary] = TypeAdapter(Summary)
 _SOURCES: TypeAdapter[Sources] = TypeAdapter(Sources)
 _CALL: TypeAdapter[Call] = TypeAdapter(Call)
 _MODEL: TypeAdapter[ModelName] = TypeAdapter(ModelName)
+_CONTENTS: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
+_PATHS: TypeAdapter[tuple[Path, ...]] = TypeAdapter(tuple[Path, ...])
 
 _KEPT = """
     SELECT number, summary, sources, study, state, problem, added, tries, removed,
@@ -42,6 +45,10 @@ class CaseTable(Database):
 
     def cases(self, identifier: str | None = None) -> list[KeptCase]:
         """Every case on the list, or those of one patient's number, in the order of adding."""
+        return self.listed(identifier)[0]
+
+    def listed(self, identifier: str | None = None) -> tuple[list[KeptCase], list[int]]:
+        """The same, and the numbers of cases that are damaged: one must not hide the others."""
         part = "" if identifier is None else f'"identifier":{json.dumps(identifier)}'
         with self.reading() as database:
             rows = database.execute(
@@ -50,8 +57,9 @@ class CaseTable(Database):
                 (part,),
             ).fetchall()
             cards = _cards(database)
-        kept = [_kept(row, cards) for row in rows]
-        return [each for each in kept if identifier in (None, each.summary.patient.identifier)]
+        kept, damaged = _sound(rows, cards)
+        own = [each for each in kept if identifier in (None, each.summary.patient.identifier)]
+        return own, damaged
 
     def find(self, study: Study) -> KeptCase | None:
         """The case of this visit, even one taken off the list; two patients never share one."""
@@ -60,7 +68,7 @@ class CaseTable(Database):
                 f"{_KEPT} WHERE study_uid = ? ORDER BY number DESC", (study.uid,)
             ).fetchall()
             cards = _cards(database)
-        found = [_kept(row, cards) for row in rows]
+        found, _ = _sound(rows, cards)
         return next((each for each in found if each.summary.patient == study.patient), None)
 
     def first_patient(self, study_uid: str) -> Patient | None:
@@ -96,7 +104,7 @@ class CaseTable(Database):
             study=study,
             result=None if row[2] is None else decode_result(row[2], row[3], study),
             card=None if row[5] is None else _card(row[5]),
-            contents={} if row[4] is None else json.loads(row[4]),
+            contents={} if row[4] is None else _read(_CONTENTS, row[4]),
             missing=missing_sentence(sources),
         )
 
@@ -255,15 +263,17 @@ class CaseTable(Database):
             database.execute("DELETE FROM dropped WHERE number = ?", (number,))
 
     def dropped(self) -> list[Dropped]:
-        """What is still to be read, in the order it came."""
+        """What is still to be read, in the order it came; damaged notes of it are left out."""
         with self.reading() as database:
             rows = database.execute(
                 "SELECT number, paths, tries FROM dropped ORDER BY number"
             ).fetchall()
-        return [
-            Dropped(number=number, paths=tuple(map(Path, json.loads(paths))), tries=tries)
-            for number, paths, tries in rows
-        ]
+        found = []
+        for number, paths, tries in rows:
+            with suppress(StorageError, ValueError, TypeError):
+                read = _read(_PATHS, paths)
+                found.append(Dropped(number=number, paths=read, tries=int(tries)))
+        return found
 
     def begin_reading(self, number: int) -> None:
         """Note that they are being read, in case the program does not live to tell."""
@@ -276,6 +286,20 @@ class CaseTable(Database):
             database.execute("UPDATE dropped SET tries = 0 WHERE number = ?", (number,))
 
 
+def _sound(
+    rows: Iterable[tuple[Any, ...]], cards: Mapping[str, Card | None]
+) -> tuple[list[KeptCase], list[int]]:
+    """The cases of the rows that can be read, and the numbers of the others."""
+    kept, damaged = list[KeptCase](), list[int]()
+    for row in rows:
+        try:
+            kept.append(_kept(row, cards))
+        except (StorageError, ValueError, TypeError):
+            # SQLite takes anything into any column.
+            damaged.append(row[0])
+    return kept, damaged
+
+
 def _kept(row: tuple[Any, ...], cards: Mapping[str, Card | None]) -> KeptCase:
     number, summary, sources, study, state, problem, added, tries, removed, *found = row
     call, level, card, model, analysed = found
@@ -286,13 +310,13 @@ def _kept(row: tuple[Any, ...], cards: Mapping[str, Card | None]) -> KeptCase:
         open_study=partial(_open_study, sources, study),
         state=CaseState(state),
         problem=problem,
-        added=datetime.fromisoformat(added),
-        analysed=None if analysed is None else datetime.fromisoformat(analysed),
+        added=_time(added),
+        analysed=None if analysed is None else _time(analysed),
         call=None if call is None else _read(_CALL, call),
         level=level or "",
-        card=None if card is None else cards[card],
+        card=cards.get(card),
         model=None if model is None else _read(_MODEL, model),
-        tries=tries,
+        tries=int(tries),
         removed=removed is not None,
     )
 
@@ -321,8 +345,15 @@ def _text(adapter: TypeAdapter[Any], value: object) -> str:
 def _read(adapter: TypeAdapter[Any], text: str) -> Any:  # noqa: ANN401 - as the adapter says
     try:
         return adapter.validate_python(json.loads(text))
-    except (ValueError, ValidationError) as error:
+    except (TypeError, ValueError, ValidationError) as error:
         raise StorageError(UNREADABLE) from error
+
+
+def _time(text: str) -> datetime:
+    when = datetime.fromisoformat(text)
+    if when.tzinfo is None:
+        raise ValueError(text)  # it could not be held against the others
+    return when
 
 
 def _iso(when: datetime) -> str:

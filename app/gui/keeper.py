@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
-from app.errors import AppError
+from app.errors import AppError, StorageError
 from app.gui.tasks import Task
 from app.progress import Progress
 
@@ -46,6 +46,7 @@ class Keeper(QObject):
         self._lock = threading.Lock()
         self._jobs: deque[_Job] = deque()
         self._working = False
+        self._job: _Job | None = None  # the one that is carried out
         self._closed = False
         self._told = ""
         self._task = Task(self._work, self)
@@ -64,7 +65,8 @@ class Keeper(QObject):
         Args:
             work: Called on another thread.
             then: Called with what `work` returned, on the GUI thread.
-            otherwise: Called with the error on the GUI thread, in place of `failed`.
+            otherwise: Called with the error on the GUI thread, in place of `failed`; after a fault
+                in the program too, so that who waits for one of the two never waits in vain.
         """
         if self._closed:
             return
@@ -111,7 +113,7 @@ class Keeper(QObject):
                 if not self._jobs:
                     self._working = False
                     return
-                job = self._jobs.popleft()
+                job = self._job = self._jobs.popleft()
             try:
                 outcome = job.work(self.store())
             except AppError as error:
@@ -139,6 +141,10 @@ class Keeper(QObject):
         self.broken.emit(error)
         with self._lock:
             self._working = False
+            job, self._job = self._job, None
+        if job is not None and job.otherwise is not None:
+            words = self.tr("The list of cases met a fault in the program. Please report it.")
+            job.otherwise(StorageError(words))
         self._go_on()
 
     def _go_on(self, _: object = None) -> None:

@@ -26,6 +26,7 @@ from app.settings import Settings, dated, permitted, save_settings
 from app.study import Laterality, Skipped
 
 if TYPE_CHECKING:
+    from app.cases.store import Store
     from app.modelpack import Card
 
 __all__ = ["Case", "CaseState", "Notice", "Session", "default_report_name"]
@@ -254,6 +255,8 @@ class Session(QObject):
         for each in before.dropped:
             if each.tries >= MOST_TRIES:
                 self._give_up(each)
+        if before.damaged:
+            self._tell_damaged(before.damaged)
         if self.cases:
             self.cases_changed.emit()
             self.select(max(self.cases, key=Case.urgency))
@@ -279,6 +282,23 @@ class Session(QObject):
             "the fault."
         ).format(n=dropped.tries, name=dropped.paths[0].name)
         self.noticed.emit(Notice(kind="problem", text=text))
+
+    def _tell_damaged(self, numbers: Sequence[int]) -> None:
+        def remove(store: "Store") -> None:
+            for number in numbers:
+                store.remove(number, datetime.now().astimezone())
+
+        text = self.tr(
+            "{n} of the kept studies cannot be read back, and are not on the list. Open their "
+            "files again."
+        ).format(n=len(numbers))
+        notice = Notice(
+            kind="problem",
+            text=text,
+            action=self.tr("Do not tell again"),
+            act=lambda: self.keeper.do(remove),
+        )
+        self.noticed.emit(notice)
 
     def _begin_without(self, error: AppError) -> None:
         self._not_kept(error)

@@ -25,7 +25,9 @@ class Before:
     def __init__(self, store: "Store") -> None:
         store.wipe_removed(datetime.now().astimezone())
         self.leading = store.take_lead()
-        self.cases: list[KeptCase] = store.cases()
+        self.cases: list[KeptCase]
+        self.damaged: list[int]
+        self.cases, self.damaged = store.listed()
         self.dropped = store.dropped() if self.leading else []
 
 

@@ -436,3 +436,42 @@ def test_that_of_two_processes_one_goes_on_with_the_queue(path, store):
     store.close()
     assert other.take_lead()
     other.close()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE study_case SET state = 'thinking'",
+        "UPDATE study_case SET added = 'yesterday'",
+        "UPDATE study_case SET added = '2026-01-02T03:04:05'",
+        "UPDATE study_case SET tries = 'many'",
+        "UPDATE study_case SET summary = '{\"identifier\":'",
+        "UPDATE result SET analysed = 5",
+        "UPDATE result SET call = '[]'",
+    ],
+)
+def test_that_a_damaged_case_hides_no_other(store, visit, tmp_path, damage):
+    other = tmp_path / "other"
+    write(other / "one.dcm", bscans(2, seed=9), uid="1.2.90", study="1.2.9")
+    number, *_ = kept_with_result(store, visit, tmp_path)
+    sound = store.keep(study_in(other), [other], WHEN)
+    with store.writing() as database:
+        database.execute(
+            damage + (" WHERE number = ?" if "study_case" in damage else " WHERE case_number = ?"),
+            (number,),
+        )
+
+    kept, damaged = store.listed()
+
+    assert ([each.number for each in kept], damaged) == ([sound], [number])
+    assert store.find(study_in(visit)) is None
+    assert store.keep(study_in(visit), [visit], WHEN) not in (number, sound)
+    assert len(store.cases()) == 2
+
+
+def test_that_a_damaged_note_of_a_drop_hides_no_other(store, tmp_path):
+    bad, good = (store.drop([tmp_path / name], WHEN) for name in "ab")
+    with store.writing() as database:
+        database.execute("UPDATE dropped SET paths = '[1' WHERE number = ?", (bad,))
+
+    assert [each.number for each in store.dropped()] == [good]

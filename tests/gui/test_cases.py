@@ -4,12 +4,14 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 
 import pytest
+from PySide6.QtCore import QObject
 from PySide6.QtTest import QTest
 
 import app.gui.shelf
 from app.acquisition import unread
 from app.analysis import analyse
 from app.cases.store import Store
+from app.gui.keeper import Keeper
 from app.installed import choose_package
 from app.reading import open_studies
 from app.settings import Settings
@@ -200,3 +202,40 @@ def test_that_a_result_that_lacks_bscans_is_made_anew_when_its_files_are_dropped
         qtbot.waitUntil(lambda: case.result is not None and unread(case.result) == {}, timeout=WAIT)
         wait_until_ended(qtbot, window)
         assert not any("already open" in each for each in window.bars.texts)
+
+
+def test_that_a_damaged_case_is_told_and_the_others_are_listed(qtbot, clinic):
+    with closing(Store()) as store:
+        numbers = [
+            store.keep(study, [clinic], datetime.now(UTC))
+            for study in open_studies([clinic]).studies
+        ]
+        with store.writing() as database:
+            database.execute(
+                "UPDATE study_case SET state = 'thinking' WHERE number = ?", (numbers[0],)
+            )
+
+    with opened_window(qtbot, []) as window:
+        wait_until_ended(qtbot, window, studies=2)
+        assert [case.number for case in window.session.cases] == numbers[1:]
+        (told,) = [each for each in window.bars._notices if "1 of the kept" in each.text]
+        told.acted.emit()
+        until_kept(qtbot, window)
+
+    with closing(Store()) as store:
+        assert store.listed()[1] == []
+
+
+def test_that_who_asks_the_store_is_answered_after_a_fault_in_the_program_too(qtbot, tmp_path):
+    parent = QObject()
+    keeper = Keeper(parent, tmp_path / "cases.sqlite")
+    broken, told, after = [], [], []
+    keeper.broken.connect(broken.append)
+
+    keeper.do(lambda store: {}["bug"], lambda _: None, told.append)
+    keeper.do(lambda store: "done", after.append)
+
+    qtbot.waitUntil(lambda: after == ["done"])
+    assert [type(error) for error in broken] == [KeyError]
+    assert "fault in the program" in str(told[0])
+    keeper.shut_down()
