@@ -52,7 +52,7 @@ class Keeper(QObject):
         self._task = Task(self._work, self)
         self._task.succeeded.connect(self._go_on)
         self._task.failed.connect(self._broke)
-        self._ended.connect(lambda act: act())
+        self._ended.connect(self._carry_out)
 
     def do(
         self,
@@ -130,6 +130,11 @@ class Keeper(QObject):
 
     def _later(self, act: Callable[[Any], object], what: object) -> None:
         self._ended.emit(lambda: act(what))
+
+    def _carry_out(self, act: Callable[[], object]) -> None:
+        # After the end there is nobody to hear of it.
+        if not self._closed:
+            act()
 
     def _say_once(self, error: AppError) -> None:
         # A full disk fails every time; one sentence is enough.

@@ -152,6 +152,18 @@ def test_that_a_reading_that_ends_as_the_window_goes_opens_nothing(qtbot, clinic
         assert len(window.session.cases) == 3
 
 
+def test_that_what_is_read_back_as_the_window_goes_is_not_shown(qtbot, window):
+    session = window.session
+    on_show = session.current
+    case = next(each for each in session.cases if each is not on_show)
+    case.let_go()
+    session.select(case)
+    window.close()
+    QTest.qWait(50)
+
+    assert session.current is on_show
+
+
 @pytest.fixture
 def partly_read(tmp_path):
     """A folder whose case is kept with a result that half of its files were missing for."""
