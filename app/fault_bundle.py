@@ -111,7 +111,8 @@ def _versions() -> dict[str, str]:
     """Of the program and of every library that it has loaded."""
     known = {"KD-OCT": __version__, "Python": platform.python_version()}
     for name, module in sorted(sys.modules.items()):
-        stated = getattr(module, "__version__", None)
+        # Not by `getattr`, which some modules answer with a warning.
+        stated = vars(module).get("__version__")
         if "." not in name and isinstance(stated, str):
             known[name] = stated
     return known
