@@ -49,6 +49,7 @@ class _Finding:
     score: float
     called: bool
     suspected: bool
+    scattered: bool  # not called only because too few positive B-scans are neighbours
     evidence: tuple[int, ...]  # B-scans, strongest first: the top_k and all positive ones
     positive: tuple[int, ...]  # B-scans with a tail of at least rule.frame, in spatial order
     run: tuple[int, ...]  # the longest row of neighbours among them
@@ -222,6 +223,7 @@ def _judge(
         score=score,
         called=called,
         suspected=not called and score >= rule.suspect,
+        scattered=not called and score >= rule.threshold,
         evidence=tuple(usable[deciding].tolist()),
         positive=tuple(usable[positive].tolist()),
         run=tuple(usable[run].tolist()),
@@ -293,6 +295,8 @@ def _disease_reason(worst: _Finding, findings: Sequence[_Finding], among: str) -
         reason = f"Possible {name} in {len(worst.positive)} of {among}{_where(worst)}"
     else:
         reason = f"Possible {name}, strongest in frame {worst.evidence[0] + 1} of {among}"
+    if worst.scattered and "neighbours" not in reason:
+        reason += ", too few in a row for a call"
     evident = next((each for each in findings if each.called), None)
     if evident is not None:
         reason += f"; {spoken(evident.disease.name)} pattern or worse in {len(evident.positive)}"

@@ -58,6 +58,13 @@ def test_that_strong_bscans_without_neighbours_are_uncertain():
     assert answer.reason == "Possible CNV in 3 of 20 B-scans, no two neighbours."
 
 
+def test_that_a_score_for_a_call_without_a_row_long_enough_says_so():
+    answer = call(eye(CNV={2: 1.0, 3: 0.4, 4: 0.4}))
+
+    assert outcome(answer) == (Outcome.UNCERTAIN, "CNV")
+    assert answer.reason == "Possible CNV in 1 of 20 B-scans, frame 3, too few in a row for a call."
+
+
 def test_that_a_score_under_the_threshold_is_uncertain():
     answer = call(eye(CNV={8: 0.45, 9: 0.45, 10: 0.45}))
 
