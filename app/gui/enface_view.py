@@ -2,22 +2,20 @@
 
 from itertools import pairwise
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QColor,
     QImage,
-    QMouseEvent,
     QPainter,
     QPaintEvent,
     QPen,
-    QPixmap,
     QPolygonF,
-    QResizeEvent,
     QTransform,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.gui import theme
+from app.gui.bscan_chooser import BScanChooser
 from app.study import BScan, Volume
 
 _MARGIN = 6
@@ -28,24 +26,18 @@ _WORDS = QColor("#b4bec8")
 _EDGE = 5  # width of the column of class colours beside a projection
 
 
-class EnfaceView(QWidget):
+class EnfaceView(BScanChooser):
     """Localizer, or mean projection of the volume; click to go to a B-scan."""
-
-    asked = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMinimumSize(110, 90)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
         self._volume: Volume | None = None
         self._picture: QImage | None = None
         self._heat: QImage | None = None
         self._colours: tuple[QColor | None, ...] = ()
         self._localized = False
-        self._drawn: QPixmap | None = None
-        self._index = 0
         theme.say(
             self,
             self.tr("En-face view"),
@@ -69,7 +61,7 @@ class EnfaceView(QWidget):
             and self._volume is not None
             and any(bscan.location for bscan in self._volume.bscans)
         )
-        self.setToolTip(self._told())
+        self.setToolTip(self._kind())
         self._redraw()
 
     def show_heat(self, heat: QImage | None) -> None:
@@ -82,38 +74,27 @@ class EnfaceView(QWidget):
         self._colours = colours
         self._redraw()
 
-    def set_index(self, index: int) -> None:
-        self._index = index
-        self.update()
-
-    def _told(self) -> str:
+    def _kind(self) -> str:
         if self._localized:
             return self.tr("The file's own localizer, with the place of every B-scan")
         return self.tr("Computed here: each row is the mean of one B-scan along its depth")
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
-        self._point_at(event.position())
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
-        self._point_at(event.position())
-
-    def _point_at(self, position: QPointF) -> None:
+    def _index_at(self, position: QPointF) -> int | None:
         if self._volume is None or self._picture is None:
-            return
+            return None
         picture = self._place()
         if not picture.adjusted(-_EDGE - 3, 0, 0, 0).contains(position):
-            return
+            return None
         if not self._localized:
             count = len(self._volume.bscans)
             row = int((position.y() - picture.top()) / picture.height() * count)
-            self.asked.emit(min(max(row, 0), count - 1))
-            return
+            return min(max(row, 0), count - 1)
         distances = [
             (_distance(position, self._line(index, picture)), index)
             for index, bscan in enumerate(self._volume.bscans)
             if bscan.location
         ]
-        self.asked.emit(min(distances)[1])
+        return min(distances)[1]
 
     def _place(self) -> QRectF:
         """Where the picture lies on this widget, in its true proportions where they are known."""
@@ -154,9 +135,7 @@ class EnfaceView(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         painter = QPainter(self)
-        if self._drawn is None:
-            self._drawn = self._draw()
-        painter.drawPixmap(0, 0, self._drawn)
+        painter.drawPixmap(0, 0, self._still(self.size(), theme.IMAGE_GROUND))
         if self._volume is None or self._picture is None:
             return
         line = self._line(self._index, self._place())
@@ -165,15 +144,9 @@ class EnfaceView(QWidget):
             painter.setPen(QPen(colour, width))
             painter.drawPolyline(line)
 
-    def _draw(self) -> QPixmap:
-        """All but the line of the present B-scan."""
-        ratio = self.devicePixelRatioF()
-        drawn = QPixmap(self.size() * ratio)
-        drawn.setDevicePixelRatio(ratio)
-        drawn.fill(theme.IMAGE_GROUND)
+    def _paint_still(self, painter: QPainter) -> None:
         if self._volume is None or self._picture is None:
-            return drawn
-        painter = QPainter(drawn)
+            return
         picture = self._place()
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.drawImage(picture, self._picture)
@@ -184,16 +157,6 @@ class EnfaceView(QWidget):
             self._paint_lines(painter, picture)
         else:
             self._paint_edge(painter, picture)
-        painter.end()
-        return drawn
-
-    def _redraw(self) -> None:
-        self._drawn = None
-        self.update()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        self._drawn = None
-        super().resizeEvent(event)
 
     def _paint_heat(self, painter: QPainter, picture: QRectF, heat: QImage) -> None:
         if not self._localized:

@@ -1,21 +1,18 @@
 """The eye at a glance: where along every B-scan a class was seen, one row for each."""
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QColor,
-    QHelpEvent,
     QImage,
-    QMouseEvent,
     QPainter,
     QPaintEvent,
     QPen,
-    QPixmap,
-    QResizeEvent,
 )
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.gui import theme, wording
+from app.gui.bscan_chooser import BScanChooser
 from app.gui.findings import Findings
 from app.gui.images import colour_image
 
@@ -27,23 +24,17 @@ _WORDS = QColor("#b4bec8")
 _HATCH = QColor("#8b95a0")
 
 
-class EyeMap(QWidget):
+class EyeMap(BScanChooser):
     """Frame by lateral position, coloured as the heat maps are; click to go to a B-scan."""
-
-    asked = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMinimumSize(90, 90)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
         self._findings: Findings | None = None
         self._position: int | None = None
         self._colours: tuple[QColor | None, ...] = ()
         self._picture: QImage | None = None
-        self._drawn: QPixmap | None = None  # all but the present row
-        self._index = 0
         self._upside_down = False
         theme.say(self, self.tr("Map of the eye"))
 
@@ -59,13 +50,8 @@ class EyeMap(QWidget):
         self._picture = None
         if findings is not None and position is not None:
             self._picture = _picture(findings, position)
-        self._drawn = None
         self.setAccessibleDescription(self._described())
-        self.update()
-
-    def set_index(self, index: int) -> None:
-        self._index = index
-        self.update()
+        self._redraw()
 
     def _described(self) -> str:
         if self._findings is None or self._position is None:
@@ -102,49 +88,23 @@ class EyeMap(QWidget):
         place = min(max(place, 0), self._count() - 1)
         return self._count() - 1 - place if self._upside_down else place
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
-        index = self._index_at(event.position())
-        if index is not None:
-            self.asked.emit(index)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
-        self.mousePressEvent(event)
-
-    def event(self, event: QEvent) -> bool:
-        if isinstance(event, QHelpEvent) and event.type() is QEvent.Type.ToolTip:
-            index = self._index_at(QPointF(event.pos()))
-            QToolTip.showText(event.globalPos(), "" if index is None else self._told(index), self)
-            return True
-        return super().event(event)
-
-    def _told(self, index: int) -> str:
+    def _told(self, index: int | None) -> str:
+        if index is None:
+            return ""
         assert self._findings is not None
         finding, _ = wording.bscan_finding(self._findings.result.bscans[index], self._findings.card)
         return self.tr("B-scan {n}: {finding}").format(n=index + 1, finding=finding)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         painter = QPainter(self)
-        if self._drawn is None:
-            self._drawn = self._draw()
-        painter.drawPixmap(0, 0, self._drawn)
+        painter.drawPixmap(0, 0, self._still(self.size(), theme.IMAGE_GROUND))
         if self._picture is None:
             return
         painter.setPen(QPen(_PRESENT, 1.5))
         row = self._row(self._index)
         painter.drawRect(row.adjusted(-_EDGE - 3, 0, 1, max(3 - row.height(), 0)))
 
-    def _draw(self) -> QPixmap:
-        ratio = self.devicePixelRatioF()
-        drawn = QPixmap(self.size() * ratio)
-        drawn.setDevicePixelRatio(ratio)
-        drawn.fill(theme.IMAGE_GROUND)
-        painter = QPainter(drawn)
-        painter.setFont(self.font())
-        self._paint_all(painter)
-        painter.end()
-        return drawn
-
-    def _paint_all(self, painter: QPainter) -> None:
+    def _paint_still(self, painter: QPainter) -> None:
         if self._findings is None:
             return
         painter.setPen(_WORDS)
@@ -168,10 +128,6 @@ class EyeMap(QWidget):
         painter.restore()
         for index, colour in enumerate(self._colours):
             self._paint_row(painter, self._row(index), colour)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        self._drawn = None
-        super().resizeEvent(event)
 
     def _paint_row(self, painter: QPainter, row: QRectF, colour: QColor | None) -> None:
         edge = QRectF(row.left() - _EDGE - 2, row.top(), _EDGE, row.height() + 0.5)

@@ -1,10 +1,9 @@
 """All B-scans of a volume at a glance: what each shows, which decided, which do not count."""
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, QSizeF, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt
 from PySide6.QtGui import (
     QBrush,
     QColor,
-    QHelpEvent,
     QImage,
     QMouseEvent,
     QPainter,
@@ -15,9 +14,10 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.gui import theme, wording
+from app.gui.bscan_chooser import BScanChooser
 from app.modelpack import Card
 from app.study import Gradability, VolumeResult
 
@@ -34,22 +34,17 @@ _DECIDING = QColor("#ffffff")
 _PRESENT = QColor(theme.DARK.accent)
 
 
-class Filmstrip(QWidget):
+class Filmstrip(BScanChooser):
     """Bars of probability for every B-scan, and thumbnails around the present one."""
-
-    asked = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self._count, self._index = 0, 0
+        self._count = 0
         self._aspect = 1.6
         self._thumbnails: list[QImage | None] = []
         self._result: VolumeResult | None = None
         self._card: Card | None = None
-        self._bars: QPixmap | None = None
         self._scaled: dict[int, QPixmap] = {}  # thumbnails at the size they are painted in
         theme.say(
             self,
@@ -79,21 +74,9 @@ class Filmstrip(QWidget):
         self._result, self._card = result, card
         self._redraw()
 
-    def set_index(self, index: int) -> None:
-        self._index = index
-        self.update()
-
-    def _redraw(self) -> None:
-        self._bars = None
-        self.update()
-
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        self._bars = None
         self._scaled.clear()
         super().resizeEvent(event)
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
-        self._point_at(event.position())
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         # Thumbnails move with the present B-scan: dragging over them would run away.
@@ -107,15 +90,9 @@ class Filmstrip(QWidget):
             self.asked.emit(min(max(self._index + step, 0), self._count - 1))
         event.accept()
 
-    def event(self, event: QEvent) -> bool:
-        if isinstance(event, QHelpEvent) and event.type() is QEvent.Type.ToolTip:
-            index = self._index_at(QPointF(event.pos()))
-            QToolTip.showText(event.globalPos(), "" if index is None else self._told(index), self)
-            return True
-        return super().event(event)
-
-    def _told(self, index: int) -> str:
-        """What pointing at a B-scan tells."""
+    def _told(self, index: int | None) -> str:
+        if index is None:
+            return ""
         words = self.tr("B-scan {n}").format(n=index + 1)
         if self._result is None or self._card is None:
             return words
@@ -124,11 +101,6 @@ class Filmstrip(QWidget):
         if index in self._result.call.evidence:
             words = self.tr("{words} · weighed most").format(words=words)
         return words
-
-    def _point_at(self, position: QPointF) -> None:
-        index = self._index_at(position)
-        if index is not None:
-            self.asked.emit(index)
 
     def _index_at(self, position: QPointF) -> int | None:
         if not self._count:
@@ -153,22 +125,15 @@ class Filmstrip(QWidget):
         painter.fillRect(self.rect(), _GROUND)
         if not self._count:
             return
-        if self._bars is None:
-            self._bars = self._draw_bars()
-        painter.drawPixmap(0, 0, self._bars)
+        painter.drawPixmap(0, 0, self._still(QSize(self.width(), _MARK + _BARS), _GROUND))
         width = self.width() / self._count
         x = self._index * width
         painter.setPen(QPen(_PRESENT, 2))
         painter.drawRect(QRectF(x, _MARK, max(width, 3), _BARS).adjusted(0, 1, 0, -1))
         self._paint_thumbnails(painter)
 
-    def _draw_bars(self) -> QPixmap:
-        ratio = self.devicePixelRatioF()
-        height = _MARK + _BARS
-        picture = QPixmap(QSize(self.width(), height) * ratio)
-        picture.setDevicePixelRatio(ratio)
-        picture.fill(_GROUND)
-        painter = QPainter(picture)
+    def _paint_still(self, painter: QPainter) -> None:
+        """Paint the bars of probability."""
         width = self.width() / self._count
         for index in range(self._count):
             gap = 1.0 if width > 4 else 0.0
@@ -179,8 +144,6 @@ class Filmstrip(QWidget):
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             for index in self._result.call.evidence:
                 _paint_triangle(painter, (index + 0.5) * width, _MARK)
-        painter.end()
-        return picture
 
     def _paint_bar(self, painter: QPainter, index: int, box: QRectF) -> None:
         if self._result is None or self._card is None:
