@@ -5,13 +5,13 @@ none can lead anywhere; sizes are limited by what is really unpacked.
 """
 
 import zipfile
-import zlib
 from pathlib import Path
 from zipfile import ZipFile, ZipInfo
 
 from app.errors import PackageError
 from app.files import whole_file
 from app.signatures import OMISSIBLE, SIGNATURE, SIGNED_FILES
+from app.zip_damage import ZIP_DAMAGE
 
 SUFFIX = ".kdoct"
 MEDIA_TYPE = "application/vnd.kd-oct.model+zip"
@@ -25,16 +25,6 @@ _LARGEST = {  # bytes, unpacked
     OMISSIBLE: 1 << 30,
 }
 _NEEDED = {"model.json", "model.onnx"}
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    LookupError,
-    NotImplementedError,
-    OverflowError,
-    RuntimeError,
-    ValueError,
-)
 
 
 def write_package_file(folder: Path, path: Path) -> Path:
@@ -73,7 +63,7 @@ def unpack_package_file(path: Path, folder: Path) -> None:
             _require_a_package(members, path)
             for member in members:
                 _unpack(archive, member, folder / member.filename, path)
-    except _DAMAGE as error:
+    except ZIP_DAMAGE as error:
         raise PackageError(
             f"“{path.name}” is damaged, or no model package. Have it sent again."
         ) from error

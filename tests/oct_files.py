@@ -183,3 +183,11 @@ def failure_of(path: Path) -> str:
     assert skipped.failed
     assert skipped.path == path
     return skipped.reason
+
+
+def write_visit(folder: Path, *, right: int = 9, left: int = 7) -> Path:
+    """One visit of one patient, a file for each eye; return the folder."""
+    folder.mkdir()
+    write(folder / "right.dcm", bscans(right), uid="1.2.31")
+    write(folder / "left.dcm", bscans(left, seed=50), uid="1.2.32", laterality=Laterality.LEFT)
+    return folder

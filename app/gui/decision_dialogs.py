@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from app.agreement import Agreement, agreement, wilson
 from app.cases.store import Entry
 from app.gui import theme, wording
-from app.gui.dialogs import plain_dialog, table, words_area
+from app.gui.dialogs import plain_dialog, save_or_cancel, table, words_area
 
 _INITIALS = 12
 _NOTE = 500
@@ -74,7 +74,7 @@ class DecisionDialog(QDialog):
         ):
             theme.say(field, words)
             form.addRow(words, field)
-        self._buttons = _save_or_cancel(self)
+        self._buttons = save_or_cancel(self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 14, 16, 12)
         layout.setSpacing(14)
@@ -124,7 +124,7 @@ class InitialsDialog(QDialog):
         self.initials = QLineEdit()
         self.initials.setMaxLength(_INITIALS)
         theme.say(self.initials, self.tr("Initials"))
-        self._buttons = _save_or_cancel(self)
+        self._buttons = save_or_cancel(self)
         self._buttons.button(QDialogButtonBox.StandardButton.Save).setEnabled(False)
         self.initials.textChanged.connect(
             lambda text: self._buttons.button(QDialogButtonBox.StandardButton.Save).setEnabled(
@@ -251,12 +251,3 @@ def _short(model: str) -> str:
     """Id, version and the head of the SHA-256."""
     *words, digest = model.split(" ")
     return " ".join((*words, digest[:8]))
-
-
-def _save_or_cancel(dialog: QDialog) -> QDialogButtonBox:
-    buttons = QDialogButtonBox(
-        QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel
-    )
-    buttons.accepted.connect(dialog.accept)
-    buttons.rejected.connect(dialog.reject)
-    return buttons

@@ -39,6 +39,15 @@ def plain_dialog(parent: QWidget, title: str, *contents: QWidget) -> QDialog:
     return dialog
 
 
+def save_or_cancel(dialog: QDialog) -> QDialogButtonBox:
+    buttons = QDialogButtonBox(
+        QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel
+    )
+    buttons.accepted.connect(dialog.accept)
+    buttons.rejected.connect(dialog.reject)
+    return buttons
+
+
 def words_area(html: str) -> QScrollArea:
     """Text that can be read by keyboard and copied."""
     label = QLabel(html)

@@ -1,9 +1,10 @@
 """The clinic's operating point, in a window of its own."""
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFrame, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from app.gui import theme
+from app.gui.dialogs import save_or_cancel
 from app.gui.operating_form import OperatingForm
 from app.modelpack import Card
 from app.settings import Settings
@@ -30,16 +31,11 @@ class OperatingDialog(QDialog):
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setWidget(self.form)
-        buttons = QDialogButtonBox(
-            QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel
-        )
-        buttons.accepted.connect(self.accept)
-        buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 14, 16, 12)
         layout.setSpacing(14)
         layout.addWidget(area)
-        layout.addWidget(buttons)
+        layout.addWidget(save_or_cancel(self))
         theme.fit(self, 560, 560)
 
     def accept(self) -> None:

@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDialog,
-    QDialogButtonBox,
     QFileDialog,
     QFormLayout,
     QFrame,
@@ -25,6 +24,7 @@ from PySide6.QtWidgets import (
 
 from app.errors import AppError
 from app.gui import theme
+from app.gui.dialogs import save_or_cancel
 from app.gui.jobs import Jobs
 from app.gui.languages import languages
 from app.gui.operating_form import OperatingForm
@@ -56,18 +56,13 @@ class SettingsDialog(QDialog):
         self.pages.addTab(self._clinic(), self.tr("&Clinic"))
         self.pages.addTab(self._reading(), self.tr("&Reading"))
         self.pages.addTab(self._window(), self.tr("&Window"))
-        buttons = QDialogButtonBox(
-            QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel
-        )
-        buttons.accepted.connect(self.accept)
-        buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 14, 16, 12)
         layout.setSpacing(14)
         layout.addWidget(self.pages, 1)
         if self._locked:
             layout.addWidget(_note(self.tr("What is greyed is set for the whole clinic.")))
-        layout.addWidget(buttons)
+        layout.addWidget(save_or_cancel(self))
         theme.fit(self, 600, 520)
         model = settings.model_id, settings.keys
         self._jobs.do(lambda: choose_package(*model), self._show_model)

@@ -4,10 +4,6 @@ Members go to a nameless scratch file, so a path in an archive reaches nothing o
 sizes and ratios are limited, by what is really unpacked and not by what the archive says.
 """
 
-import lzma
-import struct
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -18,24 +14,13 @@ from app.reading.entries import Entry
 from app.reading.recognise import HEAD, Family, recognise
 from app.reading.scratch import Scratch
 from app.study import Skipped
+from app.zip_damage import ZIP_DAMAGE
 
 _MOST_MEMBERS = 20_000
 _LARGEST_TOTAL = 16 << 30  # bytes, unpacked
 _LARGEST_RATIO = 200
 _ALWAYS_ALLOWED = 16 << 20  # bytes; a small blank picture may pack very well
 _CHUNK = 1 << 20
-_ZIP_ERRORS = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    LookupError,
-    NotImplementedError,
-    OverflowError,
-    RuntimeError,
-    ValueError,
-    struct.error,
-)
 
 
 def unpack(entry: Entry) -> Iterator[Entry | Skipped]:
@@ -54,7 +39,7 @@ def unpack(entry: Entry) -> Iterator[Entry | Skipped]:
                     "Unpack it into a folder and open that."
                 )
             yield from _members(entry, archive, members)
-    except _ZIP_ERRORS as error:
+    except ZIP_DAMAGE as error:
         raise DamagedFile("This archive is damaged, or not what its name says.") from error
 
 
@@ -68,7 +53,7 @@ def _members(entry: Entry, archive: ZipFile, members: list[ZipInfo]) -> Iterator
         except ReadError as error:
             yield Skipped(path=path, reason=str(error), failed=True)
             continue
-        except (*_ZIP_ERRORS, OSError):
+        except (*ZIP_DAMAGE, OSError):
             reason = "This file is damaged within its archive."
             yield Skipped(path=path, reason=reason, failed=True)
             continue

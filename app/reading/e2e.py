@@ -10,7 +10,7 @@ import struct
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache, partial
 from typing import BinaryIO
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from app.errors import DamagedFile
 from app.reading.dicom.frames import eye_of
 from app.reading.entries import Entry, bytes_at
+from app.reading.filetime import moment_of
 from app.reading.found import Found, by_description
 from app.reading.identifiers import uid_of_content, uid_of_words
 from app.reading.limits import MOST_FRAMES, check_size
@@ -51,7 +52,6 @@ _WANTED = {_IS_PATIENT, _IS_BSCAN_FACTS, _IS_IMAGE, *_EYE_AT}
 _LOCALIZER, _BSCAN = 0x02010201, 0x02200201  # types of images
 _MOST_PIECES = 2_000_000
 _EMPTY = 1.99  # and more: where there is no reflectivity
-_TIME_ZERO = datetime(1601, 1, 1)
 
 Series = tuple[int, int, int]
 """Numbers of patient, study and series within the file."""
@@ -173,8 +173,8 @@ class _Contents:
             scale, ticks = _BSCAN_FACTS.unpack_from(data)
             if 0 < scale < 1:
                 self.scales[piece.series].add(round(scale, 9))
-            if ticks:
-                self.times[piece.series] += _moment(ticks)
+            if moment := moment_of(ticks):
+                self.times[piece.series].append(moment)
         elif piece.kind in _EYE_AT and len(data) > _EYE_AT[piece.kind]:
             eye = eye_of(chr(data[_EYE_AT[piece.kind]]))
             self.eyes[piece.series] |= {eye} if eye else set()
@@ -287,10 +287,3 @@ def _patient(data: bytes) -> Patient:
         name=", ".join(name for name in (family, given) if name) or None,
         sex=sex if sex in ("F", "M") else None,
     )
-
-
-def _moment(ticks: int) -> list[datetime]:
-    try:
-        return [_TIME_ZERO + timedelta(microseconds=ticks // 10)]
-    except OverflowError:
-        return []

@@ -17,6 +17,7 @@ from app.errors import DamagedFile
 from app.reading.dicom.frames import FrameFacts
 from app.reading.dicom.order import spatial_order
 from app.reading.entries import Entry, bytes_at
+from app.reading.filetime import moment_of
 from app.reading.found import Found
 from app.reading.identifiers import uid_of_content, uid_of_words
 from app.reading.limits import LARGEST_FRAME, check_size
@@ -39,7 +40,6 @@ _CIRCLE = 2  # scan pattern
 _NO_REFLECTIVITY = 1e38
 _EYES = {b"OD": Laterality.RIGHT, b"OS": Laterality.LEFT}
 _DAY_ZERO = date(1899, 12, 30)  # of dates counted in days
-_TIME_ZERO = datetime(1601, 1, 1)  # of times counted in 100 ns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +132,7 @@ def _read_header(file: BinaryIO, size: int) -> _Header:
         localizer_rows=localizer_rows,
         localizer_mm=(_positive(localizer_y), _positive(localizer_x)),
         eye=_EYES.get(position.rstrip(b"\0 "), Laterality.UNKNOWN),
-        acquired=_moment(exam_time),
+        acquired=moment_of(exam_time),
         pattern=pattern,
         bscan_header_size=_bscan_header_size(
             file, localizer_rows * localizer_columns, bscan_header_size
@@ -167,13 +167,6 @@ def _check(header: _Header, size: int) -> None:
 
 def _positive(value: float) -> float:
     return value if np.isfinite(value) and 0 < value < 1e6 else 0.0
-
-
-def _moment(ticks: int) -> datetime | None:
-    try:
-        return _TIME_ZERO + timedelta(microseconds=ticks // 10) if ticks else None
-    except OverflowError:
-        return None
 
 
 def _day(days: float) -> date | None:

@@ -36,7 +36,7 @@ from app.study import (
     Volume,
     VolumeResult,
 )
-from tests.oct_files import bscans, write, write_linked
+from tests.oct_files import bscans, write, write_linked, write_visit
 from tests.tiny_package import tiny_package
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -56,11 +56,7 @@ def store(path):
 
 @pytest.fixture
 def visit(tmp_path):
-    folder = tmp_path / "visit"
-    folder.mkdir()
-    write(folder / "right.dcm", bscans(5), uid="1.2.31")
-    write(folder / "left.dcm", bscans(4, seed=50), uid="1.2.32", laterality=Laterality.LEFT)
-    return folder
+    return write_visit(tmp_path / "visit", right=5, left=4)
 
 
 def study_in(folder):

@@ -15,18 +15,14 @@ from app.settings import load_settings
 from app.site import SITE_FILE
 from app.study import Laterality, Patient
 from tests.gui_window import install_tiny_package, opened_window, wait_until_ended
-from tests.oct_files import bscans, write
+from tests.oct_files import bscans, write, write_visit
 
 RIGHT, LEFT = str(Laterality.RIGHT), str(Laterality.LEFT)
 
 
 @pytest.fixture
 def both_eyes(tmp_path):
-    folder = tmp_path / "visit"
-    folder.mkdir()
-    write(folder / "right.dcm", bscans(9), uid="1.2.31")
-    write(folder / "left.dcm", bscans(7, seed=50), uid="1.2.32", laterality=Laterality.LEFT)
-    return folder
+    return write_visit(tmp_path / "visit")
 
 
 @pytest.fixture

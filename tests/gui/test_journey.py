@@ -17,18 +17,14 @@ from app.paths import user_data
 from app.results.output import file_stem
 from app.study import EYE_SET, Laterality, Outcome, Patient
 from tests.gui_window import opened_window, wait_until_ended
-from tests.oct_files import bscans, write, write_linked
+from tests.oct_files import bscans, write, write_linked, write_visit
 from tests.shared_data import needs_shared, some_of
 from tests.tiny_package import tiny_package
 
 
 @pytest.fixture
 def both_eyes(tmp_path):
-    folder = tmp_path / "visit"
-    folder.mkdir()
-    write(folder / "right.dcm", bscans(9), uid="1.2.31")
-    write(folder / "left.dcm", bscans(7, seed=50), uid="1.2.32", laterality=Laterality.LEFT)
-    return folder
+    return write_visit(tmp_path / "visit")
 
 
 @pytest.fixture
