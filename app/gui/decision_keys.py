@@ -1,6 +1,6 @@
 """The reader's part of the window: keys and rows to decide with, and what was decided."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -64,7 +64,7 @@ class DecisionKeys(QObject):
             key.activated.connect(partial(self._press, digit))
         self.refresh()
 
-    def _wire_row(self, row: DecisionRow, subject) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    def _wire_row(self, row: DecisionRow, subject: Callable[[], str | None]) -> None:
         row.agreed.connect(lambda: self._on_case(self._desk.agree, subject()))
         row.answered.connect(lambda each: self._on_case(self._desk.decide, subject(), each))
         row.withdrawn.connect(lambda: self._on_case(self._desk.decide, subject(), None))
@@ -105,7 +105,7 @@ class DecisionKeys(QObject):
     def _answers(self, case: Case) -> tuple[str, ...]:
         return possible_answers(case.card) if case.card is not None else ()
 
-    def _on_case(self, act, *what: object) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    def _on_case(self, act: Callable[..., object], *what: object) -> None:
         case = self._case()
         if case is not None and (not what or what[0] is not None):
             act(case, *what)

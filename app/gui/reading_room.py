@@ -104,10 +104,6 @@ class ReadingRoom(QWidget):
         """The eye in front."""
         return self.panels[self.active]
 
-    @property
-    def together(self) -> bool:
-        return self._together
-
     def show_case(self, case: Case | None, card: Card | None) -> None:
         """Show a case, or what has become known of the one on show."""
         if case is not self.case:

@@ -149,12 +149,8 @@ class Session(QObject):
         """Have the results of these cases at hand, and then go on."""
         self.shelf.load(cases, then)
 
-    def close_case(self, case: Case) -> None:
-        """Take a study off the list; its files are not touched, and it can be brought back."""
-        self.remove([case])
-
     def remove(self, cases: Sequence[Case], after: Case | None = None) -> None:
-        """Take studies off the list, with a way back.
+        """Take studies off the list, with a way back; their files are not touched.
 
         Args:
             after: What to show if the case on show is among them; None leaves the choice.

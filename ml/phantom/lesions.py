@@ -65,12 +65,6 @@ class Disease:
     lost_receptors: Field  # 0 intact … 1 no ellipsoid zone left
     ellipsoids: tuple[Ellipsoid, ...] = field(default=())
 
-    @property
-    def footprint(self) -> NDArray[np.bool_]:
-        """A-scans that differ from the healthy eye's, ellipsoids not counted."""
-        parts = (self.drusen, self.ped, self.material, self.fluid, self.swelling)
-        return np.asarray(np.any(np.stack([*parts, self.lost_receptors]) > 0, axis=0))
-
 
 def draw_disease(label: str, fovea: tuple[float, float], grid: Grid, seed: int) -> Disease:
     """Draw the lesions of a class around the fovea; `label` is a key of LESIONS_OF."""
