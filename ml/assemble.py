@@ -10,6 +10,7 @@ from torch import nn
 
 from app.errors import UsageError
 from app.modelpack import InputSpec
+from ml.checkpoint import finished, load_weights
 from ml.checks import check_rows, require_sound
 from ml.config import Run
 from ml.data import Views, read_bands
@@ -17,7 +18,7 @@ from ml.depthwise import use_fast_depthwise
 from ml.loop import Task, Trainer
 from ml.manifest import Sample, read_manifest
 from ml.memory import keep_freed_memory
-from ml.models import build
+from ml.models import Start, build
 from ml.processes import device
 from ml.splits import Split, division, select
 from ml.validation import Validation
@@ -89,16 +90,24 @@ def labels_of(samples: Sequence[Sample], classes: Sequence[str]) -> list[int]:
     return [classes.index(sample.label or "") for sample in samples]
 
 
-def network_of(run: Run) -> nn.Module:
-    """The run's network with its first weights, as it is trained."""
+def network_of(run: Run, start: Start | None = None) -> nn.Module:
+    """The run's network as it is trained, with its first weights or those of another start.
+
+    Raises:
+        UsageError: If the weights cannot be had, or the run that it continues is not finished.
+    """
+    model = run.model
+    continued = model.continues if start is None else None
     network = build(
-        run.model.architecture,
+        model.architecture,
         len(run.data.classes),
-        start=run.model.start,
+        start=start or (Start.NOISE if continued else model.start),
         channels=len(run.input.mean),
-        dropout=run.model.dropout,
-        drop_path=run.model.drop_path,
+        dropout=model.dropout,
+        drop_path=model.drop_path,
     )
+    if continued:
+        load_weights(network, finished(run_folder(continued, run)), model.architecture)
     # The quick gradients are those of channels-last memory.
     if run.train.precision == "bfloat16" and run.train.channels_last:
         use_fast_depthwise(network)

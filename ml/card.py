@@ -8,6 +8,7 @@ from hashlib import sha256
 
 import numpy as np
 
+from app.language import counted, fill, list_of, mark
 from app.modelpack import FORMAT, Card, Figure, ReferralRule, TrainingData
 from ml.calibrate import Calibration
 from ml.classes import class_info
@@ -58,7 +59,12 @@ REFERRAL = {
     ),
 }
 
-_AT_BSCAN = ("accuracy", "balanced accuracy", "AUROC for referable", "expected calibration error")
+_AT_BSCAN = (
+    mark("accuracy"),
+    mark("balanced accuracy"),
+    "AUROC for referable",
+    mark("expected calibration error"),
+)
 
 
 def make_card(
@@ -107,27 +113,46 @@ def limits_of(findings: Sequence[str], samples: Sequence[Sample]) -> tuple[str, 
     devices = sorted({DEVICES.get(each.source, f"unknown ({each.source})") for each in samples})
     eyes = Counter((each.patient, each.eye) for each in samples if each.eye and each.frame)
     unknown = sum(each.eye is None for each in samples)
+    how_many = counted(len(devices), mark("{count} device"), mark("{count} devices"))
     limits = [
-        f"The model knows only these findings: {', '.join(findings)}. Any other disease may be "
-        "called one of them, or pass unnoticed.",
-        f"It was measured on B-scans of {len(devices)} device{'s' * (len(devices) > 1)} "
-        f"({', '.join(devices)}), chosen from published sets whose mix of findings is not a "
-        "clinic's; predictive values there do not carry over.",
+        fill(
+            "The model knows only these findings: {findings}. Any other disease may be called one "
+            "of them, or pass unnoticed.",
+            findings=list_of(findings),
+        ),
+        fill(
+            "It was measured on B-scans of {devices} ({names}), chosen from published sets whose "
+            "mix of findings is not a clinic's; predictive values there do not carry over.",
+            devices=how_many,
+            names=", ".join(devices),
+        ),
     ]
     if not any(count >= VOLUME for count in eyes.values()):
         limits.append(
-            "Whole volumes were not available: the rule that joins B-scans to an eye was fitted on "
-            "the few B-scans that each patient has."
+            mark(
+                "Whole volumes were not available: the rule that joins B-scans to an eye was "
+                "fitted on the few B-scans that each patient has."
+            )
         )
     if unknown:
-        share = "" if unknown == len(samples) else f" for {unknown} of {len(samples)} B-scans"
         limits.append(
-            f"Patients, not eyes, were known in the data{share}: figures by eye are figures by "
-            "patient there."
+            mark(
+                "Patients, not eyes, were known in the data: figures by eye are figures by patient "
+                "there."
+            )
+            if unknown == len(samples)
+            else fill(
+                "Patients, not eyes, were known in the data for {count} of {total} B-scans: "
+                "figures by eye are figures by patient there.",
+                count=unknown,
+                total=len(samples),
+            )
         )
     limits.append(
-        "Age, sex and ancestry of the patients are not known, so no difference between groups "
-        "could be measured."
+        mark(
+            "Age, sex and ancestry of the patients are not known, so no difference between groups "
+            "could be measured."
+        )
     )
     return tuple(limits)
 
@@ -183,13 +208,21 @@ def figures_of(evaluation: Evaluation) -> tuple[Figure, ...]:
 
 def _figures(result: Result, evaluation: Evaluation) -> list[Figure]:
     sources = np.unique(evaluation.predictions.labelled().sources).tolist()
-    subset = " and ".join(sources) if result.subset == "all" else result.subset
-    data = (
-        f"{subset}, {evaluation.part}, by {result.cases.unit}: {len(result.cases.labels)} of "
-        f"{result.patients} patients"
+    template = (
+        mark("{sources}, {part}, by B-scan: {cases} of {patients} patients")
+        if result.cases.unit == "B-scan"
+        else mark("{sources}, {part}, by patient: {cases} of {patients} patients")
+    )
+    data = fill(
+        template,
+        sources=" and ".join(sources) if result.subset == "all" else result.subset,
+        part=evaluation.part,
+        cases=len(result.cases.labels),
+        patients=result.patients,
     )
     diseases = [name for name in result.cases.classes if name != "NORMAL"]
-    names = [f"{kind} for {name}" for name in diseases for kind in ("sensitivity", "specificity")]
+    kinds = (mark("sensitivity"), mark("specificity"))
+    names = [f"{kind} for {name}" for name in diseases for kind in kinds]
     found = {each.name: each for each in result.estimates}
     return [
         _figure(name, found[name], data)
@@ -230,7 +263,7 @@ def prose(card: Card, run: Run, calibration: Calibration, differences: tuple[flo
             for each in card.training
         ),
         "",
-        f"Start: {run.model.start.value} weights; {run.train.epochs} epochs at "
+        f"First weights: {run.model.first_weights()}; {run.train.epochs} epochs at "
         f"{run.input.height} x {run.input.width}, seed {run.train.seed}. Split "
         f"{calibration.split_sha256[:16]}, by patient. Temperature {card.temperature:.3f}, rule "
         f"and gate fitted on {calibration.bscans} validation B-scans of {calibration.patients} "

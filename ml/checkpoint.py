@@ -57,6 +57,21 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         raise UsageError(f"The weights {path} cannot be read ({error}).") from error
 
 
+def finished(folder: Path) -> Path:
+    """The chosen weights of a finished run.
+
+    Raises:
+        UsageError: If the run is not finished.
+    """
+    weights = folder / "model.safetensors"
+    if not weights.exists():
+        raise UsageError(
+            f"There is no finished run in {folder}: model.safetensors is missing. "
+            "Train it first, or go on with --resume."
+        )
+    return weights
+
+
 def load_weights(network: torch.nn.Module, path: Path, architecture: str) -> None:
     """Fill a network from a checkpoint.
 

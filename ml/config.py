@@ -42,8 +42,13 @@ class Data:
 class Model:
     architecture: str  # any of timm's
     start: Start = Start.HUB
+    continues: Path | None = None  # a run's file: go on from what it learnt, in place of `start`
     dropout: Share = 0.3
     drop_path: Share = 0.0
+
+    def first_weights(self) -> str:
+        """Where the first weights come from, in a few words."""
+        return f"those of {self.continues.stem}" if self.continues else self.start.value
 
 
 @checked(frozen=True, slots=True, kw_only=True, config=_STRICT)

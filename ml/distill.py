@@ -2,10 +2,10 @@
 
 python -m ml.distill --config ml/configs/desk.toml [--resume]
 
-The teachers are named by their runs' files; one that is not trained yet is trained first, on the
-student's own split. If the file names a package, the student is then calibrated, exported, proved
-against the network it came from, and put where the program finds it. Stopped anywhere, the same
-command with `--resume` goes on.
+The teachers are named by their runs' files, and so is a run whose weights the student goes on from;
+one that is not trained yet is trained first, on the student's own split. If the file names a
+package, the student is then calibrated, exported, proved against the network it came from, and put
+where the program finds it. Stopped anywhere, the same command with `--resume` goes on.
 """
 
 import sys
@@ -90,12 +90,7 @@ def trained_teachers(run: Run, *, resume: bool) -> list[Trained]:
     """
     teachers = []
     for config in cast("Distill", run.distill).teachers:
-        own = on_same_data(load_run(config), run)
-        folder = run_folder(config, own)
-        if not (folder / "model.safetensors").exists():
-            print(f"Training the teacher {config.stem} first.", file=sys.stderr)
-            teach(own, folder, resume=resume or any(folder.glob("checkpoint-*")))
-        teacher = load_trained(folder)
+        teacher = load_trained(_earlier(config, run, resume=resume))
         if teacher.run.data.classes != run.data.classes:
             raise UsageError(
                 f"The teacher {config.stem} knows {', '.join(teacher.run.data.classes)}, the "
@@ -103,6 +98,17 @@ def trained_teachers(run: Run, *, resume: bool) -> list[Trained]:
             )
         teachers.append(teacher)
     return teachers
+
+
+def _earlier(config: Path, run: Run, *, resume: bool) -> Path:
+    """The folder of a run that `run` builds on, trained on the same data if it is not finished."""
+    own = on_same_data(load_run(config), run)
+    folder = run_folder(config, own)
+    if not (folder / "model.safetensors").exists():
+        print(f"Training {config.stem} first.", file=sys.stderr)
+        train = distil if own.distill else teach
+        train(own, folder, resume=resume or any(folder.glob("checkpoint-*")))
+    return folder
 
 
 def distil(run: Run, out: Path, *, resume: bool = False) -> Scores:
@@ -114,6 +120,8 @@ def distil(run: Run, out: Path, *, resume: bool = False) -> Scores:
     if run.distill is None or not run.distill.teachers:
         raise UsageError("The run has no [distill] section with teachers. Use python -m ml.teach.")
     teachers = trained_teachers(run, resume=resume)
+    if run.model.continues:
+        _earlier(run.model.continues, run, resume=resume)
     division = divide(run)
     for teacher in teachers:
         require_same_split(teacher.split_sha256, division.split.sha256)

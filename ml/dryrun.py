@@ -28,7 +28,7 @@ def rehearse(run: Run) -> str:
         keep_freed_memory()
     division = divide(run)
     train = run.train
-    network = network_of(run).to(device())
+    network = network_of(run, Start.NOISE if run.model.continues else None).to(device())
     parameters = count_parameters(network)
     frames = torch.rand(train.batch, 1, run.input.height, run.input.width).to(device())
     labels = torch.randint(0, len(run.data.classes), (train.batch,)).to(device())
@@ -47,7 +47,7 @@ def rehearse(run: Run) -> str:
     lines = [
         *_data(run, division),
         f"{run.model.architecture}: {parameters / 1e6:.1f} M parameters, "
-        f"{run.input.height} x {run.input.width}, start from {run.model.start.value}",
+        f"{run.input.height} x {run.input.width}, start from {run.model.first_weights()}",
         f"{batches} batches of {train.batch}; {seconds:.2f} s each on {device().type}: "
         f"about {batches * seconds / 60:.0f} minutes, validation not counted",
         *_teachers(run, frames, batches),
@@ -78,8 +78,8 @@ def _teachers(run: Run, frames: Tensor, batches: int) -> list[str]:
     asked = batches * min(run.augment.views or epochs, epochs) // epochs
     lines = []
     for config in run.distill.teachers:
-        own = on_same_data(load_run(config, [f"model.start={Start.NOISE}"]), run)
-        network = network_of(own).to(device()).eval()
+        own = on_same_data(load_run(config), run)
+        network = network_of(own, Start.NOISE).to(device()).eval()
         inputs = network_input(frames, own.input)
         with torch.inference_mode():
             seconds = _time(partial(network, inputs))

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import UsageError
+from app.language import mark
 from app.modelpack import Card
 from ml.classes import OUT_OF_SCOPE
 from ml.cost import Cost
@@ -86,7 +87,7 @@ class Evaluation:
 def evaluate(
     predictions: Predictions,
     *,
-    part: str = "test",
+    part: str = mark("test"),
     card: Card | None = None,
     threshold: float | None = None,
     others: Sequence[Predictions] = (),

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from app.aggregate import call_patient
 from app.agreement import wilson
+from app.language import fill
 from app.modelpack import Card, ClassRule, Estimate, OperatingPoint
 from app.study import Call, Outcome
 from ml.levels import call_eyes, eyes_of
@@ -65,7 +66,13 @@ def _point(
         threshold=threshold,
         sensitivity=sensitivity,
         specificity=specificity,
-        data=f"{sources}, {part}, by patient: {ill.sum()} with it and {(~ill).sum()} without",
+        data=fill(
+            "{sources}, {part}, by patient: {ill} with it and {well} without",
+            sources=sources,
+            part=part,
+            ill=ill.sum(),
+            well=(~ill).sum(),
+        ),
     )
 
 

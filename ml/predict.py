@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as transforms
 
-from app.errors import UsageError
 from app.modelpack import InputSpec
-from ml.checkpoint import load_weights
+from ml.checkpoint import finished, load_weights
 from ml.config import Run, read_dumped
 from ml.data import network_input, read_bands
 from ml.depthwise import use_fast_depthwise
@@ -45,11 +44,7 @@ def load_trained(folder: Path) -> Trained:
     Raises:
         UsageError: If the run is not finished, or its weights do not fit its configuration.
     """
-    if not (folder / "model.safetensors").exists():
-        raise UsageError(
-            f"There is no finished run in {folder}: model.safetensors is missing. "
-            "Train it first, or go on with --resume."
-        )
+    weights = finished(folder)
     run = read_dumped(folder / "run.json")
     network = build(
         run.model.architecture,
@@ -57,7 +52,7 @@ def load_trained(folder: Path) -> Trained:
         start=Start.NOISE,
         channels=len(run.input.mean),
     )
-    load_weights(network, folder / "model.safetensors", run.model.architecture)
+    load_weights(network, weights, run.model.architecture)
     use_fast_depthwise(network)
     network.to(memory_format=torch.channels_last).eval()
     return Trained(

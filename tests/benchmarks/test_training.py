@@ -24,12 +24,13 @@ BATCH = 8
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory):
-    """The shipped student's run, on phantoms."""
+    """The shipped student's run, on phantoms and on views that come again."""
     manifest = write_dataset(tmp_path_factory.mktemp("phantoms"), patients=10, frames=4)
     run = load_run(CONFIGS / "desk.toml")
     return replace(
         run,
         data=replace(run.data, manifest=manifest, balance="none"),
+        augment=replace(run.augment, views=4),
         train=replace(run.train, batch=BATCH),
     )
 

@@ -217,6 +217,39 @@ def test_that_a_run_stops_when_its_patience_ends(phantoms, tmp_path):
     assert any((tmp_path / "tensorboard").iterdir())
 
 
+def test_that_a_chain_of_runs_is_trained_by_one_command(phantoms, tmp_path, monkeypatch):
+    """Teacher, student of it, and a second one that goes on from that and learns from it."""
+    monkeypatch.chdir(tmp_path)
+    short = {"train": {"epochs": 1}, "data": {"limit": 4}}
+    teacher = write_toml(tmp_path / "teacher.toml", tiny_settings(phantoms, **short))
+    taught = tiny_settings(phantoms, **short, distill={"teachers": (str(teacher),)})
+    first = write_toml(tmp_path / "first.toml", taught)
+    # Without a rate it keeps what it starts from.
+    still = {"epochs": 1, "lr": 0.0, "weight_decay": 0.0}
+    second = tiny_run(
+        phantoms,
+        data=short["data"],
+        train=still,
+        model={"continues": str(first)},
+        distill={"teachers": (str(first), str(teacher))},
+    )
+
+    distil(second, tmp_path / "runs" / "second")
+
+    begun = load_trained(tmp_path / "runs" / "first").network
+    ended = load_trained(tmp_path / "runs" / "second").network
+    for own, other in zip(begun.parameters(), ended.parameters(), strict=True):
+        torch.testing.assert_close(own, other)
+
+
+def test_that_going_on_from_an_unfinished_run_says_so(phantoms, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = tiny_run(phantoms, model={"continues": "first.toml"})
+
+    with pytest.raises(UsageError, match=r"no finished run in runs/first.*Train it first"):
+        teach(run, tmp_path / "second")
+
+
 def test_that_too_little_memory_names_the_setting_to_lower(phantoms, tmp_path, capsys):
     config = write_toml(tmp_path / "tiny.toml", tiny_settings(phantoms))
     options = arguments_of("").parse_args(["--config", str(config)])
