@@ -11,7 +11,6 @@ like the training data.
 """
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -20,7 +19,8 @@ from pydantic import ConfigDict, Field, PositiveFloat, TypeAdapter, ValidationEr
 from pydantic.dataclasses import dataclass as checked
 
 from app.errors import PackageError
-from app.signatures import NO_SEAL, Seal, TrustedKey, check_seal, trusted_keys
+from app.language import fill
+from app.signatures import NO_SEAL, Keyring, Seal, check_seal, read_keyring
 
 FORMAT = 1
 """Version of the layout of `model.json`. A package of a later one is refused."""
@@ -188,12 +188,12 @@ class ModelPackage:
     seal: Seal = NO_SEAL
 
 
-def load_package(folder: Path, keys: Iterable[TrustedKey] | None = None) -> ModelPackage:
+def load_package(folder: Path, keyring: Keyring | None = None) -> ModelPackage:
     """Read a package and verify it.
 
     Args:
         folder: Of the package.
-        keys: Whose signatures count; None is those that ship with the program.
+        keyring: Whose signatures count; None is those that ship with the program.
 
     Raises:
         PackageError: If a file is missing, the card is not as it must be, the graph is not the
@@ -206,8 +206,12 @@ def load_package(folder: Path, keys: Iterable[TrustedKey] | None = None) -> Mode
         prose_bytes = prose.read_bytes() if prose.is_file() else None
     except OSError as error:
         raise PackageError(
-            f"The model package “{folder.name}” is incomplete: {Path(error.filename).name} cannot "
-            "be read. Install the package again."
+            fill(
+                "The model package “{name}” is incomplete: {file} cannot be read. Install the "
+                "package again.",
+                name=folder.name,
+                file=Path(error.filename).name,
+            )
         ) from error
     try:
         card = CARD.validate_json(card_bytes)
@@ -215,28 +219,42 @@ def load_package(folder: Path, keys: Iterable[TrustedKey] | None = None) -> Mode
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "model.json"
         raise PackageError(
-            f"The model package “{folder.name}” does not fit this program: {place}: "
-            f"{first['msg']}. Install a package made for this version."
+            fill(
+                "The model package “{name}” does not fit this program: {place}: {msg}. Install a "
+                "package made for this version.",
+                name=folder.name,
+                place=place,
+                msg=first["msg"],
+            )
         ) from error
     if card.format > FORMAT:
         raise PackageError(
-            f"The model package “{folder.name}” was made for a later version of this program. "
-            "Update the program, or install an older package."
+            fill(
+                "The model package “{name}” was made for a later version of this program. Update "
+                "the program, or install an older package.",
+                name=folder.name,
+            )
         )
     if any(rule.packaged is not None for rule in card.aggregation.rules.values()):
         raise PackageError(
-            f"The model package “{folder.name}” holds thresholds of a clinic in place of its own. "
-            "Install the package again."
+            fill(
+                "The model package “{name}” holds thresholds of a clinic in place of its own. "
+                "Install the package again.",
+                name=folder.name,
+            )
         )
     digests = {"model.json": _sha256(card_bytes), "model.onnx": _sha256(graph)}
     if digests["model.onnx"] != card.graph_sha256:
         raise PackageError(
-            f"The network in the model package “{folder.name}” has been changed or damaged: its "
-            "SHA-256 is not the one in model.json. Install the package again."
+            fill(
+                "The network in the model package “{name}” has been changed or damaged: its "
+                "SHA-256 is not the one in model.json. Install the package again.",
+                name=folder.name,
+            )
         )
     if prose_bytes is not None:
         digests["card.md"] = _sha256(prose_bytes)
-    seal = check_seal(folder, digests, trusted_keys() if keys is None else keys)
+    seal = check_seal(folder, digests, read_keyring() if keyring is None else keyring)
     return ModelPackage(folder=folder, card=card, graph=graph, seal=seal)
 
 

@@ -10,6 +10,7 @@ from zipfile import ZipFile, ZipInfo
 
 from app.errors import PackageError
 from app.files import whole_file
+from app.language import fill
 from app.signatures import OMISSIBLE, SIGNATURE, SIGNED_FILES
 from app.zip_damage import ZIP_DAMAGE
 
@@ -45,8 +46,12 @@ def write_package_file(folder: Path, path: Path) -> Path:
                     archive.writestr(member, (folder / name).read_bytes())
     except OSError as error:
         raise PackageError(
-            f"The model package “{folder.name}” could not be put into {path.name} "
-            f"({error.strerror})."
+            fill(
+                "The model package “{name}” could not be put into {file} ({reason}).",
+                name=folder.name,
+                file=path.name,
+                reason=error.strerror,
+            )
         ) from error
     return path
 
@@ -65,23 +70,31 @@ def unpack_package_file(path: Path, folder: Path) -> None:
                 _unpack(archive, member, folder / member.filename, path)
     except ZIP_DAMAGE as error:
         raise PackageError(
-            f"“{path.name}” is damaged, or no model package. Have it sent again."
+            fill("“{name}” is damaged, or no model package. Have it sent again.", name=path.name)
         ) from error
     except OSError as error:
         raise PackageError(
-            f"“{path.name}” could not be unpacked ({error.strerror or error})."
+            fill(
+                "“{name}” could not be unpacked ({reason}).",
+                name=path.name,
+                reason=error.strerror or error,
+            )
         ) from error
 
 
 def _require_a_package(members: list[ZipInfo], path: Path) -> None:
     names = [each.filename for each in members]
     if not set(names) >= _NEEDED or len(set(names)) < len(names):
-        raise PackageError(f"“{path.name}” is no model package.")
+        raise PackageError(fill("“{name}” is no model package.", name=path.name))
     strange = set(names) - set(_LARGEST)
     if strange:
         raise PackageError(
-            f"“{path.name}” is no model package: it holds {len(strange)} more than the files that "
-            "one has."
+            fill(
+                "“{name}” is no model package: it holds {strange} more than the files that one "
+                "has.",
+                name=path.name,
+                strange=len(strange),
+            )
         )
 
 
@@ -92,6 +105,10 @@ def _unpack(archive: ZipFile, member: ZipInfo, target: Path, path: Path) -> None
             left -= len(chunk)
             if left < 0:
                 raise PackageError(
-                    f"“{path.name}” is no model package: its {target.name} is too large."
+                    fill(
+                        "“{name}” is no model package: its {part} is too large.",
+                        name=path.name,
+                        part=target.name,
+                    )
                 )
             file.write(chunk)

@@ -15,10 +15,11 @@ from pathlib import Path
 
 from app.errors import PackageError, UnsignedPackage, UsageError
 from app.installed import Origin, choose_package, models_folder, package_folders
+from app.language import fill
 from app.modelpack import Card, ModelPackage, load_package
 from app.package_file import unpack_package_file
 from app.settings import Settings, locked_settings
-from app.signatures import NO_SEAL, Seal, Trust, check_seal, digests_in, trusted_keys
+from app.signatures import NO_SEAL, Seal, Trust, check_seal, digests_in, read_keyring
 
 _STAGING = ".kdoct-"
 _OLDER = "-older"
@@ -93,7 +94,11 @@ def install(
             _put(folder, target)
     except OSError as error:
         raise PackageError(
-            f"The model package could not be installed in {models} ({error.strerror or error})."
+            fill(
+                "The model package could not be installed in {models} ({reason}).",
+                models=models,
+                reason=error.strerror or error,
+            )
         ) from error
     return _look_at(target, origin, keys, chosen=False)
 
@@ -149,16 +154,24 @@ def remove(name: str, settings: Settings) -> None:
     """
     folder = models_folder(Origin.USER) / name
     if (folder, Origin.USER) not in package_folders():
-        raise UsageError(f"“{name}” is no model package that you added, so it stays.")
+        raise UsageError(
+            fill("“{name}” is no model package that you added, so it stays.", name=name)
+        )
     if name == settings.model_id:
-        raise UsageError(f"“{name}” is the model in use. Choose another before you remove it.")
+        raise UsageError(
+            fill("“{name}” is the model in use. Choose another before you remove it.", name=name)
+        )
     try:
         # From here on nobody lists it, even if a part of it cannot be deleted.
         gone = folder.rename(folder.with_name(f".{name}-removed"))
         shutil.rmtree(gone)
     except OSError as error:
         raise PackageError(
-            f"The model package “{name}” could not be removed ({error.strerror})."
+            fill(
+                "The model package “{name}” could not be removed ({reason}).",
+                name=name,
+                reason=error.strerror,
+            )
         ) from error
 
 
@@ -181,14 +194,17 @@ def _unpacked(path: Path, beside: Path | None) -> Iterator[Path]:
 def _load(folder: Path, keys: Path | None) -> ModelPackage:
     from app.engine import Engine
 
-    trusted = trusted_keys(keys)
-    package = load_package(folder, trusted)
+    keyring = read_keyring(keys)
+    package = load_package(folder, keyring)
     # Also of the files that loading need not read.
-    check_seal(folder, digests_in(folder), trusted)
+    check_seal(folder, digests_in(folder), keyring)
     if not _VERSION.fullmatch(package.card.version):
         raise PackageError(
-            f"The model package “{folder.name}” has a version that makes no name: "
-            f"“{package.card.version}”."
+            fill(
+                "The model package “{name}” has a version that makes no name: “{version}”.",
+                name=folder.name,
+                version=package.card.version,
+            )
         )
     Engine(package, threads=1)
     return package
@@ -207,9 +223,20 @@ def _examined(folder: Path, package: ModelPackage) -> Examined:
 
 
 def _unsigned(path: Path, seal: Seal) -> str:
-    return (
-        f"“{path.name}” is {seal.trust}, so nobody known to this computer vouches for this model. "
-        "Install it only if you know where it comes from; its results will be marked."
+    if seal.withdrawal is not None:
+        return fill(
+            "“{name}” is signed with a key that does not count since {day} ({reason}), so nobody "
+            "vouches for this model any more. Install it only if you know where it comes from; its "
+            "results will be marked.",
+            name=path.name,
+            day=seal.withdrawal.since,
+            reason=seal.withdrawal.reason,
+        )
+    return fill(
+        "“{name}” is {trust}, so nobody known to this computer vouches for this model. "
+        "Install it only if you know where it comes from; its results will be marked.",
+        name=path.name,
+        trust=seal.trust,
     )
 
 
@@ -245,7 +272,7 @@ def _clear_up(models: Path) -> None:
 
 def _look_at(folder: Path, origin: Origin, keys: Path | None, *, chosen: bool) -> Installed:
     try:
-        package = load_package(folder, trusted_keys(keys))
+        package = load_package(folder, read_keyring(keys))
     except PackageError as error:
         card, seal, problem = None, NO_SEAL, str(error)
     else:

@@ -7,13 +7,14 @@ make it (`resources/keys`); a clinic adds its own as PEM files in the folder tha
 
 A package that is not signed, or by nobody we know, can be used, but every result says so. One
 that is signed and was changed is refused: whoever can change a file could also take the signature
-away, and then the results say that.
+away, and then the results say that. A key that was withdrawn (`app.withdrawn`) vouches for nothing,
+even if its file is still there.
 """
 
 import base64
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -23,7 +24,10 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass as checked
 
 from app.errors import PackageError
+from app.language import fill, mark
 from app.paths import resources
+from app.site import read_site
+from app.withdrawn import Withdrawal, shipped_withdrawals, withdrawal_of
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +47,9 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 class Trust(StrEnum):
     SIGNED = "signed"  # by somebody this computer knows
-    UNKNOWN_KEY = "signed with a key that is not known here"
-    UNSIGNED = "not signed"
+    WITHDRAWN_KEY = mark("signed with a key that was withdrawn")
+    UNKNOWN_KEY = mark("signed with a key that is not known here")
+    UNSIGNED = mark("not signed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class Seal:
 
     trust: Trust = Trust.UNSIGNED
     signer: str | None = None  # the key's name if trust is SIGNED, else None
+    withdrawal: Withdrawal | None = None  # of the key, if trust is WITHDRAWN_KEY
 
 
 NO_SEAL = Seal()
@@ -66,6 +72,20 @@ class TrustedKey:
     @property
     def fingerprint(self) -> str:
         return fingerprint(self.raw)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyring:
+    """Whom to believe, and whom no longer."""
+
+    keys: tuple[TrustedKey, ...] = ()  # withdrawn ones among them do not count
+    withdrawn: tuple[Withdrawal, ...] = ()
+
+    def named(self, fingerprint: str) -> TrustedKey | None:
+        return next((each for each in self.keys if each.fingerprint == fingerprint), None)
+
+
+NO_KEYS = Keyring()
 
 
 @checked(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -106,13 +126,13 @@ def digests_in(folder: Path) -> dict[str, str]:
     return found
 
 
-def check_seal(folder: Path, digests: Mapping[str, str], keys: Iterable[TrustedKey]) -> Seal:
+def check_seal(folder: Path, digests: Mapping[str, str], keyring: Keyring) -> Seal:
     """Compare a package's files with its signature.
 
     Args:
         folder: Of the package.
         digests: SHA-256 by name of the files that were read; others are not looked at.
-        keys: Whom to believe, from `trusted_keys`.
+        keyring: Whom to believe, from `read_keyring`.
 
     Raises:
         PackageError: If there is a signature and it does not fit these files.
@@ -124,57 +144,71 @@ def check_seal(folder: Path, digests: Mapping[str, str], keys: Iterable[TrustedK
         return NO_SEAL
     except OSError as error:
         raise PackageError(
-            f"The signature of the model package “{folder.name}” cannot be read "
-            f"({error.strerror}). Install the package again."
+            fill(
+                "The signature of the model package “{name}” cannot be read ({reason}). Install "
+                "the package again.",
+                name=folder.name,
+                reason=error.strerror,
+            )
         ) from error
     try:
         signature = SIGNATURE_FILE.validate_json(content)
         signed = base64.b64decode(signature.signature, validate=True)
     except ValueError as error:  # pydantic's and base64's are of this kind
-        raise _refused(folder, "cannot be understood") from error
+        raise _refused(folder, mark("cannot be understood")) from error
     if signature.format > _FORMAT:
         raise PackageError(
-            f"The signature of the model package “{folder.name}” was made for a later version of "
-            "this program. Update the program."
+            fill(
+                "The signature of the model package “{name}” was made for a later version of "
+                "this program. Update the program.",
+                name=folder.name,
+            )
         )
     for name, digest in digests.items():
         if signature.files.get(name) != digest:
-            raise _refused(folder, f"does not cover this {name}")
+            raise _refused(folder, fill("does not cover this {name}", name=name))
     absent = set(signature.files) - set(digests) - {OMISSIBLE}
     if absent:
-        raise _refused(folder, f"covers {min(absent)}, which is not there")
-    return _sealed_by(signature, signed, folder, keys)
+        raise _refused(folder, fill("covers {absent}, which is not there", absent=min(absent)))
+    return _sealed_by(signature, signed, folder, keyring)
 
 
-def _sealed_by(
-    signature: Signature, signed: bytes, folder: Path, keys: Iterable[TrustedKey]
-) -> Seal:
+def _sealed_by(signature: Signature, signed: bytes, folder: Path, keyring: Keyring) -> Seal:
     # Loaded only where a signature is: it brings OpenSSL.
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    key = next((each for each in keys if each.fingerprint == signature.key), None)
-    if key is None:
-        return Seal(Trust.UNKNOWN_KEY)
-    try:
-        Ed25519PublicKey.from_public_bytes(key.raw).verify(signed, message(signature.files))
-    except InvalidSignature as error:
-        raise _refused(folder, f"is not by {key.name}, as it claims") from error
-    return Seal(Trust.SIGNED, key.name)
+    key = keyring.named(signature.key)
+    if key is not None:
+        try:
+            Ed25519PublicKey.from_public_bytes(key.raw).verify(signed, message(signature.files))
+        except InvalidSignature as error:
+            raise _refused(folder, fill("is not by {name}, as it claims", name=key.name)) from error
+    withdrawal = withdrawal_of(signature.key, keyring.withdrawn)
+    if withdrawal is not None:
+        return Seal(Trust.WITHDRAWN_KEY, withdrawal=withdrawal)
+    return Seal(Trust.UNKNOWN_KEY) if key is None else Seal(Trust.SIGNED, key.name)
 
 
 def _refused(folder: Path, why: str) -> PackageError:
     return PackageError(
-        f"The model package “{folder.name}” has been changed or damaged: its signature {why}. "
-        "Install the package again."
+        fill(
+            "The model package “{name}” has been changed or damaged: its signature {why}. "
+            "Install the package again.",
+            name=folder.name,
+            why=why,
+        )
     )
 
 
-def trusted_keys(clinic: Path | None = None) -> tuple[TrustedKey, ...]:
-    """Return the keys that ship with the program, then the clinic's.
+def read_keyring(clinic: Path | None = None) -> Keyring:
+    """Return the keys that ship with the program, then the clinic's, and all that were withdrawn.
 
     Args:
         clinic: A folder of PEM files, named for whose key it is, or None.
+
+    Raises:
+        PackageError: If the program's own list of withdrawn keys is damaged.
     """
     folders = [resources() / "keys", *([clinic] if clinic else [])]
     found = []
@@ -185,7 +219,8 @@ def trusted_keys(clinic: Path | None = None) -> tuple[TrustedKey, ...]:
             logger.warning("%s is not the PEM file of an Ed25519 public key.", path.name)
         else:
             found.append(TrustedKey(name=path.stem, raw=raw))
-    return tuple(found)
+    withdrawn = (*shipped_withdrawals(), *read_site().withdrawn)
+    return Keyring(keys=tuple(found), withdrawn=withdrawn)
 
 
 def _public_key(path: Path) -> bytes | None:

@@ -1,9 +1,10 @@
 """What whoever looks after the computers sets for all of a clinic's: one TOML file, `kd-oct.toml`.
 
-It holds settings by the names of `app.settings.Settings`, and `locked`, the names of those that a
-user cannot change. installers/kd-oct.toml is a sample that explains each. What users set
-themselves stands over it, but for what is locked. A file that cannot be used is told in one
-sentence and counts as none: nobody's reading room closes over a comma.
+It holds settings by the names of `app.settings.Settings`, `locked`, the names of those that a user
+cannot change, and `withdrawn_keys`, whose signatures no longer count. installers/kd-oct.toml is a
+sample that explains each. What users set themselves stands over it, but for what is locked. A file
+that cannot be used is told in one sentence and counts as none: nobody's reading room closes over a
+comma.
 """
 
 import tomllib
@@ -11,7 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.language import fill, mark
 from app.paths import site_configs
+from app.withdrawn import Withdrawal, read_withdrawals
 
 SITE_FILE = "kd-oct.toml"
 
@@ -22,6 +25,7 @@ class Site:
 
     values: Mapping[str, object] = field(default_factory=dict)
     locked: frozenset[str] = frozenset()
+    withdrawn: tuple[Withdrawal, ...] = ()
     folder: Path | None = None  # where the file lies: relative paths in it start there
     problems: tuple[str, ...] = ()  # sentences
 
@@ -39,13 +43,13 @@ def read_site(path: Path | None = None) -> Site:
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
-            return _unusable(candidate, error.strerror or "it cannot be read")
+            return _unusable(candidate, error.strerror or mark("it cannot be read"))
         try:
             values = tomllib.loads(content.decode("utf-8-sig"))
         except UnicodeDecodeError:
-            return _unusable(candidate, "it is not in UTF-8")
+            return _unusable(candidate, mark("it is not in UTF-8"))
         except (tomllib.TOMLDecodeError, RecursionError) as error:
-            return _unusable(candidate, str(error) or "it is nested too deeply")
+            return _unusable(candidate, str(error) or mark("it is nested too deeply"))
         return _site(values, candidate)
     return Site()
 
@@ -53,11 +57,24 @@ def read_site(path: Path | None = None) -> Site:
 def _site(values: dict[str, object], path: Path) -> Site:
     locked = values.pop("locked", [])
     if not isinstance(locked, list) or not all(isinstance(name, str) for name in locked):
-        return _unusable(path, "“locked” is no list of names")
-    return Site(values=values, locked=frozenset(locked), folder=path.parent)
+        return _unusable(path, mark("“locked” is no list of names"))
+    withdrawn, problems = read_withdrawals(values.pop("withdrawn_keys", []))
+    return Site(
+        values=values,
+        locked=frozenset(locked),
+        withdrawn=withdrawn,
+        folder=path.parent,
+        problems=problems,
+    )
 
 
 def _unusable(path: Path, why: str) -> Site:
     return Site(
-        problems=(f"The clinic's configuration {path} cannot be used and is left out: {why}.",)
+        problems=(
+            fill(
+                "The clinic's configuration {path} cannot be used and is left out: {why}.",
+                path=path,
+                why=why,
+            ),
+        )
     )

@@ -8,7 +8,8 @@ from app.errors import UnsignedPackage
 from app.installed import Origin, package_folders
 from app.packages import Examined, choose, examine, install, list_installed, remove, roll_back
 from app.settings import Settings, load_settings, save_settings
-from app.signatures import Seal, Trust
+from app.signatures import Seal, Trust, read_keyring
+from app.withdrawn import withdrawal_of
 
 DESCRIPTION = "Manages model packages: what is installed, and which one is used."
 
@@ -36,6 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     ):
         actions.add_parser(action, help=words).add_argument("name", metavar="ID")
     actions.add_parser("rollback", help="use the one that was used before")
+    actions.add_parser("keys", help="whose signatures count, and which keys were withdrawn")
 
 
 def run(options: Namespace) -> int:
@@ -54,6 +56,8 @@ def run(options: Namespace) -> int:
             _use(choose(options.name, settings))
         case "rollback":
             _use(roll_back(settings))
+        case "keys":
+            _keys(settings)
     return 0
 
 
@@ -105,4 +109,20 @@ def described(found: Examined) -> str:
 
 
 def in_words(seal: Seal) -> str:
+    if seal.withdrawal is not None:
+        withdrawal = seal.withdrawal
+        return (
+            f"signed with a key that does not count since {withdrawal.since} ({withdrawal.reason})"
+        )
     return f"signed by {seal.signer}" if seal.trust is Trust.SIGNED else str(seal.trust)
+
+
+def _keys(settings: Settings) -> None:
+    ring = read_keyring(settings.keys)
+    known = {each.fingerprint: each.name for each in ring.keys}
+    for each in ring.keys:
+        if withdrawal_of(each.fingerprint, ring.withdrawn) is None:
+            say(f"{each.fingerprint} {each.name}")
+    for gone in ring.withdrawn:
+        name = known.get(gone.key, "a key that is not here")
+        say(f"{gone.key} {name}, does not count since {gone.since}: {gone.reason}")
