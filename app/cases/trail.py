@@ -18,6 +18,7 @@ from pathlib import Path
 
 from app.cases.database import Database, open_to_look, told
 from app.errors import StorageError
+from app.language import fill, mark
 
 _NO_HASH = "0" * 64
 
@@ -147,8 +148,10 @@ def read_whole_trail(path: Path) -> WholeTrail:
             written.
     """
     if not path.is_file():
-        raise StorageError(f"There is no file “{path.name}”. Name the file of cases to verify.")
-    with told("read"), closing(open_to_look(path)) as database:
+        raise StorageError(
+            fill("There is no file “{name}”. Name the file of cases to verify.", name=path.name)
+        )
+    with told(mark("read")), closing(open_to_look(path)) as database:
         rows = database.execute(_SELECT_CHAIN).fetchall()
     hashes = _checked(rows)
     entries = tuple(_entry((*fields, hashed)) for *fields, _, hashed in rows)
@@ -164,8 +167,11 @@ def _checked(rows: Sequence[_Row]) -> tuple[str, ...]:
         whole = fields[0] == count and linked == previous
         if not whole or hashed != _hash(tuple(fields), previous):
             raise StorageError(
-                f"The audit trail was changed outside this program: entry {count} is not as it "
-                "was written. Restore the file from a backup and tell who is responsible."
+                fill(
+                    "The audit trail was changed outside this program: entry {count} is not as it "
+                    "was written. Restore the file from a backup and tell who is responsible.",
+                    count=count,
+                )
             )
         previous = str(hashed)
         hashes.append(previous)

@@ -6,7 +6,7 @@ from who reads blind first, and knows which were seen all the same.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -17,18 +17,12 @@ from app.cases.subjects import is_eye
 from app.errors import AppError
 from app.gui.decision_moves import Carried, eyes_moved, told_of
 from app.gui.session import Case, Notice, Session
+from app.gui.undoing import Undoing
 from app.modelpack import Card
 from app.readings import Readings, machine_answers, model_line
 from app.study import Laterality, Study, StudyResult
+from app.undo import History
 from app.visits import AnalysedStudy
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Change:
-    """A decision made, and what it took the place of: enough to undo it."""
-
-    entry: Entry
-    former: Entry | None
 
 
 class Desk(QObject):
@@ -41,7 +35,7 @@ class Desk(QObject):
         super().__init__(session)
         self._session = session
         self._known: set[Case] = set()  # whose decisions are loaded
-        self._changes: dict[Case, list[_Change]] = {}
+        self._undoing = Undoing()
         self._unsigned: list[Callable[[], None]] = []
         self._asked: set[tuple[str, str]] = (
             set()
@@ -78,25 +72,27 @@ class Desk(QObject):
             return
         decision = self._decision(case, subject, answer, note)
         if decision is not None:
-            self._submit(case, decision, self._changes.setdefault(case, []))
+            self._submit(case, decision, undoable=True)
 
     def undo(self, case: Case) -> None:
-        """Take the newest decision on a case back, by another one that restores what was."""
-        if not self._changes.get(case):
-            return
-        change = self._changes[case].pop()
-        former = change.former
-        decision = self._decision(
-            case,
-            change.entry.subject,
-            former.after if former is not None else None,
-            former.note if former is not None else "",
-        )
-        if decision is not None:
-            self._submit(case, decision, None)
+        """Take the reader's newest decision on a case back, by one that restores what was."""
+        if self.can_undo(case):
+            step = self._history(case).done[-1]
+            self._restate(case, step.entry.subject, step.answer_before, step.note_before)
+            self._undoing.taken_back(case, step)
+
+    def redo(self, case: Case) -> None:
+        """Decide again what was taken back last."""
+        if self.can_redo(case):
+            step = self._history(case).undone[-1]
+            self._restate(case, step.entry.subject, step.entry.after, step.entry.note)
+            self._undoing.done_again(case, step)
 
     def can_undo(self, case: Case | None) -> bool:
-        return case is not None and bool(self._changes.get(case))
+        return case is not None and bool(self._history(case).done)
+
+    def can_redo(self, case: Case | None) -> bool:
+        return case is not None and bool(self._history(case).undone)
 
     def sign(self, initials: str) -> None:
         """Remember who reads, and carry out what was said unsigned; nothing without initials."""
@@ -113,13 +109,7 @@ class Desk(QObject):
         return case.revealed(_eye_of(case, subject))
 
     def machine_answer(self, case: Case, subject: str) -> str | None:
-        facts = _facts(case)
-        if facts is None:
-            return None
-        # Asked for at every B-scan that the reader scrolls over, of hundreds.
-        if self._answers is None or self._answers[0] is not facts[0]:
-            self._answers = facts[0], machine_answers(*facts)
-        return self._answers[1].get(subject)
+        return self._machine_answers(case).get(subject)
 
     def shows_visit(
         self, visit: AnalysedStudy, laterality: Laterality, decided: frozenset[str]
@@ -147,6 +137,15 @@ class Desk(QObject):
 
     # Between the two
 
+    def _machine_answers(self, case: Case) -> dict[str, str]:
+        facts = _facts(case)
+        if facts is None:
+            return {}
+        # Asked for at every B-scan that the reader scrolls over, of hundreds.
+        if self._answers is None or self._answers[0] is not facts[0]:
+            self._answers = facts[0], machine_answers(*facts)
+        return self._answers[1]
+
     def _decision(self, case: Case, subject: str, answer: str | None, note: str) -> Decision | None:
         facts = _facts(case)
         if facts is None:
@@ -168,8 +167,20 @@ class Desk(QObject):
             model=model_line(facts[0]),
         )
 
-    def _submit(self, case: Case, decision: Decision, changes: list[_Change] | None) -> None:
-        """Write a decision; `changes` is where it is remembered, to be undone."""
+    def _history(self, case: Case) -> History:
+        """What the reader may take back of a case, and do again."""
+        if _facts(case) is None:
+            return History()
+        reader = self._session.settings.reader
+        return self._undoing.of(case, reader, self._machine_answers(case))
+
+    def _restate(self, case: Case, subject: str, answer: str | None, note: str) -> None:
+        decision = self._decision(case, subject, answer, note)
+        if decision is not None:
+            self._submit(case, decision)
+
+    def _submit(self, case: Case, decision: Decision, *, undoable: bool = False) -> None:
+        """Write a decision; an undoable one is remembered."""
         key = (decision.study_uid, decision.subject)
         self._asked.add(key)
 
@@ -178,9 +189,8 @@ class Desk(QObject):
             if is_eye(decision.subject):
                 # From here on the machine's answer is beside it, whatever becomes of it.
                 case.seen |= {Laterality(decision.subject)}
-            if changes is not None:
-                former = case.readings.of(decision.subject)
-                changes.append(_Change(entry=entry, former=former))
+            if undoable:
+                self._undoing.decided(case, case.readings.of(decision.subject), entry)
             case.readings = case.readings.with_entry(entry)
             self._tell(case)
 
@@ -202,10 +212,7 @@ class Desk(QObject):
         reader is the one who names it.
         """
         changed, goes_to = eyes_moved(before, case.study)
-        subjects = {str(eye) for eye in changed}
-        self._changes[case] = [
-            each for each in self._changes.get(case, []) if each.entry.subject not in subjects
-        ]
+        self._undoing.drop(case, map(str, changed))
         carried: list[Carried] = []
         withdrawn: list[Laterality] = []
         for eye in changed:
@@ -213,14 +220,14 @@ class Desk(QObject):
             on_its_way = (_key(case), str(eye)) in self._asked
             if entry is None and not on_its_way:
                 continue
-            self._submit(case, self._on_new_scans(case, eye, None, entry), None)
+            self._submit(case, self._on_new_scans(case, eye, None, entry))
             mine = entry is not None and entry.reader == self._session.settings.reader
             if entry is not None and mine and eye in goes_to and not on_its_way:
                 carried.append((entry, eye, goes_to[eye]))
             else:
                 withdrawn.append(eye)
         for entry, _, other in carried:
-            self._submit(case, self._on_new_scans(case, other, entry.after, entry), None)
+            self._submit(case, self._on_new_scans(case, other, entry.after, entry))
         notice = told_of(carried, withdrawn)
         if notice is not None:
             self._session.noticed.emit(notice)
@@ -252,7 +259,7 @@ class Desk(QObject):
             case.blind_first = settings.blind_first
         fresh = [case for case in self._session.cases if case not in self._known]
         self._known = set(self._session.cases)
-        self._changes = {case: each for case, each in self._changes.items() if case in self._known}
+        self._undoing.keep(self._known)
         if fresh:
             visits = [(case.uid, case.summary.patient) for case in fresh]
             self._session.keeper.do(
@@ -264,6 +271,7 @@ class Desk(QObject):
             if entries:
                 case.seen |= {Laterality(each.subject) for each in entries if is_eye(each.subject)}
                 case.readings = Readings.standing(entries)
+                self._undoing.learn(case, entries)
                 self._tell(case)
 
     def _tell(self, case: Case) -> None:

@@ -20,6 +20,7 @@ from app.agreement import Agreement, agreement, wilson
 from app.cases.store import Entry
 from app.gui import theme, wording
 from app.gui.dialogs import plain_dialog, save_or_cancel, table, words_area
+from app.gui.languages import apart, wrap
 
 _INITIALS = 12
 _NOTE = 500
@@ -120,7 +121,7 @@ class InitialsDialog(QDialog):
         about = QLabel(
             self.tr("Your initials stand beside every decision, in the report and in the trail.")
         )
-        about.setWordWrap(True)
+        wrap(about)
         self.initials = QLineEdit()
         self.initials.setMaxLength(_INITIALS)
         theme.say(self.initials, self.tr("Initials"))
@@ -161,7 +162,7 @@ def trail_window(parent: QWidget, trail: Sequence[Entry], names: dict[str, str])
     )
     rows = [
         (
-            f"{datetime.fromisoformat(each.time):%Y-%m-%d %H:%M:%S}",
+            apart(f"{datetime.fromisoformat(each.time):%Y-%m-%d %H:%M:%S}"),
             each.reader,
             names.get(each.subject, each.subject),
             wording.answer_word(each.before) if each.before else "",

@@ -78,6 +78,7 @@ class DecisionKeys(QObject):
             "decide_bscan": lambda: self._open(self._bscan()),
             "decide_patient": lambda: self._open(PATIENT),
             "undo_decision": lambda: self._on_case(self._desk.undo),
+            "redo_decision": lambda: self._on_case(self._desk.redo),
             "trail": self._ask_trail,
             "agreement": self._ask_agreement,
             "operating_point": self._ask_operating_point,
@@ -90,10 +91,11 @@ class DecisionKeys(QObject):
     # What is at hand
 
     def _case(self) -> Case | None:
-        """The case whose scans are in front, once there is something to decide on."""
+        """The case whose scans or answers are in front, once there is something to decide on."""
         case = self._session.current
         ready = case is not None and case.result is not None and case.card is not None
-        return case if ready and self._room.isVisible() else None
+        seen = self._room.isVisible() or self._panel.isVisible()
+        return case if ready and seen else None
 
     def _eye(self) -> str:
         return str(self._room.active)
@@ -126,6 +128,7 @@ class DecisionKeys(QObject):
         self._actions.enable(shown, "agree")
         self._actions.enable(ready and case is not None and case.revealed(), "agree_with_all")
         self._actions.enable(self._desk.can_undo(case), "undo_decision")
+        self._actions.enable(self._desk.can_redo(case), "redo_decision")
         self._actions.enable(self._session.package_card is not None, "operating_point")
         quiet(self._actions["blind_first"], checked=self._session.settings.blind_first)
         self._panel.patient.row.show_state(self._state(PATIENT, case) if ready else None)

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QVBoxLayo
 
 from app.cases.store import Entry
 from app.gui import theme, wording
+from app.gui.languages import apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,15 +109,14 @@ def _decided(state: RowState) -> str:
     )
     when = datetime.fromisoformat(entry.time)
     today = datetime.now(when.tzinfo).date() == when.date()
-    parts = [f"<b>{answer}</b>", f"{when:%H:%M}" if today else f"{when:%Y-%m-%d %H:%M}"]
+    moment = f"{when:%H:%M}" if today else f"{when:%Y-%m-%d %H:%M}"
+    parts = [f"<b>{answer}</b>", apart(moment)]
     if state.machine is not None:
         agrees = entry.after == state.machine
         parts.insert(1, wording.translate("agrees") if agrees else wording.translate("differs"))
     if entry.blind:
         parts.append(wording.translate("read blind"))
-    link = (
-        f'<a style="color:{theme.current().accent}" href="withdraw">'
-        f"{wording.translate('Withdraw')}</a>"
-    )
+    withdraw = wording.translate("Withdraw")
+    link = f'<a style="color:{theme.current().accent}" href="withdraw">{withdraw}</a>'
     words = "  ·  ".join((*parts, link))
     return f"{words}<br><i>{wording.as_html(entry.note)}</i>" if entry.note else words

@@ -41,6 +41,7 @@ def blind(qtbot, both_eyes):
 
 def ready(qtbot, window):
     """The window as it is in front of a reader: keys go to the scan."""
+    qtbot.waitUntil(lambda: window.session.current is not None)
     window.activateWindow()
     window.room.panel.view.setFocus()
     qtbot.waitUntil(window.isActiveWindow)
@@ -119,6 +120,67 @@ def test_that_undo_restores_what_was_said_before_and_the_trail_shows_it(qtbot, w
     assert not window.actions_["undo_decision"].isEnabled()
     steps = [(each.before, each.after) for each in kept()]
     assert steps == [(None, "NORMAL"), ("NORMAL", "CNV"), ("CNV", "NORMAL"), ("NORMAL", None)]
+
+
+def test_that_what_was_taken_back_is_said_again(qtbot, window):
+    control, shift = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+    press(qtbot, window, Qt.Key.Key_1)
+    decided(qtbot, window, RIGHT, "NORMAL")
+    assert not window.actions_["redo_decision"].isEnabled()
+    press(qtbot, window, Qt.Key.Key_Z, control)
+    decided(qtbot, window, RIGHT, None)
+
+    press(qtbot, window, Qt.Key.Key_Z, control | shift)
+
+    assert decided(qtbot, window, RIGHT, "NORMAL").number == 3
+    assert not window.actions_["redo_decision"].isEnabled()
+    assert window.actions_["undo_decision"].isEnabled()
+
+
+def test_that_decisions_are_taken_back_and_made_again_after_a_restart(qtbot, both_eyes):
+    with opened_window(qtbot, [both_eyes], reader="AB") as window:
+        wait_until_ended(qtbot, window)
+        ready(qtbot, window)
+        for key, answer in ((Qt.Key.Key_1, "NORMAL"), (Qt.Key.Key_4, "CNV")):
+            press(qtbot, window, key)
+            decided(qtbot, window, RIGHT, answer)
+    with opened_window(qtbot, [], reader="AB") as window:
+        wait_until_ended(qtbot, window)
+        ready(qtbot, window)
+        decided(qtbot, window, RIGHT, "CNV")
+        qtbot.waitUntil(window.actions_["undo_decision"].isEnabled)
+        window.actions_["undo_decision"].trigger()
+        decided(qtbot, window, RIGHT, "NORMAL")
+    with opened_window(qtbot, [], reader="AB") as window:
+        wait_until_ended(qtbot, window)
+        ready(qtbot, window)
+        decided(qtbot, window, RIGHT, "NORMAL")
+        qtbot.waitUntil(window.actions_["redo_decision"].isEnabled)
+        window.actions_["redo_decision"].trigger()
+        decided(qtbot, window, RIGHT, "CNV")
+        for answer in ("NORMAL", None):
+            window.actions_["undo_decision"].trigger()
+            decided(qtbot, window, RIGHT, answer)
+        assert not window.actions_["undo_decision"].isEnabled()
+
+    assert [each.after for each in kept()] == ["NORMAL", "CNV", "NORMAL", "CNV", "NORMAL", None]
+    store = Store()
+    assert store.verify() == 6
+    store.close()
+
+
+def test_that_another_reader_does_not_take_back_what_the_first_said(qtbot, both_eyes):
+    with opened_window(qtbot, [both_eyes], reader="AB") as window:
+        wait_until_ended(qtbot, window)
+        ready(qtbot, window)
+        press(qtbot, window, Qt.Key.Key_4)
+        decided(qtbot, window, RIGHT, "CNV")
+    with opened_window(qtbot, [], reader="CD") as window:
+        wait_until_ended(qtbot, window)
+        ready(qtbot, window)
+        decided(qtbot, window, RIGHT, "CNV")
+
+        assert not window.actions_["undo_decision"].isEnabled()
 
 
 def test_that_a_decision_is_withdrawn_from_its_own_row(qtbot, window):
@@ -215,7 +277,7 @@ def test_that_what_is_odd_about_the_scans_stands_above_the_result(qtbot, both_ey
         wait_until_ended(qtbot, window)
 
         remarks, patient = window.results.remarks, window.results.patient
-        assert remarks.isVisible()
+        qtbot.waitUntil(lambda: remarks.isVisible() and patient.isVisible())
         assert "OD: There is only one B-scan" in remarks.words.text()
         assert "OS: There is only one" not in remarks.words.text()
         assert remarks.geometry().bottom() < patient.geometry().top()

@@ -1,0 +1,57 @@
+"""What the reader of each case can take back and do again, from its trail and from this run."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from app.cases.store import Entry
+from app.gui.case import Case
+from app.study import Laterality
+from app.undo import History, Step
+
+
+class Undoing:
+    """The history of decisions on each case."""
+
+    def __init__(self) -> None:
+        self._histories: dict[Case, History] = {}
+        self._trails: dict[Case, Sequence[Entry]] = {}  # read, and not yet made histories
+
+    def learn(self, case: Case, trail: Sequence[Entry]) -> None:
+        """Take up what earlier runs decided, once it is asked for."""
+        self._trails[case] = trail
+
+    def keep(self, cases: Collection[Case]) -> None:
+        """Forget all other cases."""
+        self._histories = {case: each for case, each in self._histories.items() if case in cases}
+        self._trails = {case: each for case, each in self._trails.items() if case in cases}
+
+    def of(self, case: Case, reader: str, subjects: Mapping[str, object]) -> History:
+        """What a reader can take back on the subjects that a case has."""
+        return self._whole(case).of(reader, subjects)
+
+    def decided(self, case: Case, former: Entry | None, entry: Entry) -> None:
+        self._histories[case] = self._whole(case).decided(former, entry)
+
+    def taken_back(self, case: Case, step: Step) -> None:
+        self._histories[case] = self._whole(case).taken_back(step)
+
+    def done_again(self, case: Case, step: Step) -> None:
+        self._histories[case] = self._whole(case).done_again(step)
+
+    def drop(self, case: Case, subjects: Iterable[str]) -> None:
+        """Nothing said of these can be taken back any more: they show other scans."""
+        self._histories[case] = self._whole(case).without(set(subjects))
+
+    def _whole(self, case: Case) -> History:
+        trail = self._trails.pop(case, None)
+        if trail is not None:
+            # Only now: a case on the list is not read back whole for it.
+            self._histories[case] = _told_by(trail, case)
+        return self._histories.get(case, History())
+
+
+def _told_by(trail: Sequence[Entry], case: Case) -> History:
+    history = History.told_by(trail)
+    if any(volume.eye_set for volume in case.study.volumes):
+        # Which scans an eye showed when it was called is not in the trail.
+        return history.without({str(eye) for eye in Laterality})
+    return history
