@@ -1,12 +1,13 @@
 """Bars across the window: what holds for all that is shown, and what just happened."""
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QColor, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QToolButton,
     QVBoxLayout,
@@ -15,10 +16,12 @@ from PySide6.QtWidgets import (
 
 from app.gui import theme
 from app.gui.icons import icon, pixmap
+from app.gui.languages import told
 from app.gui.session import Notice
 
 _MOST = 3
 """Notices that stand at once; older ones give way."""
+_SHARE = 5  # of a low window that bars may take
 
 
 class Bar(QFrame):
@@ -89,6 +92,7 @@ class Bars(QWidget):
         return [bar.text for bar in (*self._banners, *self._notices)]
 
     def show_banners(self, sentences: tuple[str, ...]) -> None:
+        sentences = tuple(map(told, sentences))
         if [bar.text for bar in self._banners] == list(sentences):
             return
         for bar in self._banners:
@@ -98,11 +102,12 @@ class Bars(QWidget):
             self._layout.insertWidget(place, bar)
 
     def show_notice(self, notice: Notice) -> None:
-        for bar in [each for each in self._notices if each.text == notice.text]:
+        text = told(notice.text)
+        for bar in [each for each in self._notices if each.text == text]:
             self._dismiss(bar)
         while len(self._notices) >= _MOST:
             self._dismiss(self._notices[0])
-        bar = Bar(notice.kind, notice.text, notice.action)
+        bar = Bar(notice.kind, text, notice.action)
         bar.closed.connect(lambda: self._dismiss(bar))
         bar.acted.connect(lambda: self.acted.emit(notice))
         self._notices.append(bar)
@@ -111,6 +116,11 @@ class Bars(QWidget):
     def clear_notices(self) -> None:
         for bar in list(self._notices):
             self._dismiss(bar)
+
+    def heights(self, width: int) -> list[int]:
+        """How high each bar is in that width, from above."""
+        bars = (*self._banners, *self._notices)
+        return [max(each.heightForWidth(width), each.minimumSizeHint().height()) for each in bars]
 
     def dress(self) -> None:
         for bar in (*self._banners, *self._notices):
@@ -125,3 +135,38 @@ class Bars(QWidget):
         bar.hide()
         self._layout.removeWidget(bar)
         bar.deleteLater()
+
+
+class RollingBars(QScrollArea):
+    """The bars as high as they need, up to a share of the window: there they roll."""
+
+    def __init__(self, bars: Bars) -> None:
+        super().__init__()
+        self.setWidget(bars)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self._bars = bars
+        roller = self.verticalScrollBar()
+        # What came last is what the reader has not read yet.
+        roller.rangeChanged.connect(lambda _, last: roller.setValue(last))
+        bars.installEventFilter(self)
+        self._fit()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        if event.type() is QEvent.Type.LayoutRequest:
+            self._fit()
+        return super().eventFilter(watched, event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        heights = self._bars.heights(self.width())
+        most = max(self.window().height() // _SHARE, *heights[-1:], 0)
+        height = min(sum(heights), most)
+        if height != self.minimumHeight():
+            self.setFixedHeight(height)

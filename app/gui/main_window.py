@@ -1,29 +1,39 @@
 """The window: menus, panes and wiring. What is shown is decided in the session and the panels."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QShowEvent
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QGuiApplication,
+    QResizeEvent,
+    QShowEvent,
+)
 from PySide6.QtWidgets import (
     QLabel,
     QMainWindow,
-    QSplitter,
-    QStackedWidget,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from app.gui import dialogs, theme
-from app.gui.actions import Actions
+from app.gui.actions import Actions, quiet
 from app.gui.activity import Activity
-from app.gui.bars import Bars
+from app.gui.bars import Bars, RollingBars
 from app.gui.decision_desk import Desk
 from app.gui.decision_keys import DecisionKeys
 from app.gui.heat_controls import HeatControls
 from app.gui.help_desk import HelpDesk
 from app.gui.icons import program_icon
+from app.gui.languages import told
 from app.gui.opening import Opening, local_paths
+from app.gui.pages import Pages
+from app.gui.panes import Pane, Panes
 from app.gui.paperwork import Paperwork
 from app.gui.reading_room import ReadingRoom
 from app.gui.result_panel import ResultPanel
@@ -37,6 +47,8 @@ from app.installed import demo_study
 from app.notices import RESEARCH_USE, SYNTHETIC, banners
 from app.package_file import SUFFIX
 from app.settings import Settings
+
+_LOW = 420  # height of a window under which bars and headers take less of it
 
 _CASE_ACTIONS = (
     "close_study",
@@ -67,11 +79,11 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.session = session
         self._newly_opened = True  # what is shown next is what the reader asked for
+        self._dragged: list[Path] = []  # what is held over the window
         self.state = WindowState()
         self.setWindowTitle("KD-OCT")
         self.setWindowIcon(program_icon())
         self.setAcceptDrops(True)
-        self.resize(1440, 900)
         self.actions_ = Actions(self)
         # First to hear of a case: what is hidden must be hidden before it is shown.
         self.desk = Desk(session)
@@ -88,6 +100,7 @@ class MainWindow(QMainWindow):
         self._build_panes()
         self.tools = ToolBar(self.actions_, self.heat)
         self.addToolBar(self.tools)
+        self.actions_.menus["heat"].addMenu(self.heat.menu)
         self._build_foot()
         self.viewing = Viewing(session, self.room, self.heat, self.actions_)
         self.upkeep = Upkeep(session, self)
@@ -105,28 +118,23 @@ class MainWindow(QMainWindow):
     # Building
 
     def _build_panes(self) -> None:
-        self.panes = QSplitter(Qt.Orientation.Horizontal)
-        self.panes.setChildrenCollapsible(False)
-        for each in (self.list, self.room, self.results):
-            self.panes.addWidget(each)
-        self.panes.setStretchFactor(1, 1)
-        self.panes.setSizes([220, 900, 320])
-        self.pages = QStackedWidget()
+        self.panes = Panes(self.list, self.room, self.results)
+        self.pages = Pages()
         self.pages.addWidget(self.panes)
         self.pages.addWidget(self.papers.report)
         centre = QWidget()
         layout = QVBoxLayout(centre)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self.bars)
+        layout.addWidget(RollingBars(self.bars))
         layout.addWidget(self.pages, 1)
         self.setCentralWidget(centre)
 
     def _build_foot(self) -> None:
         self.statusBar().setSizeGripEnabled(False)
-        note = QLabel(RESEARCH_USE)
+        note = QLabel(told(RESEARCH_USE))
         note.setObjectName("muted")
-        note.setContentsMargins(10, 3, 0, 3)
+        note.setContentsMargins(10, 3, 10, 3)
         self.statusBar().addWidget(note)
         self.activity = Activity(self.session)
         self.statusBar().addPermanentWidget(self.activity)
@@ -143,7 +151,8 @@ class MainWindow(QMainWindow):
         session.progressed.connect(self._enable)
         session.settings_changed.connect(self._settings_changed)
         self.list.chosen.connect(session.select)
-        self.list.entered.connect(lambda: self.room.panel.view.setFocus())
+        self.list.entered.connect(self._read_scans)
+        self.panes.arranged.connect(self._panes_arranged)
         self.bars.acted.connect(self._act)
         self.opening.chosen.connect(self.open)
         self.papers.report_wanted.connect(lambda: self.pages.setCurrentIndex(1))
@@ -164,6 +173,7 @@ class MainWindow(QMainWindow):
         self.room.empty.files_wanted.connect(self.opening.ask_files)
         self.room.empty.demo_wanted.connect(self.open_demo)
         self.results.jumped.connect(self.room.jump)
+        self.results.jumped.connect(lambda *_: self.panes.bring_forward())
 
     def _wire_actions(self) -> None:
         for name, act in {
@@ -190,8 +200,8 @@ class MainWindow(QMainWindow):
             self.actions_[name].triggered.connect(lambda _=False, act=act: act())
         for name, toggle in {
             **self.viewing.toggles(),
-            "study_list": self.list.setVisible,
-            "results": self.results.setVisible,
+            "study_list": partial(self._want_pane, Pane.STUDIES),
+            "results": partial(self._want_pane, Pane.RESULTS),
             "full_screen": lambda on: self.showFullScreen() if on else self.showNormal(),
         }.items():
             self.actions_[name].toggled.connect(toggle)
@@ -234,6 +244,26 @@ class MainWindow(QMainWindow):
             self.pages.setCurrentIndex(0)
             self.room.panel.view.setFocus()
 
+    def _read_scans(self) -> None:
+        self.panes.bring_forward()
+        self.room.panel.view.setFocus()
+
+    def _want_pane(self, pane: Pane, wanted: bool) -> None:
+        self.panes.want(pane, wanted)
+        if wanted and self.panes.folded:
+            (self.list.view if pane is Pane.STUDIES else self.results).setFocus()
+
+    def _panes_arranged(self) -> None:
+        panes = {"study_list": Pane.STUDIES, "results": Pane.RESULTS}
+        if self.panes.folded or self.session.current is not None:
+            for name, pane in panes.items():
+                quiet(self.actions_[name], checked=self.panes.shows(pane))
+        self.tools.offer_panes(offered=self.panes.folded)
+        focus = self.focusWidget()
+        if focus is not None and not focus.isVisibleTo(self) and self.panes.shows(Pane.SCANS):
+            # Never leave the keyboard in a pane that is gone.
+            self.room.panel.view.setFocus()
+
     def _show_case(self) -> None:
         self.show_scans()
         self._refresh()
@@ -250,8 +280,7 @@ class MainWindow(QMainWindow):
         case, card = self.session.current, self.session.card
         self.room.show_case(case, card)
         self.results.show_case(case, card)
-        self.results.setVisible(case is not None and self.actions_["results"].isChecked())
-        self.list.setVisible(case is not None and self.actions_["study_list"].isChecked())
+        self.panes.fill(case is not None)
         self.heat.show_card(card)
         self._show_banners(case)
         self._shown_changed()
@@ -259,7 +288,7 @@ class MainWindow(QMainWindow):
     def _show_banners(self, case: Case | None) -> None:
         sentences: tuple[str, ...] = ()
         if case is not None and case.result is not None and self.session.card is not None:
-            sentences = banners(case.study, self.session.card, case.result.model_signer)
+            sentences = banners(case.result, self.session.card)
         elif case is not None and case.study.synthetic:
             sentences = (SYNTHETIC,)
         self.bars.show_banners(sentences)
@@ -313,6 +342,16 @@ class MainWindow(QMainWindow):
 
     # Qt
 
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        short = event.size().height() < _LOW
+        if short is not self.property("short"):
+            self.setProperty("short", short)
+            self.tools.set_small(small=short)
+            self.room.set_short(short=short)
+            buttons = self.tools.findChildren(QToolButton)
+            theme.repolish(self.menuBar(), self.tools, self.statusBar(), *buttons)
+        super().resizeEvent(event)
+
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         super().showEvent(event)
         QGuiApplication.styleHints().colorSchemeChanged.connect(
@@ -324,12 +363,14 @@ class MainWindow(QMainWindow):
             self.apply_theme(self.session.settings)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
-        if local_paths(event.mimeData()):
+        self._dragged = local_paths(event.mimeData())
+        if self._dragged:
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802 - Qt's name
         event.acceptProposedAction()
-        self.open(local_paths(event.mimeData()))
+        # A busy program that it comes from may not tell again in time what it has told before.
+        self.open(local_paths(event.mimeData()) or self._dragged)
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         self.state.save(self, self.panes)

@@ -136,7 +136,16 @@ def apply(choice: ThemeChoice) -> None:
     program = QApplication.instance()
     assert isinstance(program, QApplication)
     program.setPalette(_palette(colours))
-    program.setStyleSheet(_style_sheet(colours))
+    mirrored = _mirrored(colours) if program.isRightToLeft() else ""
+    program.setStyleSheet(_style_sheet(colours) + mirrored)
+
+
+def repolish(*widgets: QWidget) -> None:
+    """Have the style sheet looked at again, after a property that it asks for."""
+    for each in widgets:
+        each.style().unpolish(each)
+        each.style().polish(each)
+        each.updateGeometry()
 
 
 def fit(dialog: QWidget, width: int, height: int) -> None:
@@ -183,9 +192,21 @@ def _palette(colours: Colours) -> QPalette:
     return palette
 
 
+def _mirrored(c: Colours) -> str:
+    """What Qt leaves out of a window that runs from right to left: that a button opens a menu."""
+    return f"""
+    QPushButton::menu-indicator {{ subcontrol-origin: content; subcontrol-position: right center;
+        image: url("{_icons()}/down-{c.name}.svg"); width: 12px; height: 12px; }}
+    """
+
+
+def _icons() -> str:
+    # A style sheet takes pictures from files only, so that some come in both inks.
+    return (resources() / "icons").as_posix()
+
+
 def _style_sheet(c: Colours) -> str:
-    # A style sheet takes pictures from files only, so that this one comes in both inks.
-    icons = (resources() / "icons").as_posix()
+    icons = _icons()
     return f"""
     QMainWindow, QDialog {{ background: {c.window}; }}
     QToolTip {{ background: {c.raised}; color: {c.text}; border: 1px solid {c.line};
@@ -210,6 +231,11 @@ def _style_sheet(c: Colours) -> str:
     QToolButton:disabled {{ color: {c.muted}; }}
     QStatusBar {{ background: {c.panel}; border-top: 1px solid {c.line}; color: {c.muted}; }}
     QStatusBar::item {{ border: none; }}
+    QStatusBar QPushButton {{ padding: 1px 12px; }}
+    QMainWindow[short="true"] QMenuBar {{ padding: 0 4px; }}
+    QMainWindow[short="true"] QMenuBar::item {{ padding: 1px 8px; }}
+    QMainWindow[short="true"] QToolBar {{ padding: 1px 4px; }}
+    QMainWindow[short="true"] QToolBar QToolButton {{ padding: 2px 5px; }}
     QSplitter::handle {{ background: {c.line}; }}
     QSplitter::handle:horizontal {{ width: 1px; }}
     QSplitter::handle:vertical {{ height: 1px; }}
@@ -227,7 +253,7 @@ def _style_sheet(c: Colours) -> str:
     QAbstractSpinBox QLineEdit {{ border: none; padding: 0 6px; }}
     QComboBox QAbstractItemView {{ background: {c.panel}; border: 1px solid {c.line}; }}
     QComboBox::drop-down {{ border: none; width: 18px; }}
-    QComboBox::down-arrow {{ image: url({icons}/down-{c.name}.svg); width: 12px; height: 12px; }}
+    QComboBox::down-arrow {{ image: url("{icons}/down-{c.name}.svg"); width: 12px; height: 12px; }}
     QListView, QTreeView, QTableView {{ background: {c.panel}; border: none; outline: none; }}
     QHeaderView::section {{ background: {c.raised}; border: none; padding: 5px 8px;
         color: {c.muted}; }}
@@ -253,7 +279,7 @@ def _style_sheet(c: Colours) -> str:
     QCheckBox::indicator {{ width: 14px; height: 14px; border: 1px solid {c.muted};
         border-radius: 3px; background: {c.panel}; }}
     QCheckBox::indicator:checked {{ background: {c.accent}; border-color: {c.accent};
-        image: url({icons}/tick-{c.name}.svg); }}
+        image: url("{icons}/tick-{c.name}.svg"); }}
     QCheckBox::indicator:focus {{ border-color: {c.text}; }}
     QCheckBox:disabled {{ color: {c.muted}; }}
     QCheckBox::indicator:disabled {{ border-color: {c.line}; }}

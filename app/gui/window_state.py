@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QSettings
-from PySide6.QtWidgets import QMainWindow, QSplitter
+from PySide6.QtCore import QByteArray, QSettings, QSize
+from PySide6.QtWidgets import QMainWindow
 
+from app.gui.panes import Panes
 from app.paths import user_config
 
 _MOST_RECENT = 8
+_FIRST_SIZE = QSize(1440, 900)  # where the screen has it
 
 
 class WindowState:
@@ -16,16 +18,20 @@ class WindowState:
     def __init__(self) -> None:
         self._store = QSettings(str(user_config() / "window.ini"), QSettings.Format.IniFormat)
 
-    def restore(self, window: QMainWindow, splitter: QSplitter) -> None:
+    def restore(self, window: QMainWindow, panes: Panes) -> None:
         geometry, sizes = self._store.value("geometry"), self._store.value("splitter")
         if isinstance(geometry, QByteArray):
             window.restoreGeometry(geometry)
+        else:
+            window.resize(_FIRST_SIZE.boundedTo(window.screen().availableSize()))
         if isinstance(sizes, QByteArray):
-            splitter.restoreState(sizes)
+            panes.restoreState(sizes)
 
-    def save(self, window: QMainWindow, splitter: QSplitter) -> None:
+    def save(self, window: QMainWindow, panes: Panes) -> None:
         self._store.setValue("geometry", window.saveGeometry())
-        self._store.setValue("splitter", splitter.saveState())
+        # Of a narrow window it would tell how wide no pane was meant to be.
+        if not panes.folded:
+            self._store.setValue("splitter", panes.saveState())
         self._store.sync()
 
     def toured(self) -> bool:
