@@ -69,7 +69,7 @@ def render(
     # Here, not above: the window must not wait for the PDF library.
     from app import __version__
     from app.notices import RESEARCH_USE
-    from app.report.chrome import draw_chrome, first_room, room
+    from app.report.chrome import TITLE, draw_chrome, first_room, room
     from app.report.context import MARGIN, Context
     from app.report.fonts import Fonts
     from app.report.page import Pen, into_pages
@@ -87,11 +87,11 @@ def render(
         front, *rest = _chapters(sections)
         blocks = [_front_page(front, context), *(_blocks(each, context) for each in rest)]
         pages = into_pages(blocks, first_room(context), room(context))
-        pen = Pen(context.sheet, fonts)
+        pen = Pen(context.sheet, fonts, context.language)
         pen.describe(
-            title="Retinal OCT report",
+            title=context.say(TITLE),
             author=settings.clinic_name or "KD-OCT",
-            subject=RESEARCH_USE,
+            subject=context.say(RESEARCH_USE),
             creator=f"KD-OCT {__version__}, model {result.model_id} {result.model_version}",
             when=when,
         )

@@ -1,27 +1,33 @@
 """Which images were analysed, and how they lie in space."""
 
+from app.language import counted, fill, list_of, mark
 from app.report.context import HEADING, Context
 from app.report.method import table
 from app.report.page import MM, Block, text_block
-from app.report.words import EYES, count
+from app.report.words import EYES
 from app.study import Spacing, Volume, VolumeResult
 
 
 def acquisitions(context: Context) -> list[Block]:
     """Return a row for each volume, those that did not decide included."""
     fonts, width = context.fonts, context.width
-    rows: list[tuple[str, ...]] = [("Eye", "Acquired", "B-scans", "Ordered by", "Spacing", "UID")]
+    say = context.say
+    rows: list[tuple[str, ...]] = [
+        (say("Eye"), say("Acquired"), say("B-scans"), say("Ordered by"), say("Spacing"), "UID")
+    ]
     for eye in context.result.eyes:
-        rows += [_acquisition(each, EYES[eye.laterality]) for each in eye.volumes]
-    title = text_block(fonts, "Images analysed", HEADING, width, before=4 * MM, keep=True)
+        rows += [_acquisition(context, each, EYES[eye.laterality]) for each in eye.volumes]
+    title = text_block(fonts, say("Images analysed"), HEADING, width, before=4 * MM, keep=True)
     return [title, table(context, rows, (0.14, 0.14, 0.12, 0.13, 0.20, 0.27), width)]
 
 
-def _acquisition(result: VolumeResult, eye: str) -> tuple[str, ...]:
-    volume = result.volume
-    acquired = f"{volume.acquired:%Y-%m-%d %H:%M}" if volume.acquired else "unknown"
-    frames = f"{count(len(volume.bscans), 'frame')} of {_size(volume)}"
-    return eye, acquired, frames, volume.order, _spacing(volume.spacing), volume.uid
+def _acquisition(context: Context, result: VolumeResult, eye: str) -> tuple[str, ...]:
+    volume, tell = result.volume, context.tell
+    acquired = f"{volume.acquired:%Y-%m-%d %H:%M}" if volume.acquired else tell("unknown")
+    frames = counted(len(volume.bscans), mark("{count} frame"), mark("{count} frames"))
+    shape = context.say("{frames} of {size}", frames=tell(frames), size=_size(volume))
+    spacing = tell(_spacing(volume.spacing))
+    return tell(eye), acquired, shape, tell(volume.order), spacing, volume.uid
 
 
 def _size(volume: Volume) -> str:
@@ -30,9 +36,13 @@ def _size(volume: Volume) -> str:
 
 def _spacing(spacing: Spacing) -> str:
     parts = (
-        ("axial", spacing.axial_mm),
-        ("lateral", spacing.lateral_mm),
-        ("between", spacing.between_mm),
+        (mark("axial {length}"), spacing.axial_mm),
+        (mark("lateral {length}"), spacing.lateral_mm),
+        (mark("between {length}"), spacing.between_mm),
     )
-    known = [f"{name} {1000 * value:.3g} µm" for name, value in parts if value is not None]
-    return ", ".join(known) or "unknown"
+    known = [
+        fill(template, length=f"{1000 * value:.3g} µm")
+        for template, value in parts
+        if value is not None
+    ]
+    return list_of(known) if known else mark("unknown")

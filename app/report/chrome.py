@@ -5,6 +5,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from app import __version__
+from app.language import mark
 from app.notices import RESEARCH_USE, banners
 from app.report.context import (
     ACCENT,
@@ -19,6 +20,8 @@ from app.report.context import (
 )
 from app.report.fonts import Style
 from app.report.page import MM, Block, Pen, beside, space, stack, text_block
+
+TITLE = mark("Retinal OCT report")
 
 _TOP = 11 * MM
 _BANNER = 6.4 * MM
@@ -43,8 +46,7 @@ def room(context: Context) -> float:
 
 
 def _banners(context: Context) -> tuple[str, ...]:
-    result = context.result
-    return banners(result.study, context.card, result.model_signer)
+    return banners(context.result, context.card)
 
 
 def _start(context: Context, *, first: bool) -> float:
@@ -57,10 +59,12 @@ def draw_chrome(pen: Pen, context: Context, page: int, pages: int) -> float:
     top = _TOP
     for sentence in _banners(context):
         pen.box(MARGIN, top, context.width, _BANNER, WARNING, radius=2)
-        pen.text(MARGIN + 3 * MM, top + 0.9 * MM, sentence, _BANNER_TEXT)
+        pen.text(MARGIN + 3 * MM, top + 0.9 * MM, context.tell(sentence), _BANNER_TEXT)
         top += _BANNER + 1.2 * MM
     if page > 1:
-        right = f"Retinal OCT report, {context.when:%Y-%m-%d %H:%M}"
+        right = context.say(
+            "{title}, {time}", title=context.say(TITLE), time=f"{context.when:%Y-%m-%d %H:%M}"
+        )
         used = pen.text(MARGIN + context.width, top, right, _RUNNING, "right")
         line = context.fonts.wrap(whose(context), _RUNNING, context.width - used - 4 * MM, most=1)[
             0
@@ -69,30 +73,40 @@ def draw_chrome(pen: Pen, context: Context, page: int, pages: int) -> float:
         pen.rule(MARGIN, top + 5 * MM, context.width, LINE)
     foot = pen.height - _FOOT + 4 * MM
     pen.rule(MARGIN, foot, context.width, LINE)
-    pen.text(MARGIN, foot + 1.2 * MM, RESEARCH_USE, _NOTICE)
-    made = f"KD-OCT {__version__}, model {context.result.model_id} {context.result.model_version}"
+    pen.text(MARGIN, foot + 1.2 * MM, context.say(RESEARCH_USE), _NOTICE)
+    result = context.result
+    made = context.say(
+        "{program}, model {model}",
+        program=f"KD-OCT {__version__}",
+        model=f"{result.model_id} {result.model_version}",
+    )
     pen.text(MARGIN, foot + 4.8 * MM, made, LABEL)
     edge = MARGIN + context.width
-    pen.text(edge, foot + 1.2 * MM, f"Page {page} of {pages}", _RUNNING, "right")
+    words = context.say("Page {page} of {pages}", page=page, pages=pages)
+    pen.text(edge, foot + 1.2 * MM, words, _RUNNING, "right")
     return _start(context, first=page == 1)
 
 
 def whose(context: Context) -> str:
     """One line that tells to whom a loose sheet belongs."""
     study, patient = context.result.study, context.result.study.patient
-    parts = [patient.name or "Name unknown"]
+    parts = [patient.name or context.say("Name unknown")]
     if patient.identifier:
-        parts.append(f"No. {patient.identifier}")
+        parts.append(context.say("No. {number}", number=patient.identifier))
     if study.visited:
-        parts.append(f"visit {study.visited.isoformat()}")
-    return "  ·  ".join(parts)
+        parts.append(context.say("visit {day}", day=study.visited.isoformat()))
+    line, *others = parts
+    for each in others:
+        line = context.say("{one}  ·  {next}", one=line, next=each)
+    return line
 
 
 def letterhead(context: Context) -> list[Block]:
     """The head of the first page: clinic, logo and what this is."""
     settings, fonts = context.settings, context.fonts
     logo = _logo(settings.logo)
-    title_width = fonts.width("Retinal OCT report", _NAME)
+    name = context.say(TITLE)
+    title_width = fonts.width(name, _NAME)
     left = 0.0
     columns: list[tuple[float, Block]] = []
     if logo is not None:
@@ -112,8 +126,8 @@ def letterhead(context: Context) -> list[Block]:
         columns.append((left, stack(clinic)))
 
     def title(pen: Pen, x: float, top: float) -> None:
-        pen.text(x, top, "Retinal OCT report", _NAME, "right")
-        made = f"Made {context.when:%Y-%m-%d %H:%M %Z}".rstrip()
+        pen.text(x, top, name, _NAME, "right")
+        made = context.say("Made {time}", time=f"{context.when:%Y-%m-%d %H:%M %Z}".rstrip())
         pen.text(x, top + _NAME.line, made, LABEL, "right")
 
     columns.append((context.width, Block(_NAME.line + LABEL.line, title)))

@@ -1,12 +1,16 @@
 """What every section is given, and how the report looks."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 
+from app.language import Language, language
 from app.modelpack import Card
 from app.readings import NOTHING_READ, Readings
 from app.report.fonts import Fonts, Style
 from app.report.page import MM, SHEETS
+from app.report.words import likelihood, percent
 from app.settings import Settings
 from app.study import Call, Outcome, StudyResult
 
@@ -53,6 +57,34 @@ class Context:
     fonts: Fonts
     readings: Readings = NOTHING_READ
     enface: float = 50 * MM  # the most an en-face picture may be high
+
+    @property
+    def language(self) -> Language:
+        return language(self.settings.language)
+
+    def say(self, template: str, **values: object) -> str:
+        """Fill in a template in the report's language; the values are as they shall stand."""
+        return self.language.say(template, **values)
+
+    def tell(self, sentence: str) -> str:
+        """Say an English sentence of the core in the report's language."""
+        return self.language.tell(sentence)
+
+    def parted(self, parts: Iterable[str]) -> str:
+        """Parts that are in the report's language already, as one sentence without its end."""
+        return reduce(lambda one, each: self.say("{one}; {next}", one=one, next=each), parts)
+
+    def listed(self, words: Iterable[str]) -> str:
+        """Words that are in the report's language already, with commas."""
+        return reduce(lambda one, each: self.say("{one}, {next}", one=one, next=each), words)
+
+    def probability(self, value: float) -> str:
+        """A calibrated probability in figures and words."""
+        return self.say(
+            "{percent}, {likelihood}",
+            percent=percent(value),
+            likelihood=self.say(likelihood(value)),
+        )
 
     @property
     def sheet(self) -> tuple[float, float]:

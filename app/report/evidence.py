@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from app.language import mark
 from app.modelpack import Card
 from app.notices import HEAT_MAP
 from app.overlay import colours
@@ -19,7 +20,7 @@ from app.report.pictures import (
     class_shown,
     pictures,
 )
-from app.report.words import EYES, likelihood, lower_first, percent
+from app.report.words import EYES, lower_first, percent
 from app.study import EyeResult, Outcome, VolumeResult
 
 _HIGH = (23 * MM, 44 * MM)  # least and greatest height of one B-scan with its words
@@ -27,7 +28,7 @@ _BETWEEN = 3 * MM
 _HEAD = 10 * MM  # height of an eye's heading with the space above it
 _LEGEND = 10 * MM
 _SHOWN = 3
-_PACKED = "Pictures are packed for print."
+_PACKED = mark("Pictures are packed for print.")
 _GROUND = "e8ecf0"
 
 
@@ -66,8 +67,10 @@ def key_bscans(result: VolumeResult, card: Card) -> list[int]:
 
 def _eye(context: Context, eye: EyeResult, shown: list[int], high: float) -> list[Block]:
     result, width = eye.volumes[eye.deciding], context.width
-    which = "Key B-scan" if len(shown) == 1 else "Key B-scans"
-    title = f"{which}: {lower_first(EYES[eye.laterality])}"
+    title = context.say(
+        mark("Key B-scan: {eye}") if len(shown) == 1 else mark("Key B-scans: {eye}"),
+        eye=context.tell(lower_first(EYES[eye.laterality])),
+    )
     blocks = [text_block(context.fonts, title, HEADING, width, before=5 * MM, keep=True)]
     places = [arrange(aspect(result.volume, index), width, high) for index in shown]
     widths = [each.across for each in places if not each.words_above]
@@ -89,38 +92,42 @@ def _row(
     return beside([(0, shown), (left, words)])
 
 
-def _title(result: VolumeResult, index: int) -> str:
-    return f"B-scan {index + 1} of {len(result.bscans)}"
+def _title(context: Context, result: VolumeResult, index: int) -> str:
+    n = len(result.bscans)
+    return context.say("B-scan {number} of {total}", number=index + 1, total=n)
 
 
-def _unsaid(result: VolumeResult, index: int) -> str | None:
+def _unsaid(context: Context, result: VolumeResult, index: int) -> str | None:
     """Why no probabilities are given of a B-scan; None if they are."""
     said = result.bscans[index]
     if said.probabilities is None:
-        return f"Ungradable: {said.gradability}."
-    return None if said.familiar else "Unlike the training data: no probabilities are given."
+        return context.say("Ungradable: {why}.", why=context.say(said.gradability))
+    if said.familiar:
+        return None
+    return context.say("Unlike the training data: no probabilities are given.")
 
 
 def _words_beside(context: Context, result: VolumeResult, index: int, width: float) -> Block:
     """The B-scan's place, and its calibrated probabilities in words and bars."""
     fonts, odds = context.fonts, result.bscans[index].probabilities
-    blocks = [text_block(fonts, _title(result, index), STRONG, width)]
-    unsaid = _unsaid(result, index)
+    blocks = [text_block(fonts, _title(context, result, index), STRONG, width)]
+    unsaid = _unsaid(context, result, index)
     if unsaid is not None or odds is None:
         return stack([*blocks, text_block(fonts, unsaid or "", SMALL, width)])
     for each in sorted(range(len(odds)), key=lambda each: -odds[each]):
         blocks += [_bar(context, each, odds[each], width)]
-    heat = context.card.names[class_shown(context, result, index)]
-    blocks.append(text_block(fonts, f"Heat map for {heat}", NOTE, width, before=0.5 * MM))
+    heat = context.tell(context.card.names[class_shown(context, result, index)])
+    words = context.say("Heat map for {disease}", disease=heat)
+    blocks.append(text_block(fonts, words, NOTE, width, before=0.5 * MM))
     return stack(blocks)
 
 
 def _bar(context: Context, index: int, value: float, width: float) -> Block:
-    name = context.card.names[index]
+    name = context.tell(context.card.names[index])
 
     def draw(pen: Pen, x: float, top: float) -> None:
         pen.text(x, top, name, SMALL)
-        pen.text(x + width, top, f"{percent(value)}, {likelihood(value)}", NOTE, "right")
+        pen.text(x + width, top, context.probability(value), NOTE, "right")
         pen.box(x, top + SMALL.line, width, 1.1 * MM, _GROUND)
         pen.box(x, top + SMALL.line, width * value, 1.1 * MM, context.fill(index))
 
@@ -129,20 +136,24 @@ def _bar(context: Context, index: int, value: float, width: float) -> Block:
 
 def _words_above(context: Context, result: VolumeResult, index: int) -> Block:
     """The same in one line over one bar that all classes share."""
-    odds, unsaid = result.bscans[index].probabilities, _unsaid(result, index)
-    heat = f"heat map for {context.card.names[class_shown(context, result, index)]}"
+    odds, unsaid = result.bscans[index].probabilities, _unsaid(context, result, index)
+    name = context.tell(context.card.names[class_shown(context, result, index)])
+    heat = context.say("heat map for {disease}", disease=name)
 
     def draw(pen: Pen, x: float, top: float) -> None:
-        at = x + pen.text(x, top, _title(result, index), STRONG) + 5 * MM
+        at = x + pen.text(x, top, _title(context, result, index), STRONG) + 5 * MM
         below = top + 0.5 * (STRONG.line - NOTE.line) + 0.2 * MM
         if unsaid is not None or odds is None:
             pen.text(at, below, unsaid or "", NOTE)
             return
         order = sorted(range(len(odds)), key=lambda each: -odds[each])
         for each in order:
-            words = f"{context.card.names[each]} {percent(odds[each])}"
-            if each == order[0]:
-                words += f", {likelihood(odds[each])}"
+            known = each == order[0]
+            words = context.say(
+                "{name} {percent}",
+                name=context.tell(context.card.names[each]),
+                percent=context.probability(odds[each]) if known else percent(odds[each]),
+            )
             pen.box(at, below + 0.9 * MM, 1.8 * MM, 1.8 * MM, context.fill(each))
             at += 2.6 * MM + pen.text(at + 2.6 * MM, below, words, replace(NOTE, colour=INK)) + GAP
         pen.text(x + context.width, below, heat, NOTE, "right")
@@ -160,13 +171,15 @@ def _heat_legend(context: Context) -> Block:
     bar = 30 * MM
 
     def draw(pen: Pen, x: float, top: float) -> None:
-        used = pen.text(x, top, "Heat map: weak", NOTE) + 2 * MM
+        used = pen.text(x, top, context.say("Heat map: weak"), NOTE) + 2 * MM
         steps = colours()[16::5]
         for number, step in enumerate(steps):
             left = x + used + bar * number / len(steps)
             pen.box(left, top + 1 * MM, bar / len(steps) + 0.3, 1.8 * MM, step.tobytes().hex())
         used += bar + 2 * MM
-        pen.text(x + used, top, "strong; one scale for all B-scans of an eye.", NOTE)
-        pen.text(x, top + NOTE.line, f"{HEAT_MAP} {_PACKED}", NOTE)
+        words = context.say("strong; one scale for all B-scans of an eye.")
+        pen.text(x + used, top, words, NOTE)
+        words = f"{context.say(HEAT_MAP)} {context.say(_PACKED)}"
+        pen.text(x, top + NOTE.line, words, NOTE)
 
     return Block(2 * NOTE.line, draw, before=3 * MM)

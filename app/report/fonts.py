@@ -1,7 +1,7 @@
 """Set text in the embedded fonts: every script its font, joined and ordered as it is written.
 
 reportlab draws characters one by one from left to right. So a line is first put into visual order
-(`app.report.bidi`), then split by the font that has its characters, and what needs shaping
+(`app.bidi`), then split by the font that has its characters, and what needs shaping
 (Arabic, Hebrew, Indic and Thai scripts) goes through HarfBuzz.
 """
 
@@ -17,8 +17,8 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.pdfdoc import PDFDocument
 from reportlab.pdfbase.ttfonts import ShapedStr, TTFont, shapeFragWord
 
+from app.bidi import is_rtl, still_open, visual_runs
 from app.paths import resources
-from app.report.bidi import is_rtl, visual_runs
 
 _FACES = {
     # name: (regular, bold, shaped)
@@ -160,16 +160,20 @@ class Fonts:
     def _broken(self, text: str, style: Style, width: float) -> list[Line]:
         lines: list[Line] = []
         for paragraph in (printable(text) or " ").split("\n"):
-            rtl, current = is_rtl(paragraph), ""
+            parts, current = [], ""
             for word in _words(paragraph):
                 if self.width((current + word).rstrip(), style) <= width:
                     current += word
                     continue
                 if current.strip():
-                    lines.append(self.line(current.rstrip(), style, base_rtl=rtl))
+                    parts.append(current.rstrip())
                 *full, current = self._cut(word, style, width)
-                lines += [self.line(each, style, base_rtl=rtl) for each in full]
-            lines.append(self.line(current.rstrip(), style, base_rtl=rtl))
+                parts += full
+            rtl, begun = is_rtl(paragraph), ""
+            for part in (*parts, current.rstrip()):
+                # What is kept together on one line goes on so on the next.
+                lines.append(self.line(begun + part, style, base_rtl=rtl))
+                begun = still_open(begun + part)
         return lines
 
     def _cut(self, word: str, style: Style, width: float) -> list[str]:

@@ -1,32 +1,35 @@
 """Who was examined, when, and with what."""
 
+from app.language import mark
 from app.report.context import LABEL, LINE, PANEL, STRONG, Context
 from app.report.page import MM, Block, Pen, beside, stack, text_block
 from app.report.words import age
 
-_SEXES = {"F": "female", "M": "male", "O": "other"}
+_SEXES = {"F": mark("female"), "M": mark("male"), "O": mark("other")}
 _SHARES = (0.34, 0.20, 0.22, 0.24)
 
 
 def identity(context: Context) -> list[Block]:
     """Return the panel of patient and study data; what is not known is said to be unknown."""
     study, patient = context.result.study, context.result.study.patient
-    born = patient.birth_date.isoformat() if patient.birth_date else "unknown"
+    say = context.say
+    unknown = say("unknown")
+    born = patient.birth_date.isoformat() if patient.birth_date else unknown
     if patient.birth_date and study.visited and study.visited >= patient.birth_date:
-        born += f" ({age(patient.birth_date, study.visited)} y)"
+        born = say("{born} ({age} y)", born=born, age=age(patient.birth_date, study.visited))
     devices = dict.fromkeys(each.device for each in study.volumes if each.device)
     rows = (
         (
-            ("Patient", patient.name or "unknown"),
-            ("Patient number", patient.identifier or "unknown"),
-            ("Born", born),
-            ("Sex", _SEXES.get(patient.sex or "", "unknown")),
+            (say("Patient"), patient.name or unknown),
+            (say("Patient number"), patient.identifier or unknown),
+            (say("Born"), born),
+            (say("Sex"), say(_SEXES.get(patient.sex or "", "unknown"))),
         ),
         (
-            ("Device", ", ".join(devices) or "unknown"),
-            ("Visit", study.visited.isoformat() if study.visited else "unknown"),
-            ("Study", study.description or "no description"),
-            ("Analysed", f"{context.result.analysed:%Y-%m-%d %H:%M}"),
+            (say("Device"), ", ".join(devices) or unknown),
+            (say("Visit"), study.visited.isoformat() if study.visited else unknown),
+            (say("Study"), study.description or say("no description")),
+            (say("Analysed"), f"{context.result.analysed:%Y-%m-%d %H:%M}"),
         ),
     )
     pad = 3 * MM

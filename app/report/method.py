@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from itertools import groupby
 
+from app.language import counted, fill, mark
 from app.modelpack import Estimate, Figure
 from app.operating_point import changed_rules, measured_point, predictive
 from app.report.context import BODY, GUTTER, HEADING, INK, LABEL, LINE, NOTE, SMALL, Context
 from app.report.page import MM, Block, Pen, beside, stack, text_block
-from app.report.words import count, measured, percent, upper_first
+from app.report.words import measured, percent, upper_first
+from app.study import StudyResult
 
 
 def method(context: Context) -> list[Block]:
@@ -19,32 +21,53 @@ def method(context: Context) -> list[Block]:
 
 def _rule(context: Context) -> Block:
     policy, fonts, width = context.card.aggregation, context.fonts, context.column
-    sentences = (
-        "The probabilities of a B-scan are calibrated. Its tail for a disease is the probability "
-        "of that disease or a more severe one.",
-        f"An eye's score for a disease is the mean of its {policy.top_k} highest tails. It is "
-        "called if the score reaches the threshold and at least "
-        f"{count(policy.adjacent, 'neighbouring B-scan')} reach the limit for one B-scan, and "
-        "suspected if the score reaches only the lower threshold. The most severe disease counts; "
-        "the more severe eye stands for the patient. Scores rank evidence; they are not risks.",
-        f"Ungradable: fewer than {percent(policy.min_gradable)} of the B-scans can be judged. "
-        f"Out of scope: more than {percent(policy.max_unfamiliar)} of those are unlike the "
-        "training data.",
+    say, tell = context.say, context.tell
+    neighbours = counted(
+        policy.adjacent, mark("{count} neighbouring B-scan"), mark("{count} neighbouring B-scans")
     )
-    blocks = [text_block(fonts, "How the call is made", HEADING, width)]
+    sentences = (
+        say(
+            "The probabilities of a B-scan are calibrated. Its tail for a disease is the "
+            "probability of that disease or a more severe one."
+        ),
+        say(
+            "An eye's score for a disease is the mean of its {count} highest tails. It is called "
+            "if the score reaches the threshold and at least {neighbours} reach the limit for one "
+            "B-scan, and suspected if the score reaches only the lower threshold. The most severe "
+            "disease counts; the more severe eye stands for the patient. Scores rank evidence; "
+            "they are not risks.",
+            count=policy.top_k,
+            neighbours=tell(neighbours),
+        ),
+        say(
+            "Ungradable: fewer than {least} of the B-scans can be judged. Out of scope: more than "
+            "{most} of those are unlike the training data.",
+            least=percent(policy.min_gradable),
+            most=percent(policy.max_unfamiliar),
+        ),
+    )
+    blocks = [text_block(fonts, say("How the call is made"), HEADING, width)]
     blocks += [text_block(fonts, each, SMALL, width, before=1.2 * MM) for each in sentences]
-    rows: list[tuple[str, ...]] = [("Disease", "Called from", "Suspected from", "One B-scan")]
+    rows: list[tuple[str, ...]] = [
+        (say("Disease"), say("Called from"), say("Suspected from"), say("One B-scan"))
+    ]
     own = changed_rules(context.card)
     for each in sorted(context.card.classes, key=lambda each: each.severity):
         limits = policy.rules.get(each.name)
         if limits is not None:
             shares = (limits.threshold, limits.suspect, limits.frame)
-            mark = " *" if each.name in own else ""
-            rows.append((f"{each.name}{mark}", *map(percent, shares)))
+            star = " *" if each.name in own else ""
+            rows.append((f"{tell(each.name)}{star}", *map(percent, shares)))
     blocks.append(table(context, rows, (0.28, 0.24, 0.26, 0.22), width))
     if own:
-        packaged = ", ".join(f"{name} {percent(rule.packaged or 0)}" for name, rule in own.items())
-        words = f"* set by this clinic; called from, in the model package: {packaged}."
+        packaged = context.listed(
+            say("{name} {percent}", name=tell(name), percent=percent(rule.packaged or 0))
+            for name, rule in own.items()
+        )
+        words = say(
+            "* set by this clinic; called from, in the model package: {packaged}.",
+            packaged=packaged,
+        )
         blocks.append(text_block(fonts, words, NOTE, width, before=0.8 * MM))
     return stack(blocks)
 
@@ -52,24 +75,42 @@ def _rule(context: Context) -> Block:
 def _model(context: Context) -> Block:
     card, result, fonts, width = context.card, context.result, context.fonts, context.column
     digest = result.model_sha256
+    say, tell = context.say, context.tell
+    version = say(
+        "{title} ({id}), version {version}",
+        title=card.title,
+        id=result.model_id,
+        version=result.model_version,
+    )
     facts = [
-        ("Model", f"{card.title} ({result.model_id}), version {result.model_version}"),
-        ("Made", f"{card.created}, {card.architecture}"),
+        (say("Model"), version),
+        (say("Made"), f"{card.created}, {card.architecture}"),
         ("SHA-256", f"{digest[:32]} {digest[32:]}"),
     ]
     size = f"{card.input.width} x {card.input.height}"
-    prepared = "not stated" if result.preprocessing is None else result.preprocessing
-    facts.append(("Input", f"{size}, preparation of frames version {prepared}"))
-    facts.append(("Analysed by", f"KD-OCT, version {result.software or 'not stated'}"))
+    unstated = say("not stated")
+    prepared = unstated if result.preprocessing is None else result.preprocessing
+    words = say("{size}, preparation of frames version {version}", size=size, version=prepared)
+    facts.append((say("Input"), words))
+    words = say(
+        "{program}, version {version}", program="KD-OCT", version=result.software or unstated
+    )
+    facts.append((say("Analysed by"), words))
     for data in card.training:
-        words = (
-            f"{data.name}: {count(data.bscans, 'B-scan')} of {count(data.patients, 'patient')}, "
-            f"{data.device}, {data.licence}"
+        bscans = counted(data.bscans, mark("{count} B-scan"), mark("{count} B-scans"))
+        patients = counted(data.patients, mark("{count} patient"), mark("{count} patients"))
+        words = say(
+            "{name}: {bscans} of {patients}, {device}, {licence}",
+            name=data.name,
+            bscans=tell(bscans),
+            patients=tell(patients),
+            device=data.device,
+            licence=data.licence,
         )
-        facts.append(("Trained on", words))
-    facts.append(("Signed by", result.model_signer or "nobody known to this computer"))
+        facts.append((say("Trained on"), words))
+    facts.append((say("Signed by"), tell(_signer(result))))
     if not card.trained:
-        facts.append(("State", "not trained: its answers mean nothing"))
+        facts.append((say("State"), say("not trained: its answers mean nothing")))
     label = 19 * MM
     rows = [
         beside(
@@ -81,27 +122,41 @@ def _model(context: Context) -> Block:
         )
         for name, value in facts
     ]
-    return stack([text_block(fonts, "Model", HEADING, width), *rows])
+    return stack([text_block(fonts, say("Model"), HEADING, width), *rows])
+
+
+def _signer(result: StudyResult) -> str:
+    if result.model_key_withdrawn is not None:
+        return fill("a key that does not count since {day}", day=result.model_key_withdrawn)
+    return result.model_signer or mark("nobody known to this computer")
 
 
 def _figures(context: Context) -> list[Block]:
     """Return the measured figures by the data they were measured on."""
     fonts, width = context.fonts, context.width
-    title = text_block(fonts, "Measured performance", HEADING, width, before=4 * MM, keep=True)
+    say, tell = context.say, context.tell
+    words = say("Measured performance")
+    title = text_block(fonts, words, HEADING, width, before=4 * MM, keep=True)
     if not context.card.figures:
-        words = "Nothing was measured: how often this model is right is not known."
+        words = say("Nothing was measured: how often this model is right is not known.")
         return [title, text_block(fonts, words, BODY, width)]
     blocks = [title]
     for data, figures in groupby(context.card.figures, key=lambda each: each.data):
-        words = f"On {data}, with 95 % intervals:"
+        words = say("On {data}, with 95 % intervals:", data=tell(data))
         blocks.append(text_block(fonts, words, NOTE, width, before=1.5 * MM, keep=True))
         rows, rest = by_subject(tuple(figures))
         if len(rows) > 1:
             share = 0.8 / (len(rows[0]) - 1)
             shares = (0.2, *(share for _ in rows[0][1:]))
-            blocks.append(table(context, rows, shares, width))
+            told = [tuple(map(tell, row)) for row in rows]
+            blocks.append(table(context, told, shares, width))
         if rest:
-            blocks.append(text_block(fonts, f"{'; '.join(rest)}.", SMALL, width, before=1 * MM))
+            others = [
+                say("{figure} {value}", figure=tell(name), value=tell(value))
+                for name, value in rest
+            ]
+            words = f"{context.parted(others)}."
+            blocks.append(text_block(fonts, words, SMALL, width, before=1 * MM))
     return blocks
 
 
@@ -110,26 +165,35 @@ def _predictive(context: Context) -> list[Block]:
     fonts, width = context.fonts, context.width
     rows: list[tuple[str, ...]] = []
     sources: dict[str, None] = {}
+    unmeasured = context.say("not measured")
     for each in sorted(context.card.classes, key=lambda each: -each.severity):
         share = context.settings.prevalence.get(each.name, 0.0)
         if not (0 < share < 1 and each.severity):
             continue
+        disease = context.tell(upper_first(each.title))
         point = measured_point(context.card, each.name)
         if point is None:
-            rows.append((upper_first(each.title), percent(share), "not measured", "not measured"))
+            rows.append((disease, percent(share), unmeasured, unmeasured))
             continue
-        sources[point.data] = None
+        sources[context.tell(point.data)] = None
         values = predictive(point.sensitivity, point.specificity, share)
         shown = (_interval(values.positive), _interval(values.negative))
-        rows.append((upper_first(each.title), percent(share), *shown))
+        rows.append((disease, percent(share), *map(context.tell, shown)))
     if not rows:
         return []
-    head = ("", "Prevalence", "Has it, if called", "Does not have it, if not called")
-    title = "Predictive values at this clinic's prevalence"
-    words = (
+    say = context.say
+    head = (
+        "",
+        say("Prevalence"),
+        say("Has it, if called"),
+        say("Does not have it, if not called"),
+    )
+    title = say("Predictive values at this clinic's prevalence")
+    words = say(
         "From the sensitivity and specificity measured at the thresholds in use, with 95 % "
         "intervals, and the prevalence that the clinic stated. They hold only as far as its "
-        f"patients are like those of the test: {'; '.join(sources) or 'none'}."
+        "patients are like those of the test: {tests}.",
+        tests=context.parted(sources) if sources else unmeasured,
     )
     return [
         text_block(fonts, title, HEADING, width, before=4 * MM, keep=True),
@@ -140,28 +204,30 @@ def _predictive(context: Context) -> list[Block]:
 
 def _interval(estimate: Estimate) -> str:
     value, low, high = (f"{100 * each:.1f}" for each in estimate)
-    return f"{value} % ({low} to {high})"
+    interval = fill("{first} to {last}", first=low, last=high)
+    return fill("{value} ({interval})", value=f"{value} %", interval=interval)
 
 
-def by_subject(figures: Sequence[Figure]) -> tuple[list[tuple[str, ...]], list[str]]:
+def by_subject(figures: Sequence[Figure]) -> tuple[list[tuple[str, ...]], list[tuple[str, str]]]:
     """Lay out "sensitivity for CNV" and its like as a table, one row for each subject.
 
     Returns:
-        The rows of the table with its head, and what has no subject, each in words.
+        The rows of the table with its head, and name and value of what has no subject.
     """
     cells: dict[str, dict[str, str]] = {}
     rest = []
     for each in figures:
         value, interval = measured(each)
         kind, separator, subject = each.name.partition(" for ")
+        shown = fill("{value} ({interval})", value=value, interval=interval)
         if separator:
-            cells.setdefault(subject, {})[kind] = f"{value} ({interval})"
+            cells.setdefault(subject, {})[kind] = shown
         else:
-            rest.append(f"{upper_first(each.name)} {value} ({interval})")
+            rest.append((upper_first(each.name), shown))
     kinds = tuple(dict.fromkeys(kind for row in cells.values() for kind in row))
     rows = [("", *map(upper_first, kinds))]
     rows += [
-        (upper_first(subject), *(row.get(kind, "not measured") for kind in kinds))
+        (upper_first(subject), *(row.get(kind, mark("not measured")) for kind in kinds))
         for subject, row in cells.items()
     ]
     return rows, rest

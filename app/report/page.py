@@ -1,11 +1,13 @@
 """Paper: where text, lines and pictures land, and how blocks are told into pages.
 
 With `app.report.fonts` the only module that knows the PDF library. Lengths are points; `top` is
-measured from the upper edge of the sheet, as one reads.
+measured from the upper edge of the sheet, as one reads, and so is `x`: from the left, or from the
+right where the report's language is read from there.
 """
 
 import io
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -15,7 +17,9 @@ from reportlab import rl_config
 from reportlab.lib.colors import HexColor
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
+from reportlab.pdfgen.pathobject import PDFPathObject
 
+from app.language import ENGLISH, Language
 from app.report.fonts import Fonts, Line, Style
 
 # ASCII armour, reportlab's default, would make every picture a quarter larger.
@@ -32,14 +36,17 @@ Align = Literal["left", "right", "centre"]
 class Pen:
     """Draws on the current sheet of one document."""
 
-    def __init__(self, sheet: tuple[float, float], fonts: Fonts) -> None:
+    def __init__(
+        self, sheet: tuple[float, float], fonts: Fonts, language: Language = ENGLISH
+    ) -> None:
         self.width, self.height = sheet
         self.fonts = fonts
+        self._mirrored = language.rtl
         self._file = io.BytesIO()
         # invariant: no random identifier and no time of its own in the file.
         # Its first font is ours: the library's own, Helvetica, is never embedded.
         self._canvas = Canvas(
-            self._file, sheet, invariant=1, lang="en", initialFontName=fonts.plain
+            self._file, sheet, invariant=1, lang=language.code, initialFontName=fonts.plain
         )
 
     def describe(
@@ -54,6 +61,21 @@ class Pen:
         stamp = f"D:{when:%Y%m%d%H%M%S}{offset[:3]}'{offset[3:5]}'"
         canvas.setDateFormatter(lambda *_: stamp)
 
+    def as_seen(self, x: float, width: float) -> tuple["Pen", float]:
+        """Return a pen that mirrors nothing, and where what lies at `x` begins for it.
+
+        What is shown from the eye lies as in the eye, whichever way a language is read.
+        """
+        if not self._mirrored:
+            return self, x
+        pen = copy(self)
+        pen._mirrored = False
+        return pen, self._left(x, width)
+
+    def _left(self, x: float, width: float) -> float:
+        """The left edge on the sheet of what lies at `x` for whoever reads from the right."""
+        return self.width - x - width if self._mirrored else x
+
     def next_page(self) -> None:
         self._canvas.showPage()
 
@@ -67,6 +89,7 @@ class Pen:
         """Write one line whose upper edge is at `top`; return its width."""
         line = self.fonts.line(text, style) if isinstance(text, str) else text
         x -= {"left": 0.0, "right": line.width, "centre": line.width / 2}[align]
+        x = self._left(x, line.width)
         baseline = self.height - top - style.line / 2 - 0.35 * style.size
         canvas = self._canvas
         canvas.setFillColor(HexColor(f"#{style.colour}"))
@@ -89,7 +112,7 @@ class Pen:
         self, x: float, top: float, width: float, height: float, fill: str, *, radius: float = 0
     ) -> None:
         self._canvas.setFillColor(HexColor(f"#{fill}"))
-        y = self.height - top - height
+        x, y = self._left(x, width), self.height - top - height
         if radius:
             self._canvas.roundRect(x, y, width, height, radius, stroke=0, fill=1)
         else:
@@ -100,14 +123,12 @@ class Pen:
     ) -> None:
         self._canvas.setStrokeColor(HexColor(f"#{colour}"))
         self._canvas.setLineWidth(line)
-        self._canvas.rect(x, self.height - top - height, width, height, stroke=1, fill=0)
+        x, y = self._left(x, width), self.height - top - height
+        self._canvas.rect(x, y, width, height, stroke=1, fill=0)
 
     def path(self, points: Sequence[tuple[float, float]], colour: str, line: float = 0.5) -> None:
         """Draw a line through points given as (x, top)."""
-        path = self._canvas.beginPath()
-        path.moveTo(points[0][0], self.height - points[0][1])
-        for x, top in points[1:]:
-            path.lineTo(x, self.height - top)
+        path = self._path(points)
         self._canvas.setStrokeColor(HexColor(f"#{colour}"))
         self._canvas.setLineWidth(line)
         self._canvas.drawPath(path, stroke=1, fill=0)
@@ -115,11 +136,15 @@ class Pen:
     def rule(self, x: float, top: float, width: float, colour: str, line: float = 0.5) -> None:
         self.path([(x, top), (x + width, top)], colour, line)
 
-    def polygon(self, points: Sequence[tuple[float, float]], fill: str) -> None:
+    def _path(self, points: Sequence[tuple[float, float]]) -> PDFPathObject:
         path = self._canvas.beginPath()
-        path.moveTo(points[0][0], self.height - points[0][1])
+        path.moveTo(self._left(points[0][0], 0), self.height - points[0][1])
         for x, top in points[1:]:
-            path.lineTo(x, self.height - top)
+            path.lineTo(self._left(x, 0), self.height - top)
+        return path
+
+    def polygon(self, points: Sequence[tuple[float, float]], fill: str) -> None:
+        path = self._path(points)
         path.close()
         self._canvas.setFillColor(HexColor(f"#{fill}"))
         self._canvas.drawPath(path, stroke=0, fill=1)
@@ -132,7 +157,7 @@ class Pen:
         opaque = image if image.mode in ("L", "RGB") else image.convert("RGB")
         opaque.save(packed, "JPEG", quality=92, subsampling=0, optimize=True)
         packed.seek(0)
-        y = self.height - top - height
+        x, y = self._left(x, width), self.height - top - height
         self._canvas.drawImage(ImageReader(packed), x, y, width, height)
 
 

@@ -72,7 +72,7 @@ def pictures(context: Context, result: VolumeResult, index: int, place: Arrangem
     try:
         pixels = bscan.pixels()
     except ReadError:
-        note = "The picture cannot be read from its file any more."
+        note = context.say("The picture cannot be read from its file any more.")
         return text_block(context.fonts, note, NOTE, place.across)
     um_per_point = None
     if spacing.lateral_mm and spacing.axial_mm:
@@ -82,13 +82,13 @@ def pictures(context: Context, result: VolumeResult, index: int, place: Arrangem
     def draw(pen: Pen, x: float, top: float) -> None:
         pen.picture(x, top, place.width, place.height, Image.fromarray(pixels))
         pen.frame(x, top, place.width, place.height, LINE, 0.3)
-        _scale_bar(pen, x, top + place.height, place.width, um_per_point)
+        _scale_bar(pen, context, (x, top + place.height), place.width, um_per_point)
         right = x if place.stacked else x + place.width + GAP
         below = top + place.height + GAP if place.stacked else top
         if coloured is None:
             pen.box(right, below, place.width, place.height, PANEL)
             middle = below + place.height / 2 - NOTE.line / 2
-            pen.text(right + place.width / 2, middle, _no_heat(said), NOTE, "centre")
+            pen.text(right + place.width / 2, middle, _no_heat(context, said), NOTE, "centre")
         else:
             pen.picture(right, below, place.width, place.height, coloured)
         pen.frame(right, below, place.width, place.height, LINE, 0.3)
@@ -117,16 +117,24 @@ def _coloured(
     )
 
 
-def _no_heat(said: BScanResult) -> str:
+def _no_heat(context: Context, said: BScanResult) -> str:
     if not said.familiar:
-        return "No heat map: unlike the training data"
-    return f"No heat map: {said.gradability}"
+        return context.say("No heat map: unlike the training data")
+    return context.say("No heat map: {why}", why=context.say(said.gradability))
 
 
-def _scale_bar(pen: Pen, x: float, bottom: float, width: float, um_per_point: float | None) -> None:
+def _scale_bar(
+    pen: Pen,
+    context: Context,
+    corner: tuple[float, float],
+    width: float,
+    um_per_point: float | None,
+) -> None:
     """White on black at the lower left: it must be seen on tissue and on vitreous."""
+    bottom = corner[1]
+    pen, x = pen.as_seen(corner[0], width)
     pad, high, length = 1.5 * MM, 3.6 * MM, 0.0
-    words = "no scale: spacing unknown"
+    words = context.say("no scale: spacing unknown")
     if um_per_point is not None:
         length_um = scale_length_um(um_per_point * width)
         length, words = length_um / um_per_point, f"{length_um} µm"

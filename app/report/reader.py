@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from app.aggregate import spoken
 from app.cases.trail import Entry
+from app.language import fill, list_of, mark
 from app.readings import answer_word, machine_answers, stamp
 from app.report.context import HEADING, NOTE, Context
 from app.report.method import table
@@ -12,17 +13,23 @@ from app.report.words import EYES
 
 _SHARES = (0.19, 0.16, 0.16, 0.19, 0.30)
 _ROWS = 12  # of one table, which is never parted between pages
-_HEAD = ("Of", "Reader's call", "Machine's call", "Reader, time", "Agreement and note")
+_HEAD = (
+    mark("Of"),
+    mark("Reader's call"),
+    mark("Machine's call"),
+    mark("Reader, time"),
+    mark("Agreement and note"),
+)
 
 
 def reader(context: Context) -> list[Block]:
     """Return a table of the decisions on the patient and the eyes; nothing where there is none."""
-    return _section(context, "Reader's call", list(_on_eyes(context)))
+    return _section(context, context.say("Reader's call"), list(_on_eyes(context)))
 
 
 def reader_of_bscans(context: Context) -> list[Block]:
     """Return tables of the decisions on single B-scans; nothing where there is none."""
-    return _section(context, "Reader's call for B-scans", list(_on_bscans(context)))
+    return _section(context, context.say("Reader's call for B-scans"), list(_on_bscans(context)))
 
 
 def _section(context: Context, title: str, said: list[tuple[str, Entry]]) -> list[Block]:
@@ -30,18 +37,21 @@ def _section(context: Context, title: str, said: list[tuple[str, Entry]]) -> lis
         return []
     fonts, width = context.fonts, context.width
     machine = machine_answers(context.result, context.card)
-    rows = [_row(name, entry, machine[entry.subject]) for name, entry in said]
+    head = tuple(map(context.say, _HEAD))
+    rows = [_row(context, name, entry, machine[entry.subject]) for name, entry in said]
     blocks = [text_block(fonts, title, HEADING, width, before=5 * MM, keep=True)]
     blocks += [
-        table(context, [_HEAD, *rows[start : start + _ROWS]], _SHARES, width)
+        table(context, [head, *rows[start : start + _ROWS]], _SHARES, width)
         for start in range(0, len(rows), _ROWS)
     ]
     if any(entry.blind for _, entry in said):
-        words = "Blind: given before the machine's call was shown."
+        words = context.say("Blind: given before the machine's call was shown.")
         blocks.append(text_block(fonts, words, NOTE, width, before=0.8 * MM))
     # On paper, it shows later whether the newest entries of the trail were cut off.
     newest = max((entry for _, entry in said), key=lambda entry: entry.number)
-    words = f"In the audit trail up to entry {newest.number}: {newest.hash}"
+    words = context.say(
+        "In the audit trail up to entry {number}: {hash}", number=newest.number, hash=newest.hash
+    )
     blocks.append(text_block(fonts, words, NOTE, width, before=0.8 * MM))
     return blocks
 
@@ -49,27 +59,29 @@ def _section(context: Context, title: str, said: list[tuple[str, Entry]]) -> lis
 def _on_eyes(context: Context) -> Iterator[tuple[str, Entry]]:
     readings = context.readings
     if readings.patient is not None:
-        yield "Patient", readings.patient
+        yield context.say("Patient"), readings.patient
     for eye in context.result.eyes:
         entry = readings.eye(eye.laterality)
         if entry is not None:
-            yield EYES[eye.laterality], entry
+            yield context.say(EYES[eye.laterality]), entry
 
 
 def _on_bscans(context: Context) -> Iterator[tuple[str, Entry]]:
     for eye in context.result.eyes:
         for each in eye.volumes:
             for index, entry in context.readings.bscans(each.volume):
-                yield f"{EYES[eye.laterality]}, B-scan {index + 1}", entry
+                name = context.say(EYES[eye.laterality])
+                yield context.say("{eye}, B-scan {number}", eye=name, number=index + 1), entry
 
 
-def _row(name: str, entry: Entry, machine: str) -> tuple[str, ...]:
-    words = ["agrees" if entry.after == machine else "differs"]
+def _row(context: Context, name: str, entry: Entry, machine: str) -> tuple[str, ...]:
+    words = [mark("agrees") if entry.after == machine else mark("differs")]
     if entry.blind:
-        words.append("blind")
+        words.append(mark("blind"))
     if entry.machine not in (None, machine):
         # The study was analysed again since, by another model or with other thresholds.
-        words.append(f"machine's then: {spoken(entry.machine or '')}")
-    said = ", ".join(words)
-    note = f"{said}; {entry.note}" if entry.note else said
-    return name, answer_word(entry.after or ""), answer_word(machine), stamp(entry), note
+        words.append(fill("machine's then: {answer}", answer=spoken(entry.machine or "")))
+    said = context.tell(list_of(words))
+    note = context.parted([said, entry.note] if entry.note else [said])
+    answers = (context.tell(answer_word(each)) for each in (entry.after or "", machine))
+    return name, *answers, stamp(entry), note

@@ -24,7 +24,8 @@ def overview(context: Context, result: VolumeResult, width: float) -> Block:
     blocks = [_strip(context, result, width)]
     if result.call.evidence:
         cited = listed(sorted(each + 1 for each in result.call.evidence), most=_CITED)
-        blocks.append(text_block(context.fonts, f"Deciding B-scans: {cited}.", NOTE, width))
+        words = context.say("Deciding B-scans: {cited}.", cited=context.tell(cited))
+        blocks.append(text_block(context.fonts, words, NOTE, width))
     # One to three B-scans have no view from above worth the name.
     if len(result.bscans) > 3 or _located(result.volume):
         blocks.insert(0, _enface(context, result, width))
@@ -54,6 +55,7 @@ def _on_localizer(context: Context, result: VolumeResult, pixels: Pixels, width:
     deciding = set(result.call.evidence)
 
     def draw(pen: Pen, x: float, top: float) -> None:
+        pen, x = pen.as_seen(x, size[0])
         pen.picture(x, top, *size, Image.fromarray(pixels))
         lines = {
             index: [(x + column * scale, top + row * scale) for row, column in bscan.location]
@@ -70,7 +72,7 @@ def _on_localizer(context: Context, result: VolumeResult, pixels: Pixels, width:
         for index in deciding & lines.keys():
             pen.path(lines[index], _MARK, 0.5)
 
-    caption = "Localizer with the scanned field; yellow: the deciding B-scans."
+    caption = context.say("Localizer with the scanned field; yellow: the deciding B-scans.")
     return stack([Block(size[1], draw), text_block(context.fonts, caption, NOTE, width)])
 
 
@@ -87,6 +89,7 @@ def _projected(context: Context, result: VolumeResult, width: float) -> Block:
     wide = high * aspect
 
     def draw(pen: Pen, x: float, top: float) -> None:
+        pen, x = pen.as_seen(x, wide + 9 * MM)
         # Here, not above: how the page is filled is settled before any B-scan is read.
         grey = to_grey(mean_projection(volume))
         # Enlarged so that a row of few B-scans is not blurred into the next by the printer.
@@ -100,9 +103,10 @@ def _projected(context: Context, result: VolumeResult, width: float) -> Block:
         pen.text(x + wide + 4 * MM, top - 0.6 * MM, "1", LABEL)
         pen.text(x + wide + 4 * MM, top + high - LABEL.line + 0.6 * MM, str(n), LABEL)
 
-    caption = "En face: mean projection of the B-scans; marks at the deciding ones."
+    caption = context.say("En face: mean projection of the B-scans; marks at the deciding ones.")
     if not known:
-        caption += " Not to scale."
+        unscaled = context.say("Not to scale.")
+        caption = f"{caption} {unscaled}"
     return stack([Block(high, draw), text_block(context.fonts, caption, NOTE, width)])
 
 
@@ -116,6 +120,7 @@ def _strip(context: Context, result: VolumeResult, width: float) -> Block:
     deciding = set(result.call.evidence)
 
     def draw(pen: Pen, x: float, top: float) -> None:
+        pen, x = pen.as_seen(x, n * step)
         for index, bscan in enumerate(result.bscans):
             left = x + index * step
             bar = step if step < 1.2 else step - 0.4
@@ -136,7 +141,7 @@ def _strip(context: Context, result: VolumeResult, width: float) -> Block:
             pen.text(x + n * step, top + _STRIP + 2 * MM, str(n), LABEL, "right")
         if n * step > 40 * MM:
             middle = x + n * step / 2
-            pen.text(middle, top + _STRIP + 2 * MM, "B-scan", LABEL, "centre")
+            pen.text(middle, top + _STRIP + 2 * MM, context.say("B-scan"), LABEL, "centre")
 
     return Block(_STRIP + 2 * MM + LABEL.line, draw, before=2 * MM)
 
@@ -176,13 +181,14 @@ def legend(context: Context) -> Block:
             range(len(context.card.classes)), key=lambda each: context.card.classes[each].severity
         ):
             pen.box(at, row + 0.9 * MM, 2.6 * MM, 1.8 * MM, context.fill(index))
-            name = context.card.classes[index].name
+            name = context.tell(context.card.classes[index].name)
             at += 3.6 * MM + pen.text(at + 3.6 * MM, row, name, NOTE) + 4 * MM
         pen.box(at, row + 0.9 * MM, 2.6 * MM, 1.8 * MM, "eceff2")
         pen.path([(at, row + 2.7 * MM), (at + 2.6 * MM, row + 0.9 * MM)], MUTED, 0.4)
-        at += 3.6 * MM + pen.text(at + 3.6 * MM, row, "ungradable", NOTE) + 4 * MM
+        at += 3.6 * MM + pen.text(at + 3.6 * MM, row, context.say("ungradable"), NOTE) + 4 * MM
         pen.box(at, row + 1.4 * MM, 2.6 * MM, 0.8 * MM, INK)
-        at += 3.6 * MM + pen.text(at + 3.6 * MM, row, "unlike the training data", NOTE) + 4 * MM
+        words = context.say("unlike the training data")
+        at += 3.6 * MM + pen.text(at + 3.6 * MM, row, words, NOTE) + 4 * MM
         pen.polygon(
             [
                 (at + 1 * MM, row + 1 * MM),
@@ -191,6 +197,6 @@ def legend(context: Context) -> Block:
             ],
             INK,
         )
-        pen.text(at + 3 * MM, row, "deciding", replace(NOTE, colour=INK))
+        pen.text(at + 3 * MM, row, context.say("deciding"), replace(NOTE, colour=INK))
 
     return Block(NOTE.line + 2 * MM, draw, before=3 * MM)

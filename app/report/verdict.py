@@ -5,7 +5,7 @@ from dataclasses import replace
 from app.report.context import BODY, LABEL, LINE, TITLE, Context
 from app.report.fonts import Style
 from app.report.page import MM, Block, Pen, beside, stack, text_block
-from app.report.words import EYES, headline, upper_first
+from app.report.words import EYES, headline, lower_first, upper_first
 from app.study import Laterality, Outcome
 
 _SHARE = 0.58  # of the width, for the call; the rest is the advice
@@ -15,22 +15,25 @@ def verdict(context: Context) -> list[Block]:
     """Return the panel with the patient's call and the referral advice."""
     result, fonts = context.result, context.fonts
     call, tone = result.call, context.tone(result.call)
+    say, tell = context.say, context.tell
     pad = 4 * MM
     left = _SHARE * context.width - 2 * pad
     right = (1 - _SHARE) * context.width - 2 * pad
     said = stack(
         [
-            text_block(fonts, "RESULT OF THE MODEL FOR THE PATIENT", LABEL, left),
-            text_block(fonts, headline(call, context.card), replace(TITLE, colour=tone), left),
+            text_block(fonts, say("RESULT OF THE MODEL FOR THE PATIENT"), LABEL, left),
+            text_block(
+                fonts, tell(headline(call, context.card)), replace(TITLE, colour=tone), left
+            ),
             text_block(fonts, _basis(context), BODY, left, before=1 * MM),
         ]
     )
     level = result.referral.level
     advised = stack(
         [
-            text_block(fonts, "ADVICE FOR THE READER", LABEL, right),
-            text_block(fonts, upper_first(level), Style(12, bold=True), right),
-            text_block(fonts, result.referral.advice, BODY, right, before=1 * MM),
+            text_block(fonts, say("ADVICE FOR THE READER"), LABEL, right),
+            text_block(fonts, tell(upper_first(level)), Style(12, bold=True), right),
+            text_block(fonts, tell(result.referral.advice), BODY, right, before=1 * MM),
         ]
     )
     both = beside([(pad, said), (_SHARE * context.width + pad, advised)])
@@ -50,18 +53,19 @@ def _basis(context: Context) -> str:
     """Which eye decides, and how the others stand."""
     result = context.result
     eye = result.eyes[result.deciding]
-    name = EYES[eye.laterality].lower().replace("(od)", "(OD)").replace("(os)", "(OS)")
+    say, name = context.say, context.tell(lower_first(EYES[eye.laterality]))
     healthy = (
         result.call.label is not None and not context.card.class_named(result.call.label).severity
     )
     if len(result.eyes) == 1:
-        basis = f"Rests on the {name}, the only one in this study."
+        basis = say("Rests on the {eye}, the only one in this study.", eye=name)
     elif healthy:
-        basis = "Holds for each eye in this study."
+        basis = say("Holds for each eye in this study.")
     else:
-        basis = f"Rests on the {name}."
+        basis = say("Rests on the {eye}.", eye=name)
     if eye.laterality is Laterality.UNKNOWN:
-        basis = "Rests on scans whose eye the files do not name."
+        basis = say("Rests on scans whose eye the files do not name.")
     if result.call.outcome is Outcome.UNCERTAIN:
-        basis += " The evidence does not suffice for a call."
-    return basis if healthy else f"{basis} {result.call.reason}"
+        lacking = say("The evidence does not suffice for a call.")
+        basis = f"{basis} {lacking}"
+    return basis if healthy else f"{basis} {context.tell(result.call.reason)}"

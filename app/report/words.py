@@ -2,21 +2,22 @@
 
 from datetime import date
 
+from app.language import all_of, fill, list_of, mark
 from app.modelpack import Card, Figure
 from app.study import Call, Laterality, Outcome
 
 EYES = {
-    Laterality.RIGHT: "Right eye (OD)",
-    Laterality.LEFT: "Left eye (OS)",
-    Laterality.UNKNOWN: "Eye unknown",
+    Laterality.RIGHT: mark("Right eye (OD)"),
+    Laterality.LEFT: mark("Left eye (OS)"),
+    Laterality.UNKNOWN: mark("Eye unknown"),
 }
 
 _LIKELIHOOD = (
-    (0.95, "very likely"),
-    (0.75, "likely"),
-    (0.40, "possible"),
-    (0.10, "unlikely"),
-    (0.0, "very unlikely"),
+    (0.95, mark("very likely")),
+    (0.75, mark("likely")),
+    (0.40, mark("possible")),
+    (0.10, mark("unlikely")),
+    (0.0, mark("very unlikely")),
 )
 
 
@@ -38,12 +39,12 @@ def headline(call: Call, card: Card) -> str:
     """An answer in a few words."""
     match call.outcome:
         case Outcome.UNGRADABLE:
-            return "Ungradable"
+            return mark("Ungradable")
         case Outcome.OUT_OF_SCOPE:
-            return "Outside what the model knows"
+            return mark("Outside what the model knows")
     title = card.class_named(call.label or "").title
     if call.outcome is Outcome.UNCERTAIN:
-        return f"Uncertain: {lower_first(title)} suspected"
+        return fill("Uncertain: {disease} suspected", disease=lower_first(title))
     return upper_first(title)
 
 
@@ -60,10 +61,6 @@ def age(born: date, on: date) -> int:
     return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
 
 
-def count(n: int, thing: str) -> str:
-    return f"{n} {thing}{'' if n == 1 else 's'}"
-
-
 def listed(numbers: list[int], most: int = 1000) -> str:
     """Put rising numbers into words: "8 to 12, 15 and 17", at most `most` numbers or spans."""
     spans: list[list[int]] = []
@@ -73,13 +70,15 @@ def listed(numbers: list[int], most: int = 1000) -> str:
         else:
             spans.append([number])
     parts = [
-        f"{each[0]} to {each[-1]}" if len(each) > 2 else ", ".join(map(str, each))
+        fill("{first} to {last}", first=each[0], last=each[-1])
+        if len(each) > 2
+        else list_of(map(str, each))
         for each in spans[:most]
     ]
     left_out = sum(map(len, spans[most:]))
     if left_out:
-        parts.append(f"{left_out} more")
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+        parts.append(fill("{count} more", count=left_out))
+    return all_of(parts)
 
 
 def measured(figure: Figure) -> tuple[str, str]:
@@ -87,9 +86,13 @@ def measured(figure: Figure) -> tuple[str, str]:
     shares = figure.name.lower().startswith(("sensitivity", "specificity", "accuracy"))
     if shares and not figure.unit and max(figure.value, figure.high) <= 1:
         low, high = 100 * figure.low, 100 * figure.high
-        return f"{100 * figure.value:.1f} %", f"{low:.1f} to {high:.1f}"
+        return f"{100 * figure.value:.1f} %", fill(
+            "{first} to {last}", first=f"{low:.1f}", last=f"{high:.1f}"
+        )
     unit = f" {figure.unit}" if figure.unit else ""
-    return f"{figure.value:.3g}{unit}", f"{figure.low:.3g} to {figure.high:.3g}{unit}"
+    return f"{figure.value:.3g}{unit}", fill(
+        "{first} to {last}", first=f"{figure.low:.3g}", last=f"{figure.high:.3g}{unit}"
+    )
 
 
 def scale_length_um(width_um: float) -> int:

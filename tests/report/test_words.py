@@ -59,7 +59,7 @@ def test_that_figures_are_laid_out_by_what_they_are_for():
         ("CNV", "92.0 % (86.0 to 96.0)", "0.98 (0.97 to 0.99)"),
         ("DME", "79.0 % (68.0 to 88.0)", "not measured"),
     ]
-    assert rest == ["Accuracy 90.0 % (87.0 to 93.0)"]
+    assert rest == [("Accuracy", "90.0 % (87.0 to 93.0)")]
 
 
 @pytest.mark.parametrize("width_um", [300, 2000, 5865, 12000])

@@ -1,14 +1,19 @@
 """Put text of mixed directions into the order in which it is read on paper.
 
-The Unicode bidirectional algorithm (UAX #9) without its explicit embeddings and isolates, whose
+The Unicode bidirectional algorithm (UAX #9) without its explicit embeddings and overrides, whose
 control characters are dropped: names and sentences in DICOM do not carry them, and a hidden one
-must not reorder a report.
+must not reorder a report. Isolates are kept: they reorder nothing outside themselves, and
+`app.language` puts Latin words into a Persian sentence with them.
 """
 
 import unicodedata
 from dataclasses import dataclass
 
-_CONTROLS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI", "BN"}
+LRI, RLI, _FSI, PDI = "\u2066", "\u2067", "\u2068", "\u2069"
+
+_ISOLATES = {LRI, RLI, _FSI}
+_OBJECT = "\ufffc"  # a neutral character, as which an isolate stands in its line
+_CONTROLS = {"LRE", "RLE", "LRO", "RLO", "PDF", "BN"}
 _NEUTRAL = {"B", "S", "WS", "ON"}
 _JOINERS = "\u200c\u200d"  # class BN, but they shape Persian and Hindi
 
@@ -22,12 +27,32 @@ class Run:
 
 
 def is_rtl(text: str) -> bool:
-    """Whether a paragraph runs from right to left: its first letter decides (rules P2 and P3)."""
-    for each in text:
+    """Whether a paragraph runs from right to left: its first letter decides (rules P2 and P3).
+
+    Isolates do not count; in a paragraph of nothing else, any letter from right to left decides.
+    """
+    flat, isolated = _flat(text)
+    for each in flat:
         kind = unicodedata.bidirectional(each)
         if kind in ("L", "R", "AL"):
             return kind != "L"
-    return False
+    return bool(isolated) and holds_rtl(text)
+
+
+def holds_rtl(text: str) -> bool:
+    """Whether any letter of it is written from right to left."""
+    return any(unicodedata.bidirectional(each) in ("R", "AL") for each in text)
+
+
+def still_open(text: str) -> str:
+    """The marks of the isolates that have not ended where the text does."""
+    begun = ""
+    for each in text:
+        if each in _ISOLATES:
+            begun += each
+        elif each == PDI:
+            begun = begun[:-1]
+    return begun
 
 
 def visual_runs(text: str, *, base_rtl: bool | None = None) -> list[Run]:
@@ -44,14 +69,16 @@ def visual_runs(text: str, *, base_rtl: bool | None = None) -> list[Run]:
         if each in _JOINERS or unicodedata.bidirectional(each) not in _CONTROLS
     )
     base = int(is_rtl(text) if base_rtl is None else base_rtl)
-    levels = _levels(text, base)
+    levels = _with_isolates(text, base)
     runs: list[tuple[int, str]] = []
     for each, level in zip(text, levels, strict=True):
+        # What begins and ends an isolate has no shape, but parts it from its neighbours.
+        drawn = "" if each in _ISOLATES or each == PDI else each
         if runs and runs[-1][0] == level:
-            runs[-1] = (level, runs[-1][1] + each)
+            runs[-1] = (level, runs[-1][1] + drawn)
         else:
-            runs.append((level, each))
-    return [Run(text=part, rtl=level % 2 == 1) for level, part in _reordered(runs)]
+            runs.append((level, drawn))
+    return [Run(text=part, rtl=level % 2 == 1) for level, part in _reordered(runs) if part]
 
 
 def _reordered(runs: list[tuple[int, str]]) -> list[tuple[int, str]]:
@@ -71,12 +98,48 @@ def _reordered(runs: list[tuple[int, str]]) -> list[tuple[int, str]]:
     return runs
 
 
+def _flat(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """Put a neutral character for each isolate (rule BD9); also return where these lay."""
+    flat, spans, begun, depth = "", [], 0, 0
+    for index, each in enumerate(text):
+        if each in _ISOLATES:
+            begun = begun if depth else index
+            depth += 1
+        elif each == PDI and depth:
+            depth -= 1
+            if not depth:
+                spans.append((begun, index))
+                flat += _OBJECT
+        elif not depth:
+            flat += _OBJECT if each == PDI else each
+    if depth:  # it ends with its line
+        spans.append((begun, len(text)))
+        flat += _OBJECT
+    return flat, spans
+
+
+def _with_isolates(text: str, base: int) -> list[int]:
+    """The level of each character: rules X5a to X6a, and within each isolate all rules anew."""
+    flat, spans = _flat(text)
+    outer = iter(_levels(flat, base))
+    levels: list[int] = []
+    for begin, end in spans:
+        levels += [next(outer) for _ in range(begin - len(levels))]
+        around = next(outer)
+        within = text[begin + 1 : end]
+        rtl = is_rtl(within) if text[begin] == _FSI else text[begin] == RLI
+        deeper = base + 1 if (base % 2 == 0) == rtl else base + 2
+        levels += [around, *_with_isolates(within, deeper), around][: len(text) - begin]
+    return [*levels, *outer]
+
+
 def _levels(text: str, base: int) -> list[int]:
-    kinds = _weak(text, "R" if base else "L")
-    _neutral(kinds, "R" if base else "L")
+    side = "R" if base % 2 else "L"
+    kinds = _weak(text, side)
+    _neutral(kinds, side)
     # Rules I1 and I2.
-    raise_by = {0: {"L": 0, "R": 1, "AN": 2, "EN": 2}, 1: {"L": 1, "R": 0, "AN": 1, "EN": 1}}[base]
-    levels = [base + raise_by[kind] for kind in kinds]
+    raise_by = {"L": {"L": 0, "R": 1, "AN": 2, "EN": 2}, "R": {"L": 1, "R": 0, "AN": 1, "EN": 1}}
+    levels = [base + raise_by[side][kind] for kind in kinds]
     # Rule L1: white space at the end of the line belongs to the paragraph.
     for index in range(len(text) - 1, -1, -1):
         if not text[index].isspace():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.report.bidi import is_rtl, visual_runs
+from app.bidi import is_rtl, visual_runs
 
 
 def shown(text, **options):
@@ -45,6 +45,22 @@ def test_that_no_visible_character_is_lost(text):
 @given(st.text("abc 12.,-/()", max_size=30))
 def test_that_text_without_right_to_left_letters_stays_as_it_is(text):
     assert shown(text) == text
+
+
+@pytest.mark.parametrize(
+    ("spoken", "left_to_right"),
+    [
+        ("אב \u2066512 x 496\u2069 גד", "דג 512 x 496 בא"),
+        ("אב 512 x 496 גד", "דג x 496 512 בא"),
+        ("\u2066CNV\u2069 אב", "בא CNV"),
+        ("אב \u2066a\u2069\u2066b\u2069", "ba בא"),
+        ("a \u2067אב c\u2069 d", "a c בא d"),
+        ("אב \u2066a (\u2067גד\u2069) b", "a (דג) b בא"),
+        ("אב \u2069 c", "c  בא"),
+    ],
+)
+def test_that_isolates_keep_together_what_they_hold(spoken, left_to_right):
+    assert shown(spoken) == left_to_right
 
 
 def test_that_the_first_letter_decides_the_direction():
