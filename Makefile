@@ -5,6 +5,7 @@
 #   make test-long                    the tests that take minutes
 #   make fuzz                         damaged files for ten minutes, guided by coverage
 #   make benchmark                    measured ratios of speed and memory
+#   make translations                 bring the translators' files up to date, and compile them
 #   make bundle                       the frozen program, dist/kd-oct, and what is in it by size
 #   make bundle-test                  run the frozen program as a clinic would
 #   make deb tarball                  packages for Linux, in dist/
@@ -20,6 +21,8 @@ QT_LIBRARIES := libcups2 libdbus-1-3 libegl1 libfontconfig1 libgl1 libglib2.0-0 
 	libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 \
 	libxcb-sync1 libxcb-xfixes0 libxcb-xkb1 libxkbcommon-x11-0 libxkbcommon0
 TEST_TOOLS := xauth xvfb
+# What a hand needs to use the frozen program: a window manager, mouse and keys, double-clicks.
+HAND_TOOLS := desktop-file-utils libglib2.0-bin openbox shared-mime-info strace xdotool
 
 # A screen of its own where there is none, else Qt's own way of drawing nowhere.
 SCREEN = $(shell command -v xvfb-run >/dev/null && echo "xvfb-run --auto-servernum" \
@@ -29,9 +32,11 @@ SCREEN = $(shell command -v xvfb-run >/dev/null && echo "xvfb-run --auto-servern
 BUNDLE_VENV := .venv-bundle
 BUNDLE_BIN := $(BUNDLE_VENV)/bin
 SBOM_VENV := .venv-sbom
+# What bundle-test tries: a folder, or an installed program such as /usr/bin/kd-oct.
+KD_OCT_BUNDLE ?= dist/kd-oct
 FROZEN := $(shell find app resources installers -type f -not -name '*.pyc') pyproject.toml
 
-.PHONY: run test test-long benchmark fuzz lint format clean
+.PHONY: run test test-long benchmark fuzz lint format translations clean
 .PHONY: bundle bundle-test deb tarball windows-try sbom checksums
 .DELETE_ON_ERROR:
 
@@ -59,6 +64,9 @@ format: $(VENV)/test.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+translations: $(VENV)/test.stamp
+	$(BIN)/python installers/translations.py
+
 bundle: dist/bundle.stamp
 	$(BUNDLE_BIN)/python installers/weigh.py dist/kd-oct
 
@@ -67,7 +75,9 @@ dist/bundle.stamp: $(FROZEN) $(BUNDLE_VENV)/bundle.stamp
 	touch $@
 
 bundle-test: bundle $(VENV)/test.stamp
-	KD_OCT_BUNDLE=dist/kd-oct $(SCREEN) $(BIN)/python -m pytest -m bundle tests/bundle
+	sh installers/debian-packages.sh $(HAND_TOOLS)
+	KD_OCT_BUNDLE=$(KD_OCT_BUNDLE) $(subst xvfb-run,xvfb-run --server-args="-screen 0 1600x1000x24",$(SCREEN)) \
+		$(BIN)/python -m pytest -m bundle tests/bundle
 
 deb: dist/bundle.stamp
 	sh installers/debian-packages.sh dpkg-dev xz-utils

@@ -70,7 +70,7 @@ _BROUGHT_ALONG = re.compile(
 _UNUSED_QT = re.compile(r"libQt6EglF[Ss]")
 _SYSTEM_FOLDERS = ("/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/")
 
-_NOT_SHIPPED = (".safetensors", ".ts")
+_NOT_SHIPPED = (".safetensors", ".po")
 """Of the resources: weights to train on from, and the sources of translations."""
 
 
@@ -85,7 +85,7 @@ def shipped_resources(resources: Path) -> list[tuple[Path, PurePosixPath]]:
 
 def languages(resources: Path) -> set[str]:
     """Return the codes of the languages that the window has been translated into."""
-    return {path.stem.rpartition("_")[2] for path in resources.rglob("*.qm")}
+    return {path.parent.name for path in resources.glob("translations/*/window.mo")}
 
 
 def trimmed(

@@ -43,6 +43,7 @@ mkdir "$stage/debian"
 printf 'Source: kd-oct\n\nPackage: kd-oct\nArchitecture: any\n' >"$stage/debian/control"
 find "$root/usr/lib/kd-oct" -type f -name '*.so*' -printf '%h\n' | sort -u |
     sed 's/^/-l/' >"$stage/private"
+# shellcheck disable=SC2046 # the list of folders is meant to be split
 depends=$(cd "$stage" && find root/usr/lib/kd-oct -type f \( -name '*.so*' -o -name kd-oct \) -print0 |
     xargs -0 dpkg-shlibdeps -O --ignore-missing-info --warnings=0 $(cat private) 2>"$stage/errors" |
     sed 's/^shlibs:Depends=//') || { cat "$stage/errors" >&2; exit 1; }

@@ -6,18 +6,13 @@ is tested: every test starts the program and looks at what it says, shows, write
 
 import csv
 import json
-import os
 import re
-import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import psutil
-import pypdfium2
 import pytest
 from pydicom.uid import (
     HTJ2K,
@@ -31,7 +26,18 @@ from pydicom.uid import (
 )
 
 import app
+from app.signatures import read_keyring
 from app.study import Laterality, Patient
+from tests.bundle.program import (
+    DEMO,
+    ended,
+    faults,
+    own_processes,
+    running,
+    speckle,
+    text_of,
+    wait_until,
+)
 from tests.oct_files import Frame, bscans, compress, fresh_uid, rewrite, write
 from tests.reading.test_transfer_syntaxes import (
     FRAMES,
@@ -43,61 +49,6 @@ from tests.reading.test_transfer_syntaxes import (
 from tests.screen import THERE, screen
 
 pytestmark = pytest.mark.bundle
-
-DEMO = Path(app.__file__).parent.parent / "resources" / "demo"
-MINUTES = 5 * 60  # a process that has not ended by then hangs
-BUNDLE = Path(os.environ.get("KD_OCT_BUNDLE", "dist/kd-oct")).resolve()
-
-
-def found(*names: str) -> Path:
-    places = [BUNDLE / name for name in names] if BUNDLE.is_dir() else [BUNDLE]
-    for place in places:
-        if place.is_file():
-            return place
-    pytest.fail(f"There is no frozen program in {BUNDLE}. Run: make bundle")
-
-
-@pytest.fixture(scope="module")
-def console() -> Path:
-    """The program that has standard output; on Windows the window's has none."""
-    return found("kd-oct-cli.exe", "kd-oct", "Contents/MacOS/kd-oct")
-
-
-@pytest.fixture(scope="module")
-def windowed() -> Path:
-    return found("kd-oct.exe", "kd-oct", "Contents/MacOS/kd-oct")
-
-
-def ended(program: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(program), *map(str, arguments)],
-        capture_output=True,
-        encoding="utf-8",
-        timeout=MINUTES,
-        check=False,
-    )
-
-
-def own_processes(program: Path) -> list[psutil.Process]:
-    """Every process of the frozen program, workers too."""
-    true_path = program.resolve()
-    return [
-        process
-        for process in psutil.process_iter(["exe"])
-        if process.info["exe"] and Path(process.info["exe"]) == true_path
-    ]
-
-
-@contextmanager
-def running(program: Path, *arguments: object) -> Iterator["subprocess.Popen[bytes]"]:
-    """Start the program and, at the end, end it; it must have lived until then."""
-    process = subprocess.Popen([str(program), *map(str, arguments)])
-    try:
-        yield process
-        assert process.poll() is None, "the program has ended by itself"
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
 
 
 def test_that_it_tells_the_version_of_the_sources(console):
@@ -118,11 +69,6 @@ def test_that_the_demo_study_gives_pdf_json_and_csv(console, tmp_path):
     assert len(json.loads(record.read_bytes())["eyes"]) == 2
     assert len(list(csv.reader(table.read_text("utf-8-sig").splitlines()))) > 48
     assert sorted(tmp_path.iterdir()) == sorted([pdf, record, table])
-
-
-def text_of(pdf: Path) -> str:
-    with pypdfium2.PdfDocument(pdf) as document:
-        return "\n".join(page.get_textpage().get_text_range() for page in document)
 
 
 def test_that_reports_are_set_in_the_fonts_that_come_along(console, tmp_path):
@@ -159,6 +105,17 @@ def test_that_every_command_of_the_sources_is_there(console):
     for name in NAMES:
         answer = ended(console, name, "--help")
         assert answer.returncode == 0, (name, answer.stderr)
+
+
+def test_that_it_trusts_the_keys_that_the_sources_do(console):
+    ring = read_keyring()
+
+    told = ended(console, "model", "keys").stdout.splitlines()
+
+    withdrawn = {each.key for each in ring.withdrawn}
+    counting = [each for each in ring.keys if each.fingerprint not in withdrawn]
+    assert told[: len(counting)] == [f"{each.fingerprint} {each.name}" for each in counting]
+    assert len(told) == len(counting) + len(ring.withdrawn)
 
 
 # Compressed frames: each decoder's libraries, in workers that are the frozen program again
@@ -292,22 +249,3 @@ def test_that_what_the_window_starts_finds_the_system_s_own_libraries(windowed, 
         # Linux shows what a process was started with; the workers are started as browsers are.
         for child in psutil.Process(window.pid).children():
             assert "LD_LIBRARY_PATH" not in child.environ()
-
-
-def speckle(picture: np.ndarray) -> float:
-    """The share of pixels that differ slightly from the one beside them."""
-    steps = np.abs(np.diff(picture.astype(int), axis=1))
-    return float(((steps > 2) & (steps < 30)).mean())
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 90) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it has not come about"
-        time.sleep(0.5)
-
-
-def faults() -> list[str]:
-    """What the program's log calls an error."""
-    logs = Path(os.environ["XDG_STATE_HOME"]).rglob("*.log*")
-    return [line for log in logs for line in log.read_text().splitlines() if " ERROR " in line]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import app
+import app.language
 from app.package_file import MEDIA_TYPE, SUFFIX
 from app.paths import resources
 from installers.freeze import version_resource
@@ -27,7 +28,7 @@ def test_that_every_resource_is_shipped_but_training_weights_and_translators_fil
     shipped = shipped_resources(resources())
     left_out = {path for path in resources().rglob("*") if path.is_file()} - {p for p, _ in shipped}
 
-    assert {path.suffix for path in left_out} <= {".safetensors", ".ts"}
+    assert {path.suffix for path in left_out} <= {".safetensors", ".po"}
     for path, folder in shipped:
         assert path.relative_to(resources().parent).parent.as_posix() == str(folder)
 
@@ -74,10 +75,23 @@ def test_that_links_stay_with_what_they_lead_to():
     )
 
 
-def test_that_qt_speaks_the_languages_the_window_does():
-    translated = {path.stem.rpartition("_")[2] for path in resources().rglob("*.qm")}
+def test_that_qt_speaks_the_languages_the_program_does():
+    assert languages(resources()) == set(app.language.languages()) - {"en"}
 
-    assert languages(resources()) == translated
+
+def test_that_compiled_translations_are_shipped():
+    shipped = {path.name for path, _ in shipped_resources(resources())}
+
+    assert {"core.mo", "window.mo"} <= shipped
+
+
+def test_that_every_key_and_the_list_of_withdrawn_ones_are_shipped():
+    shipped = {
+        path.name for path, folder in shipped_resources(resources()) if folder.name == "keys"
+    }
+
+    assert shipped == {path.name for path in (resources() / "keys").iterdir()}
+    assert {"KD-OCT.pem", "withdrawn.toml"} <= shipped
 
 
 def test_that_what_has_grown_too_heavy_is_told(tmp_path, capsys, monkeypatch):
