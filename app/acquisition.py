@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from app.language import fill, mark
 from app.modelpack import Card
 from app.study import Gradability, Laterality, Opened, Patient, Study, StudyResult, Volume
 
@@ -75,7 +76,10 @@ def note_shared_folders(opened: Opened) -> Opened:
         count = len(patients[_folder(volume)])
         if count == 1:
             return volume
-        note = f"Its folder holds scans of {count} patients. Check that this is the one you mean."
+        note = fill(
+            "Its folder holds scans of {count} patients. Check that this is the one you mean.",
+            count=count,
+        )
         return replace(volume, notes=(*volume.notes, note))
 
     if all(len(each) == 1 for each in patients.values()):
@@ -93,19 +97,27 @@ def _folder(volume: Volume) -> Path:
 
 
 def _lost(count: int, total: int) -> Iterator[str]:
-    if count:
-        rest = "; the result rests on the others" if count < total else ""
-        yield (
-            f"{count} of {total} B-scans could not be read{rest}. Connect the drive again, or "
-            "check the files, and have the study analysed again (F5)."
+    if count == total:
+        yield fill(
+            "{count} of {total} B-scans could not be read. Connect the drive again, or check the "
+            "files, and have the study analysed again (F5).",
+            count=count,
+            total=total,
+        )
+    elif count:
+        yield fill(
+            "{count} of {total} B-scans could not be read; the result rests on the others. Connect "
+            "the drive again, or check the files, and have the study analysed again (F5).",
+            count=count,
+            total=total,
         )
 
 
 def _checked(volume: Volume, card: Card | None) -> Iterator[str]:
     if volume.laterality is Laterality.UNKNOWN:
-        yield "The files do not say which eye was scanned."
+        yield mark("The files do not say which eye was scanned.")
     if volume.spacing.axial_mm is None or volume.spacing.lateral_mm is None:
-        yield "The files give no pixel spacing: pictures have no scale."
+        yield mark("The files give no pixel spacing: pictures have no scale.")
     yield from _width(volume, card)
     yield from _coverage(volume, card)
 
@@ -119,28 +131,45 @@ def _width(volume: Volume, card: Card | None) -> Iterator[str]:
         least, greatest = trained
         if not least * (1 - _TOLERANCE) <= width <= greatest * (1 + _TOLERANCE):
             yield (
-                f"The B-scans are {width:.1f} mm wide; the model was trained on "
-                f"{_span(least, greatest)}."
+                fill(
+                    "The B-scans are {width} mm wide; the model was trained on {widths}.",
+                    width=f"{width:.1f}",
+                    widths=_span(least, greatest),
+                )
             )
     elif not _MACULAR_MM[0] * (1 - _TOLERANCE) <= width <= _MACULAR_MM[1]:
-        yield f"The B-scans are {width:.1f} mm wide, which is unusual for scans of the macula."
+        yield fill(
+            "The B-scans are {width} mm wide, which is unusual for scans of the macula.",
+            width=f"{width:.1f}",
+        )
 
 
 def _coverage(volume: Volume, card: Card | None) -> Iterator[str]:
     count, gap = len(volume.bscans), volume.spacing.between_mm
     if count == 1:
-        yield "There is only one B-scan: what lies beside it was not seen."
+        yield mark("There is only one B-scan: what lies beside it was not seen.")
     elif card is not None and count < card.aggregation.top_k:
         yield (
-            f"There are only {count} B-scans; the model's rule for an eye rests on the strongest "
-            f"{card.aggregation.top_k}."
+            fill(
+                "There are only {count} B-scans; the model's rule for an eye rests on the "
+                "strongest {top_k}.",
+                count=count,
+                top_k=card.aggregation.top_k,
+            )
         )
     if count > 1 and gap is not None and gap > _SPARSE_MM:
         yield (
-            f"The B-scans lie {gap * 1000:.0f} µm apart: a small lesion between two of them would "
-            "not be seen."
+            fill(
+                "The B-scans lie {gap} µm apart: a small lesion between two of them would not be "
+                "seen.",
+                gap=f"{gap * 1000:.0f}",
+            )
         )
 
 
 def _span(least: float, greatest: float) -> str:
-    return f"{least:.1f} mm" if least == greatest else f"{least:.1f} to {greatest:.1f} mm"
+    return (
+        fill("{least} mm", least=f"{least:.1f}")
+        if least == greatest
+        else fill("{least} to {greatest} mm", least=f"{least:.1f}", greatest=f"{greatest:.1f}")
+    )

@@ -34,6 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import InvalidOutput
+from app.language import any_of, counted, fill, mark
 from app.modelpack import Card, ClassInfo
 from app.study import Call, Outcome, Referral
 
@@ -92,15 +93,19 @@ def call_eye(probabilities: NDArray[np.floating], familiar: NDArray[np.bool_], c
         )
     strange = np.flatnonzero(gradable & ~familiar)
     if n_usable == 0 or len(strange) > card.aggregation.max_unfamiliar * n_gradable:
-        reason = (
-            f"Unlike anything the model was trained on: {len(strange)} of {_among(n_gradable, n)}."
+        reason = fill(
+            "Unlike anything the model was trained on: {count} of {among}.",
+            count=len(strange),
+            among=_among(n_gradable, n),
         )
         return _unanswered(Outcome.OUT_OF_SCOPE, scores, tuple(strange.tolist()), reason)
     hidden = _worst(_judge_all(probabilities, np.flatnonzero(gradable), card))
     if hidden is not None:
-        reason = (
-            f"Unlike anything the model was trained on, and not like health either: "
-            f"{len(strange)} of {_among(n_gradable, n)}."
+        reason = fill(
+            "Unlike anything the model was trained on, and not like health either: {count} of "
+            "{among}.",
+            count=len(strange),
+            among=_among(n_gradable, n),
         )
         return _unanswered(Outcome.OUT_OF_SCOPE, scores, tuple(strange.tolist()), reason)
     mildest = findings[-1]
@@ -154,7 +159,7 @@ def advise(call: Call, card: Card) -> Referral:
     advice is that of the evident one: a suspicion must not soften it.
     """
     key = call.label if call.outcome is Outcome.CALLED else str(call.outcome)
-    note = ""
+    suspicion = ""
     if call.outcome is Outcome.UNCERTAIN and call.label is not None:
         suspected = card.class_named(call.label)
         evident = [
@@ -166,9 +171,12 @@ def advise(call: Call, card: Card) -> Referral:
         ]
         if evident:
             key = max(evident, key=lambda each: each.severity).name
-            note = f" Not excluded: {spoken(suspected.name)}."
+            suspicion = spoken(suspected.name)
     rule = card.referral[key or ""]
-    return Referral(level=rule.level, advice=rule.advice + note)
+    if not suspicion:
+        return Referral(level=rule.level, advice=rule.advice)
+    advice = fill("{advice} Not excluded: {disease}.", advice=rule.advice, disease=suspicion)
+    return Referral(level=rule.level, advice=advice)
 
 
 def spoken(name: str) -> str:
@@ -272,49 +280,86 @@ def _unanswered(
 
 def _among(count: int, n: int) -> str:
     """ "49 B-scans", or "45 usable B-scans" where some were left out, so that it shows."""
-    return f"{count} {'usable ' if count < n else ''}B-scan{'' if count == 1 else 's'}"
+    if count < n:
+        return counted(count, mark("{count} usable B-scan"), mark("{count} usable B-scans"))
+    return counted(count, mark("{count} B-scan"), mark("{count} B-scans"))
 
 
 def _where(finding: _Finding) -> str:
-    """ ", most in frames 22 to 31": frames count from 1, as they are shown."""
+    """ "most in frames 22 to 31": frames count from 1, as they are shown."""
     first, last = finding.run[0] + 1, finding.run[-1] + 1
-    frames = f"frame {first}" if first == last else f"frames {first} to {last}"
+    frames = (
+        fill("frame {first}", first=first)
+        if first == last
+        else fill("frames {first} to {last}", first=first, last=last)
+    )
     if len(finding.run) == len(finding.positive):
-        return f", {frames}" if first == last else f", all in {frames}"
+        return frames if first == last else fill("all in {frames}", frames=frames)
     if 2 * len(finding.run) > len(finding.positive):
-        return f", most in {frames}"
-    return f", {'the longest row of them in ' + frames if last > first else 'no two neighbours'}"
+        return fill("most in {frames}", frames=frames)
+    if first == last:
+        return _NO_NEIGHBOURS
+    return fill("the longest row of them in {frames}", frames=frames)
+
+
+_NO_NEIGHBOURS = mark("no two neighbours")
 
 
 def _disease_reason(worst: _Finding, findings: Sequence[_Finding], among: str) -> str:
-    name = spoken(worst.disease.name)
+    name, count = spoken(worst.disease.name), len(worst.positive)
+    where = _where(worst) if count else ""
     if worst.called:
-        pattern = f"{name[0].upper()}{name[1:]} pattern"
-        return f"{pattern} in {len(worst.positive)} of {among}{_where(worst)}."
-    if worst.positive:
-        reason = f"Possible {name} in {len(worst.positive)} of {among}{_where(worst)}"
-    else:
-        reason = f"Possible {name}, strongest in frame {worst.evidence[0] + 1} of {among}"
-    if worst.scattered and "neighbours" not in reason:
-        reason += ", too few in a row for a call"
+        return fill(
+            "{disease} pattern in {count} of {among}, {where}.",
+            disease=f"{name[0].upper()}{name[1:]}",
+            count=count,
+            among=among,
+            where=where,
+        )
+    if not count:
+        strongest = fill("frame {frame} of {among}", frame=worst.evidence[0] + 1, among=among)
+        return fill(
+            "Possible {disease}, strongest in {where}.",
+            disease=name,
+            where=_but(strongest, worst, findings),
+        )
+    return fill(
+        "Possible {disease} in {count} of {among}, {where}.",
+        disease=name,
+        count=count,
+        among=among,
+        where=_but(where, worst, findings),
+    )
+
+
+def _but(where: str, suspected: _Finding, findings: Sequence[_Finding]) -> str:
+    """Add to a place why the suspicion is no call, and what is beyond suspicion."""
+    if suspected.scattered and where != _NO_NEIGHBOURS:
+        where = fill("{where}, too few in a row for a call", where=where)
     evident = next((each for each in findings if each.called), None)
-    if evident is not None:
-        reason += f"; {spoken(evident.disease.name)} pattern or worse in {len(evident.positive)}"
-    return f"{reason}."
+    if evident is None:
+        return where
+    return fill(
+        "{where}; {disease} pattern or worse in {count}",
+        where=where,
+        disease=spoken(evident.disease.name),
+        count=len(evident.positive),
+    )
 
 
 def _healthy_reason(findings: Sequence[_Finding], among: str) -> str:
     names = [spoken(each.disease.name) for each in reversed(findings)]
-    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
-    return f"No sign of {listed} in {among}."
+    return fill("No sign of {diseases} in {among}.", diseases=any_of(names), among=among)
 
 
 def _ungradable_reason(worst: _Finding | None, *, n_gradable: int, n: int) -> str:
-    reason = (
-        f"Only {n_gradable} of {n} B-scans can be judged"
-        if n_gradable
-        else ("No B-scan can be judged")
+    if not n_gradable:
+        return mark("No B-scan can be judged.")
+    if worst is None:
+        return fill("Only {count} of {total} B-scans can be judged.", count=n_gradable, total=n)
+    return fill(
+        "Only {count} of {total} B-scans can be judged, and they raise a suspicion of {disease}.",
+        count=n_gradable,
+        total=n,
+        disease=spoken(worst.disease.name),
     )
-    if worst is not None:
-        reason += f", and they raise a suspicion of {spoken(worst.disease.name)}"
-    return f"{reason}."

@@ -76,9 +76,15 @@ def analyse(
         ],
         card,
         analysed=datetime.now().astimezone(),
-        signer=package.seal.signer,
     )
-    return replace(joined, preprocessing=VERSION, software=__version__)
+    seal = package.seal
+    return replace(
+        joined,
+        model_signer=seal.signer,
+        model_key_withdrawn=seal.withdrawal.since if seal.withdrawal else None,
+        preprocessing=VERSION,
+        software=__version__,
+    )
 
 
 def join(
@@ -87,13 +93,8 @@ def join(
     card: Card,
     *,
     analysed: datetime,
-    signer: str | None = None,
 ) -> StudyResult:
-    """Join the results of a study's volumes to eyes, and the eyes to the patient's.
-
-    Args:
-        signer: Who signed the package that the card is of; None if nobody known here did.
-    """
+    """Join the results of a study's volumes to eyes, and the eyes to the patient's."""
     eyes = []
     for laterality in (Laterality.RIGHT, Laterality.LEFT, Laterality.UNKNOWN):
         own = tuple(each for each in volumes if each.volume.laterality is laterality)
@@ -112,7 +113,6 @@ def join(
         model_version=card.version,
         model_sha256=card.graph_sha256,
         analysed=analysed,
-        model_signer=signer,
     )
 
 
@@ -131,8 +131,13 @@ def set_eye(result: StudyResult, uid: str, laterality: Laterality, card: Card) -
     volumes = [
         replace(each, volume=settled(each.volume)) for eye in result.eyes for each in eye.volumes
     ]
-    joined = join(study, volumes, card, analysed=result.analysed, signer=result.model_signer)
-    return replace(joined, preprocessing=result.preprocessing, software=result.software)
+    return replace(
+        join(study, volumes, card, analysed=result.analysed),
+        model_signer=result.model_signer,
+        model_key_withdrawn=result.model_key_withdrawn,
+        preprocessing=result.preprocessing,
+        software=result.software,
+    )
 
 
 _Batches = Iterator[Sequence[BScanResult]]

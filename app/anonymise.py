@@ -22,6 +22,7 @@ from app.anonymise_table import ACTIONS, DEVICE
 from app.convert import write_linked
 from app.errors import AppError, DamagedFile, ReportError
 from app.files import whole_file
+from app.language import fill, mark
 from app.progress import Progress, ignore_progress
 from app.study import Patient, Study, Volume
 
@@ -43,11 +44,13 @@ _DUMMIES = {
 }
 _NUMBERS = {"FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"}
 _BINARY = {"OB", "OD", "OF", "OL", "OV", "OW", "UN"}
-_MAY_CARRY_TEXT = (
+_MAY_CARRY_TEXT = mark(
     "The images are captures or photographs that do not say that no text is burned in. Look at "
     "each of them before you give them away."
 )
-_CARRIES_TEXT = "The images carry burned-in text, which may name the patient; it was not removed."
+_CARRIES_TEXT = mark(
+    "The images carry burned-in text, which may name the patient; it was not removed."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,8 +184,11 @@ def anonymise_file(path: Path, target: Path, pseudonyms: Pseudonyms, retain: Ret
             dataset.save_as(file, enforce_file_format=True)
     except OSError as error:
         raise ReportError(
-            f"The anonymised copy could not be written: {error.strerror or error}. "
-            "Choose another folder, or make room on the disk."
+            fill(
+                "The anonymised copy could not be written: {reason}. Choose another folder, or "
+                "make room on the disk.",
+                reason=error.strerror or error,
+            )
         ) from error
     except PARSE_ERRORS as error:
         raise DamagedFile("A file is damaged DICOM; no anonymised copy of it was made.") from error

@@ -21,6 +21,7 @@ from app import __version__
 from app.dicom_identity import add_patient, study_uid, written_date
 from app.errors import AppError, ReadError, ReportError, UsageError
 from app.files import whole_file
+from app.language import fill
 from app.progress import Progress, ignore_progress
 from app.study import BURNED_IN, BScan, Laterality, Localizer, Pixels, Spacing, Study, Volume
 
@@ -344,8 +345,12 @@ def _write(dataset: Dataset, frames: Iterable[Pixels], path: Path) -> None:
             _append_pixels(file, dataset, frames)
     except OSError as error:
         raise ReportError(
-            f"“{path.name}” could not be written: {error.strerror or error}. "
-            "Choose another folder, or make room on the disk."
+            fill(
+                "“{name}” could not be written: {reason}. Choose another folder, or make room on "
+                "the disk.",
+                name=path.name,
+                reason=error.strerror or error,
+            )
         ) from error
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import InvalidOutput, PackageError
+from app.language import fill
 from app.modelpack import Card, ModelPackage
 
 if TYPE_CHECKING:
@@ -91,14 +92,20 @@ class Engine:
             logits, maps, unfamiliarity = self._session.run(_OUTPUTS, {"frames": frames})
         except _runtime_errors() as error:
             raise InvalidOutput(
-                f"The network “{self.card.id}” could not be run. Close other programs if memory "
-                "is short, or install the model package again."
+                fill(
+                    "The network “{id}” could not be run. Close other programs if memory is short, "
+                    "or install the model package again.",
+                    id=self.card.id,
+                )
             ) from error
         for output in (logits, maps, unfamiliarity):
             if not np.isfinite(output).all():
                 raise InvalidOutput(
-                    f"The network “{self.card.id}” gave values that are no numbers for this "
-                    "study, so nothing is said of it. Install the model package again."
+                    fill(
+                        "The network “{id}” gave values that are no numbers for this study, so "
+                        "nothing is said of it. Install the model package again.",
+                        id=self.card.id,
+                    )
                 )
         return Inference(
             logits=logits,
@@ -115,15 +122,21 @@ class Engine:
         # The leading axis is free: its name varies with the exporter.
         if list(inputs) != ["frames"] or inputs["frames"][1:] != expected:
             raise PackageError(
-                f"The network in the model package “{name}” does not take the frames that "
-                "model.json describes. Install the package again."
+                fill(
+                    "The network in the model package “{name}” does not take the frames that "
+                    "model.json describes. Install the package again.",
+                    name=name,
+                )
             )
         if not set(_OUTPUTS) <= set(outputs) or any(
             outputs[each][1] != n_classes for each in ("logits", "maps")
         ):
             raise PackageError(
-                f"The network in the model package “{name}” does not give the outputs that "
-                "model.json describes. Install the package again."
+                fill(
+                    "The network in the model package “{name}” does not give the outputs that "
+                    "model.json describes. Install the package again.",
+                    name=name,
+                )
             )
 
 
@@ -171,8 +184,11 @@ def _open_session(package: ModelPackage, threads: int) -> "onnxruntime.Inference
         )
     except _runtime_errors() as error:
         raise PackageError(
-            f"The network in the model package “{package.folder.name}” cannot be loaded. "
-            "Install the package again."
+            fill(
+                "The network in the model package “{name}” cannot be loaded. Install the package "
+                "again.",
+                name=package.folder.name,
+            )
         ) from error
 
 

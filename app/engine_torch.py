@@ -25,9 +25,10 @@ from torch import Tensor, nn
 
 from app.engine import Engine, Inference, calibrated
 from app.errors import InvalidOutput, PackageError
+from app.language import fill
 from app.modelpack import Card, ModelPackage
+from app.signatures import NO_KEYS, check_seal, digests_in
 from app.signatures import OMISSIBLE as WEIGHTS
-from app.signatures import check_seal, digests_in
 
 
 class Method(StrEnum):
@@ -84,8 +85,11 @@ class TorchEngine:
         maps = np.stack(raw, axis=1)
         if not (np.isfinite(logits).all() and np.isfinite(maps).all()):
             raise InvalidOutput(
-                f"The network “{self.card.id}” gave values that are no numbers for this study, so "
-                "nothing is said of it. Install the model package again."
+                fill(
+                    "The network “{id}” gave values that are no numbers for this study, so nothing "
+                    "is said of it. Install the model package again.",
+                    id=self.card.id,
+                )
             )
         return Inference(
             logits=logits,
@@ -142,11 +146,15 @@ def _load_network(package: ModelPackage) -> nn.Module:
     name = package.folder.name
     if not path.is_file():
         raise PackageError(
-            f"The model package “{name}” carries no weights for torch ({WEIGHTS}), so only the "
-            "built-in explanation is to be had. Export it with its weights."
+            fill(
+                "The model package “{name}” carries no weights for torch ({WEIGHTS}), so only "
+                "the built-in explanation is to be had. Export it with its weights.",
+                name=name,
+                WEIGHTS=WEIGHTS,
+            )
         )
     # Loading the package had no need to read them.
-    check_seal(package.folder, digests_in(package.folder), ())
+    check_seal(package.folder, digests_in(package.folder), NO_KEYS)
     card = package.card
     try:
         state, architecture = _read_weights(path, card)
@@ -157,8 +165,11 @@ def _load_network(package: ModelPackage) -> nn.Module:
     # torch raises RuntimeError for tensors that do not fit, timm for a name it does not know.
     except (OSError, RuntimeError, SafetensorError) as error:
         raise PackageError(
-            f"The weights for torch in the model package “{name}” do not fit its card. Export the "
-            "package again."
+            fill(
+                "The weights for torch in the model package “{name}” do not fit its card. Export "
+                "the package again.",
+                name=name,
+            )
         ) from error
     return network.eval()
 

@@ -4,17 +4,18 @@ from enum import StrEnum
 from pathlib import Path
 
 from app.errors import PackageError, UsageError
+from app.language import fill, mark
 from app.modelpack import ModelPackage, list_packages, load_package
 from app.paths import resources, site_configs, user_data
-from app.signatures import trusted_keys
+from app.signatures import read_keyring
 
 
 class Origin(StrEnum):
     """Who a package was installed for."""
 
-    SHIPPED = "ships with the program"
-    SITE = "added for all users"
-    USER = "added by this user"
+    SHIPPED = mark("ships with the program")
+    SITE = mark("added for all users")
+    USER = mark("added by this user")
 
 
 def models_folder(origin: Origin) -> Path:
@@ -50,10 +51,15 @@ def choose_package(model_id: str | None = None, keys: Path | None = None) -> Mod
         raise PackageError("There is no model package to analyse with. Install the program again.")
     for folder in folders:
         if model_id in (None, folder.name):
-            return load_package(folder, trusted_keys(keys))
+            return load_package(folder, read_keyring(keys))
     installed = ", ".join(folder.name for folder in folders) or "none"
     raise UsageError(
-        f"The model package “{model_id}” is not installed. Choose another; there are: {installed}."
+        fill(
+            "The model package “{model_id}” is not installed. Choose another; there are: "
+            "{installed}.",
+            model_id=model_id,
+            installed=installed,
+        )
     )
 
 

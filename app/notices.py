@@ -1,38 +1,41 @@
 """What must be told wherever a result is shown: on screen, on paper and in files."""
 
+from app.language import mark
 from app.modelpack import Card
-from app.study import Study
+from app.study import StudyResult
 
-RESEARCH_USE = "Research use only. Not for diagnosis without a qualified reader."
+RESEARCH_USE = mark("Research use only. Not for diagnosis without a qualified reader.")
 
-UNTRAINED = (
+UNTRAINED = mark(
     "UNTRAINED MODEL: what is shown here tests the program; the calls and probabilities mean "
     "nothing."
 )
 
-UNSIGNED = (
+UNSIGNED = mark(
     "UNSIGNED MODEL: nobody known to this computer vouches for the model behind these results."
 )
 
-SYNTHETIC = "SYNTHETIC IMAGES: made by a program; they show no patient."
+WITHDRAWN = mark(
+    "WITHDRAWN KEY: the model behind these results was signed with a key that no longer counts."
+)
 
-HEAT_MAP = (
+SYNTHETIC = mark("SYNTHETIC IMAGES: made by a program; they show no patient.")
+
+HEAT_MAP = mark(
     "A heat map shows where the network found support for a class; it does not outline a lesion."
 )
 
 
-def banners(study: Study, card: Card, signer: str | None) -> tuple[str, ...]:
-    """Return the sentences that must stand over every result of this study and model.
-
-    Args:
-        signer: `StudyResult.model_signer` of the result.
-    """
+def banners(result: StudyResult, card: Card) -> tuple[str, ...]:
+    """Return the sentences that must stand over a result of the model with that card."""
     sentences = []
     if not card.trained:
         # Whose answers mean nothing needs nobody to vouch for it.
         sentences.append(UNTRAINED)
-    elif signer is None:
+    elif result.model_key_withdrawn is not None:
+        sentences.append(WITHDRAWN)
+    elif result.model_signer is None:
         sentences.append(UNSIGNED)
-    if study.synthetic:
+    if result.study.synthetic:
         sentences.append(SYNTHETIC)
     return tuple(sentences)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import exp, inf, log, sqrt
 
+from app.language import fill
 from app.modelpack import Card, ClassRule, Estimate, ModelPackage, OperatingPoint
 from app.settings import Settings
 
@@ -58,14 +59,14 @@ def measured_point(card: Card, name: str) -> OperatingPoint | None:
     }
     sources = dict.fromkeys(each.data for each in card.figures)
     for data in sorted(sources, key=lambda each: "by patient" not in each):
-        sensitivity = figures.get((f"sensitivity for {name}", data))
-        specificity = figures.get((f"specificity for {name}", data))
+        sensitivity = figures.get((fill("sensitivity for {name}", name=name), data))
+        specificity = figures.get((fill("specificity for {name}", name=name), data))
         if sensitivity is not None and specificity is not None:
             return OperatingPoint(
                 threshold=rule.threshold,
                 sensitivity=sensitivity,
                 specificity=specificity,
-                data=f"{data}, suspicions counted as calls",
+                data=fill("{data}, suspicions counted as calls", data=data),
             )
     return None
 
@@ -96,8 +97,12 @@ def localised_package(package: ModelPackage, settings: Settings) -> ModelPackage
 def not_permitted(card: Card, thresholds: Mapping[str, float]) -> tuple[str, ...]:
     """A sentence for each threshold in the settings that this package does not permit."""
     return tuple(
-        f"The threshold of {100 * threshold:.3g} % that was set for {name} is none that the model "
-        f"package permits, so its own holds."
+        fill(
+            "The threshold of {threshold} % that was set for {name} is none that the model "
+            "package permits, so its own holds.",
+            threshold=f"{100 * threshold:.3g}",
+            name=name,
+        )
         for name, threshold in thresholds.items()
         if name in card.aggregation.rules
         and not _same(threshold, card.aggregation.rules[name].threshold)

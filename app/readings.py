@@ -11,12 +11,13 @@ from datetime import datetime
 
 from app.cases.subjects import PATIENT, bscan_subject
 from app.cases.trail import Entry
+from app.language import mark
 from app.modelpack import Card
 from app.study import BScanResult, Call, Gradability, Laterality, Outcome, StudyResult, Volume
 
 UNCERTAIN = str(Outcome.UNCERTAIN)
 UNGRADABLE = str(Outcome.UNGRADABLE)
-OTHER = "other finding"
+OTHER = mark("other finding")
 
 
 def possible_answers(card: Card) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from pydantic.dataclasses import dataclass as checked
 
 from app.errors import StorageError
 from app.files import backup_path, whole_file
+from app.language import fill, mark
 from app.paths import user_config
 from app.site import Site, read_site
 
@@ -51,7 +52,7 @@ class Settings:
     logo: FilePath | None = None  # PNG or JPEG; None prints no logo
     paper: Literal["A4", "Letter"] = "A4"
     folder: FilePath | None = None  # where reports and results are offered to be saved
-    language: str = "en"  # ISO 639-1, of the window
+    language: str = "en"  # ISO 639-1, of the window and the report
     theme: Literal["system", "light", "dark"] = "system"
     ui_scale: Annotated[int, Field(ge=75, le=300)] = 100  # percent
     model_id: str | None = None  # None: the package that ships with the program
@@ -156,22 +157,28 @@ def save_settings(settings: Settings, path: Path | None = None) -> None:
             file.write(text.encode("utf-8", "backslashreplace") + b"\n")
     except OSError as error:
         raise StorageError(
-            f"The settings could not be saved ({error.strerror}). Those of before still hold."
+            fill(
+                "The settings could not be saved ({reason}). Those of before still hold.",
+                reason=error.strerror,
+            )
         ) from error
 
 
-_LATER = (
+_LATER = mark(
     "The settings were made by a later version of this program and are left as they are, so the "
     "clinic's or the defaults are used. Update the program."
 )
-_DAMAGED = "The settings file is damaged, so the defaults are used."
+_DAMAGED = mark("The settings file is damaged, so the defaults are used.")
 
 
 def _clinic(site: Site) -> _Clinic:
     known = {field.name for field in fields(Settings)}
     settings, problems = _with(_DEFAULTS, site.values, site.folder)
     strange = [
-        f"“{name}” is locked in the clinic's configuration, but there is no such setting."
+        fill(
+            "“{name}” is locked in the clinic's configuration, but there is no such setting.",
+            name=name,
+        )
         for name in sorted(site.locked - known)
     ]
     return _Clinic(settings, site.locked & known, (*site.problems, *problems, *strange))
@@ -187,8 +194,12 @@ def _read(path: Path) -> tuple[dict[str, object], str]:
         return {}, _DAMAGED
     except OSError as error:
         raise StorageError(
-            f"The settings in “{path.name}” cannot be read ({error.strerror}). Check the "
-            "permissions of the file."
+            fill(
+                "The settings in “{name}” cannot be read ({reason}). Check the permissions of "
+                "the file.",
+                name=path.name,
+                reason=error.strerror,
+            )
         ) from error
     if not isinstance(values, dict):
         return {}, _DAMAGED
@@ -228,13 +239,21 @@ def _with(
     known = {field.name for field in fields(settings)}
     for key, value in values.items():
         if key not in known:
-            problems.append(f"The setting “{key}” is not known to this version and is left out.")
+            problems.append(
+                fill("The setting “{key}” is not known to this version and is left out.", key=key)
+            )
             continue
         try:
             checked_value = getattr(_VALUES.validate_python({key: value}), key)
         except ValidationError as error:
             message = error.errors()[0]["msg"]
-            problems.append(f"The setting “{key}” cannot be used, so its default is: {message}.")
+            problems.append(
+                fill(
+                    "The setting “{key}” cannot be used, so its default is: {message}.",
+                    key=key,
+                    message=message,
+                )
+            )
             continue
         if folder is not None and key in _PATHS:
             checked_value = folder / checked_value

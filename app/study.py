@@ -17,15 +17,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from app.language import mark
+
 Pixels = NDArray[np.uint8]
 """One B-scan or localizer, shape (rows, columns): row 0 is the vitreous side, 255 is bright."""
 
 
-EYE_SET = "The eye was set by the reader."
+EYE_SET = mark("The eye was set by the reader.")
 """The note of a volume whose eye the file does not tell."""
 
 
-BURNED_IN = "The images carry burned-in text, which may name the patient."
+BURNED_IN = mark("The images carry burned-in text, which may name the patient.")
 """The note of a volume whose file says so."""
 
 
@@ -165,12 +167,12 @@ class Opened:
 class Gradability(StrEnum):
     """Whether a B-scan can be judged, and what prevents it."""
 
-    GRADABLE = "gradable"
-    BLANK = "blank"
-    SATURATED = "saturated"
-    CUT = "cut off"
-    BLURRED = "blurred"
-    UNREADABLE = "unreadable"
+    GRADABLE = mark("gradable")
+    BLANK = mark("blank")
+    SATURATED = mark("saturated")
+    CUT = mark("cut off")
+    BLURRED = mark("blurred")
+    UNREADABLE = mark("unreadable")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,9 +202,9 @@ class Outcome(StrEnum):
     """What kind of answer an eye or a patient gets."""
 
     CALLED = "called"
-    UNCERTAIN = "uncertain"  # `Call.label` names what is suspected
-    OUT_OF_SCOPE = "out of scope"  # unlike anything the model was trained on
-    UNGRADABLE = "ungradable"
+    UNCERTAIN = mark("uncertain")  # `Call.label` names what is suspected
+    OUT_OF_SCOPE = mark("out of scope")  # unlike anything the model was trained on
+    UNGRADABLE = mark("ungradable")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,5 +259,6 @@ class StudyResult:
     model_sha256: str
     analysed: datetime  # with time zone
     model_signer: str | None = None  # who signed the model package; None: nobody known here
+    model_key_withdrawn: date | None = None  # since when its signer's key does not count
     preprocessing: int | None = None  # app.preprocess.VERSION at that time; None: not stated
     software: str | None = None  # version of the program that analysed; None: not stated

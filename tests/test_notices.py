@@ -1,10 +1,11 @@
 """What must stand over a result: as much as is true of it, and no more."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
-from app.notices import SYNTHETIC, UNSIGNED, UNTRAINED, banners
+from app.notices import SYNTHETIC, UNSIGNED, UNTRAINED, WITHDRAWN, banners
 from app.report import render
 from app.settings import Settings
 from tests.report.pdf_pages import texts
@@ -24,9 +25,9 @@ from tests.results_builder import WHEN, both_eyes, card
     ],
 )
 def test_that_each_banner_stands_where_it_is_true(trained, signer, synthetic, told):
-    study = both_eyes(synthetic=synthetic).study
+    result = replace(both_eyes(synthetic=synthetic), model_signer=signer)
 
-    assert banners(study, card(trained=trained), signer) == told
+    assert banners(result, card(trained=trained)) == told
 
 
 def test_that_a_report_says_on_every_page_that_nobody_vouches_for_the_model():
@@ -36,6 +37,15 @@ def test_that_a_report_says_on_every_page_that_nobody_vouches_for_the_model():
 
     assert all(UNSIGNED in page for page in pages)
     assert any("Signed by" in page for page in pages)
+
+
+def test_that_a_report_says_since_when_the_signer_s_key_does_not_count():
+    result = replace(both_eyes(), model_signer=None, model_key_withdrawn=date(2026, 3, 1))
+
+    pages = texts(render(result, card(), Settings(), WHEN))
+
+    assert all(WITHDRAWN in page and UNSIGNED not in page for page in pages)
+    assert any("does not count since 2026-03-01" in page for page in pages)
 
 
 def test_that_a_report_says_who_signed_the_model():

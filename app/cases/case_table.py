@@ -2,40 +2,37 @@
 
 import hashlib
 import json
-import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
+from app.cases.case_rows import (
+    CALL,
+    CONTENTS,
+    KEPT,
+    MODEL,
+    PATHS,
+    SOURCES,
+    SUMMARY,
+    iso,
+    read_as,
+    read_card,
+    read_cards,
+    sound,
+    text_of,
+)
 from app.cases.database import Database
 from app.cases.files import KeptFiles, Sources, missing_sentence, sources_of
 from app.cases.kept import CaseState, Dropped, KeptCase, LoadedCase, ModelName, Summary
 from app.cases.result_record import decode_result, encode_result
-from app.cases.study_record import UNREADABLE, decode_study, encode_study
+from app.cases.study_record import decode_study, encode_study
 from app.errors import StorageError
 from app.modelpack import CARD, Card
-from app.study import Call, Patient, Study, StudyResult
+from app.study import Patient, Study, StudyResult
 
 _UNDO_DAYS = 1
 """How long a case that was taken off the list can be brought back; then it is wiped."""
-
-_SUMMARY: TypeAdapter[Summary] = TypeAdapter(Summary)
-_SOURCES: TypeAdapter[Sources] = TypeAdapter(Sources)
-_CALL: TypeAdapter[Call] = TypeAdapter(Call)
-_MODEL: TypeAdapter[ModelName] = TypeAdapter(ModelName)
-_CONTENTS: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
-_PATHS: TypeAdapter[tuple[Path, ...]] = TypeAdapter(tuple[Path, ...])
-
-_KEPT = """
-    SELECT number, summary, sources, study, state, problem, added, tries, removed,
-        call, level, card, model, analysed
-    FROM study_case LEFT JOIN result ON case_number = number
-"""
 
 
 class CaseTable(Database):
@@ -53,11 +50,11 @@ class CaseTable(Database):
         with self.reading() as database:
             rows = database.execute(
                 # Only what may fit is unpacked: a clinic keeps thousands.
-                f"{_KEPT} WHERE removed IS NULL AND instr(summary, ?) ORDER BY number",
+                f"{KEPT} WHERE removed IS NULL AND instr(summary, ?) ORDER BY number",
                 (part,),
             ).fetchall()
-            cards = _cards(database)
-        kept, damaged = _sound(rows, cards)
+            cards = read_cards(database)
+        kept, damaged = sound(rows, cards)
         own = [each for each in kept if identifier in (None, each.summary.patient.identifier)]
         return own, damaged
 
@@ -65,14 +62,18 @@ class CaseTable(Database):
         """The case of this visit, even one taken off the list; two patients never share one."""
         with self.reading() as database:
             rows = database.execute(
-                f"{_KEPT} WHERE study_uid = ? ORDER BY number DESC", (study.uid,)
+                f"{KEPT} WHERE study_uid = ? ORDER BY number DESC", (study.uid,)
             ).fetchall()
-            cards = _cards(database)
-        found, _ = _sound(rows, cards)
+            cards = read_cards(database)
+        found, _ = sound(rows, cards)
         return next((each for each in found if each.summary.patient == study.patient), None)
 
     def first_patient(self, study_uid: str) -> Patient | None:
-        """Of whom a case with this UID was kept first; None if there is none."""
+        """Of whom a case with this UID was kept first; None if there is none.
+
+        Raises:
+            StorageError: If what was kept of that case is damaged.
+        """
         with self.reading() as database:
             row = database.execute(
                 "SELECT summary FROM study_case WHERE study_uid = ? ORDER BY number LIMIT 1",
@@ -80,7 +81,7 @@ class CaseTable(Database):
             ).fetchone()
         if row is None:
             return None
-        summary: Summary = _read(_SUMMARY, row[0])
+        summary: Summary = read_as(SUMMARY, row[0])
         return summary.patient
 
     def load(self, number: int) -> LoadedCase:
@@ -98,13 +99,13 @@ class CaseTable(Database):
             ).fetchone()
         if row is None:
             raise StorageError("This case is no longer kept. Open its files again.")
-        sources: Sources = _read(_SOURCES, row[0])
+        sources: Sources = read_as(SOURCES, row[0])
         study = decode_study(row[1], KeptFiles(sources))
         return LoadedCase(
             study=study,
             result=None if row[2] is None else decode_result(row[2], row[3], study),
-            card=None if row[5] is None else _card(row[5]),
-            contents={} if row[4] is None else _read(_CONTENTS, row[4]),
+            card=None if row[5] is None else read_card(row[5]),
+            contents={} if row[4] is None else read_as(CONTENTS, row[4]),
             missing=missing_sentence(sources),
         )
 
@@ -122,8 +123,8 @@ class CaseTable(Database):
         Raises:
             StorageError: If it cannot be written.
         """
-        sources = _text(_SOURCES, sources_of(study, dropped))
-        summary, blob = _text(_SUMMARY, Summary.of(study)), encode_study(study)
+        sources = text_of(SOURCES, sources_of(study, dropped))
+        summary, blob = text_of(SUMMARY, Summary.of(study)), encode_study(study)
         with self.writing() as database:
             # Within the transaction: another process may be keeping the same study.
             known = self.find(study)
@@ -138,7 +139,7 @@ class CaseTable(Database):
             number = database.execute(
                 "INSERT INTO study_case (study_uid, summary, sources, study, state, added) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
-                (study.uid, summary, sources, blob, CaseState.QUEUED, _iso(when)),
+                (study.uid, summary, sources, blob, CaseState.QUEUED, iso(when)),
             ).lastrowid
         assert number is not None
         return number
@@ -148,7 +149,7 @@ class CaseTable(Database):
         with self.writing() as database:
             database.execute(
                 "UPDATE study_case SET summary = ?, study = ? WHERE number = ?",
-                (_text(_SUMMARY, Summary.of(study)), encode_study(study), number),
+                (text_of(SUMMARY, Summary.of(study)), encode_study(study), number),
             )
 
     def keep_result(
@@ -174,9 +175,9 @@ class CaseTable(Database):
                 "INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     number,
-                    _text(_CALL, result.call),
+                    text_of(CALL, result.call),
                     result.referral.level,
-                    _text(_MODEL, model),
+                    text_of(MODEL, model),
                     card_key,
                     result.analysed.isoformat(),
                     json.dumps(dict(contents)),
@@ -188,7 +189,7 @@ class CaseTable(Database):
                 "UPDATE study_case SET summary = ?, study = ?, state = ?, problem = '', "
                 "tries = 0 WHERE number = ?",
                 (
-                    _text(_SUMMARY, Summary.of(result.study)),
+                    text_of(SUMMARY, Summary.of(result.study)),
                     encode_study(result.study),
                     CaseState.READY,
                     number,
@@ -218,11 +219,11 @@ class CaseTable(Database):
         Args:
             study: The kept study with B-scans of the new place.
         """
-        sources = _text(_SOURCES, sources_of(study, dropped))
+        sources = text_of(SOURCES, sources_of(study, dropped))
         with self.writing() as database:
             database.execute(
                 "UPDATE study_case SET summary = ?, sources = ?, study = ? WHERE number = ?",
-                (_text(_SUMMARY, Summary.of(study)), sources, encode_study(study), number),
+                (text_of(SUMMARY, Summary.of(study)), sources, encode_study(study), number),
             )
 
     # Off the list and back
@@ -231,7 +232,7 @@ class CaseTable(Database):
         """Take a case off the list; its files and the decisions on it are not touched."""
         with self.writing() as database:
             database.execute(
-                "UPDATE study_case SET removed = ? WHERE number = ?", (_iso(when), number)
+                "UPDATE study_case SET removed = ? WHERE number = ?", (iso(when), number)
             )
 
     def restore(self, number: int) -> None:
@@ -241,7 +242,7 @@ class CaseTable(Database):
 
     def wipe_removed(self, now: datetime) -> None:
         """Overwrite what was taken off the list so long ago that nobody will want it back."""
-        oldest = _iso(now - timedelta(days=_UNDO_DAYS))
+        oldest = iso(now - timedelta(days=_UNDO_DAYS))
         with self.writing() as database:
             database.execute("DELETE FROM study_case WHERE removed < ?", (oldest,))
 
@@ -252,7 +253,7 @@ class CaseTable(Database):
         with self.writing() as database:
             number = database.execute(
                 "INSERT INTO dropped (paths, time) VALUES (?, ?)",
-                (json.dumps([str(path.absolute()) for path in paths]), _iso(when)),
+                (json.dumps([str(path.absolute()) for path in paths]), iso(when)),
             ).lastrowid
         assert number is not None
         return number
@@ -271,7 +272,7 @@ class CaseTable(Database):
         found = []
         for number, paths, tries in rows:
             with suppress(StorageError, ValueError, TypeError):
-                read = _read(_PATHS, paths)
+                read = read_as(PATHS, paths)
                 found.append(Dropped(number=number, paths=read, tries=int(tries)))
         return found
 
@@ -284,77 +285,3 @@ class CaseTable(Database):
         """Note that the reading was put off, and is no sign of a fault."""
         with self.writing() as database:
             database.execute("UPDATE dropped SET tries = 0 WHERE number = ?", (number,))
-
-
-def _sound(
-    rows: Iterable[tuple[Any, ...]], cards: Mapping[str, Card | None]
-) -> tuple[list[KeptCase], list[int]]:
-    """The cases of the rows that can be read, and the numbers of the others."""
-    kept, damaged = list[KeptCase](), list[int]()
-    for row in rows:
-        try:
-            kept.append(_kept(row, cards))
-        except (StorageError, ValueError, TypeError):
-            # SQLite takes anything into any column.
-            damaged.append(row[0])
-    return kept, damaged
-
-
-def _kept(row: tuple[Any, ...], cards: Mapping[str, Card | None]) -> KeptCase:
-    number, summary, sources, study, state, problem, added, tries, removed, *found = row
-    call, level, card, model, analysed = found
-    read: Summary = _read(_SUMMARY, summary)
-    return KeptCase(
-        number=number,
-        summary=read,
-        open_study=partial(_open_study, sources, study),
-        state=CaseState(state),
-        problem=problem,
-        added=_time(added),
-        analysed=None if analysed is None else _time(analysed),
-        call=None if call is None else _read(_CALL, call),
-        level=level or "",
-        card=cards.get(card),
-        model=None if model is None else _read(_MODEL, model),
-        tries=int(tries),
-        removed=removed is not None,
-    )
-
-
-def _open_study(sources: str, study: bytes) -> Study:
-    return decode_study(study, KeptFiles(_read(_SOURCES, sources)))
-
-
-def _cards(database: sqlite3.Connection) -> dict[str, Card | None]:
-    rows = database.execute("SELECT sha256, text FROM card")
-    return {sha256: _card(text) for sha256, text in rows}
-
-
-def _card(text: str) -> Card | None:
-    """A card of another version of the program may not be read by this one."""
-    try:
-        return CARD.validate_json(text)
-    except ValidationError:
-        return None
-
-
-def _text(adapter: TypeAdapter[Any], value: object) -> str:
-    return json.dumps(adapter.dump_python(value, mode="json"), separators=(",", ":"))
-
-
-def _read(adapter: TypeAdapter[Any], text: str) -> Any:  # noqa: ANN401 - as the adapter says
-    try:
-        return adapter.validate_python(json.loads(text))
-    except (TypeError, ValueError, ValidationError) as error:
-        raise StorageError(UNREADABLE) from error
-
-
-def _time(text: str) -> datetime:
-    when = datetime.fromisoformat(text)
-    if when.tzinfo is None:
-        raise ValueError(text)  # it could not be held against the others
-    return when
-
-
-def _iso(when: datetime) -> str:
-    return when.astimezone(UTC).isoformat(timespec="seconds")

@@ -15,10 +15,11 @@ from app.cases.leader import Lead
 from app.cases.schema import MIGRATIONS
 from app.errors import StorageError
 from app.files import backup_path
+from app.language import fill, mark
 from app.paths import user_data
 
 _PATIENCE = 10.0  # seconds that another process may hold the file
-_NOT_OURS = (
+_NOT_OURS = mark(
     "The case list is damaged or no case list at all: “{name}”. Restore it from a backup, or move "
     "it away and a new one is made."
 )
@@ -42,7 +43,7 @@ class Database:
         self.path = path or default_path()
         self._lock = threading.RLock()
         self._lead = Lead(self.path.with_suffix(".lock"))
-        with told("opened"):
+        with told(mark("opened")):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             version = _version(self.path)
             # Made by ourselves, for the owner alone: SQLite gives its side files the same rights.
@@ -51,7 +52,7 @@ class Database:
                 self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
             )
         try:
-            with told("opened"):
+            with told(mark("opened")):
                 self._connection.text_factory = _as_it_stands
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 # What was told to be kept must outlive a power cut too.
@@ -80,7 +81,7 @@ class Database:
         Raises:
             StorageError: If the database fails.
         """
-        with told("read"), self._lock:
+        with told(mark("read")), self._lock:
             yield self._connection
 
     @contextmanager
@@ -90,7 +91,7 @@ class Database:
         Raises:
             StorageError: If the database fails; nothing is written then.
         """
-        with told("written"), self._lock:
+        with told(mark("written")), self._lock:
             # IMMEDIATE: two processes must not both build on the same newest entry.
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -134,7 +135,7 @@ def _version(path: Path) -> int:
             "Update the program."
         )
     if version == 0 and tables:
-        raise StorageError(_NOT_OURS.format(name=path.name))
+        raise StorageError(fill(_NOT_OURS, name=path.name))
     return version
 
 
@@ -175,18 +176,25 @@ def told(what: str) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        raise StorageError(f"The case list could not be {what}: {_reason(error)}") from error
+        raise StorageError(
+            fill("The case list could not be {what}: {reason}", what=what, reason=_reason(error))
+        ) from error
 
 
 def _reason(error: sqlite3.Error | OSError) -> str:
     message = str(error).lower()
     if "disk is full" in message or "no space" in message:
-        return "the disk is full. Free some space."
+        return mark("the disk is full. Free some space.")
     if "not a database" in message or "malformed" in message:
-        return "the file is damaged. Restore it from a backup, or move it away to begin a new one."
+        return mark(
+            "the file is damaged. Restore it from a backup, or move it away to begin a new one."
+        )
     if "locked" in message or "busy" in message:
-        return "another program holds the file. Close that program and try again."
+        return mark("another program holds the file. Close that program and try again.")
     if isinstance(error, PermissionError) or "readonly" in message or "unable to open" in message:
-        return "you may not write there. Check the rights of the folder of your own data."
+        return mark("you may not write there. Check the rights of the folder of your own data.")
     words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return f"{words}. Check the disk, and that you may write to the folder of your own data."
+    return fill(
+        "{words}. Check the disk, and that you may write to the folder of your own data.",
+        words=words,
+    )

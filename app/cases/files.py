@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import DamagedFile, ReadError
+from app.language import fill, mark
 from app.study import Pixels, Study, Volume
 
 _CHUNK = 1 << 20
 
-GONE = (
+GONE = mark(
     "The files of this study are no longer where they were. Connect the drive, or locate their "
     "folder."
 )
-_CHANGED = (
+_CHANGED = mark(
     "The files of this study have changed since it was analysed, so they are not shown under its "
     "result. Open them again to have them analysed."
 )
@@ -67,7 +68,13 @@ def digest_of(volume: Volume) -> str | None:
                 while chunk := file.read(_CHUNK):
                     digest.update(chunk)
         except OSError as error:
-            raise DamagedFile(f"“{path.name}” can no longer be read: {error.strerror}.") from error
+            raise DamagedFile(
+                fill(
+                    "“{name}” can no longer be read: {reason}.",
+                    name=path.name,
+                    reason=error.strerror,
+                )
+            ) from error
     return digest.hexdigest()
 
 

@@ -9,11 +9,23 @@ from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 
+from app.language import fill, mark
 from app.modelpack import Card
 from app.study import Call, Laterality, Patient, Study, StudyResult
 
 MOST_TRIES = 3
 """A study that ends the program this often, as a decoder may, is not tried again unasked."""
+
+BROKE_OFF = mark("The analysis broke off because of a fault in the program.")
+"""Why a case failed that no error tells of."""
+
+
+def gave_up(tries: int) -> str:
+    """Why a case is not tried again unasked."""
+    return fill(
+        "The program ended {n} times while it analysed this study. Please report the fault.",
+        n=tries,
+    )
 
 
 class CaseState(StrEnum):

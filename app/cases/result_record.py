@@ -8,7 +8,7 @@ are kept, and a case opens with its heat maps without the network being run agai
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,7 @@ class ResultRecord:
     map_shape: tuple[int, int, int] | None  # (n_classes, h, w) of each; None: there are none
     preprocessing: int | None = None  # earlier records do not state these
     software: str | None = None
+    model_key_withdrawn: date | None = None
 
 
 _RESULT: TypeAdapter[ResultRecord] = TypeAdapter(ResultRecord)
@@ -88,6 +89,7 @@ def encode_result(result: StudyResult) -> tuple[bytes, bytes]:
         model_sha256=result.model_sha256,
         analysed=result.analysed,
         model_signer=result.model_signer,
+        model_key_withdrawn=result.model_key_withdrawn,
         preprocessing=result.preprocessing,
         software=result.software,
         scale=scale,
@@ -119,6 +121,7 @@ def decode_result(raw: bytes, raw_maps: bytes, study: Study) -> StudyResult:
             model_sha256=record.model_sha256,
             analysed=record.analysed,
             model_signer=record.model_signer,
+            model_key_withdrawn=record.model_key_withdrawn,
             preprocessing=record.preprocessing,
             software=record.software,
         )

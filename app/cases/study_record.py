@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.cases.files import KeptFiles
 from app.errors import StorageError
+from app.language import mark
 from app.study import (
     BScan,
     FrameSource,
@@ -26,7 +27,9 @@ from app.study import (
     Volume,
 )
 
-UNREADABLE = "What was kept of this case cannot be read. Remove the case and open its files again."
+UNREADABLE = mark(
+    "What was kept of this case cannot be read. Remove the case and open its files again."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,7 +129,7 @@ def _names(studies: Sequence[Study]) -> list[str]:
 
 
 def _print_eyes(result: StudyResult, name: str, card: Card) -> None:
-    for banner in banners(result.study, card, result.model_signer):
+    for banner in banners(result, card):
         say(f"{name}: {banner}")
     for remark in remarks(result.study, card):
         eyes = " and ".join(_EYES[each] for each in remark.eyes)

@@ -7,6 +7,7 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu
 
 from app.gui.icons import icon
+from app.gui.languages import apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +102,11 @@ def _decisions() -> list[Command | None]:
             name="decide_patient", words=translate("My call for the &patient…"), keys=("Ctrl+D",)
         ),
         Command(name="undo_decision", words=translate("&Undo decision"), keys=("Ctrl+Z",)),
+        Command(
+            name="redo_decision",
+            words=translate("&Redo decision"),
+            keys=("Ctrl+Shift+Z", "Ctrl+Y"),
+        ),
         None,
         Command(
             name="blind_first",
@@ -173,7 +179,12 @@ def _view() -> list[Command | None]:
             checked=True,
         ),
         Command(
-            name="results", words=translate("R&esults"), keys=("F10",), checkable=True, checked=True
+            name="results",
+            words=translate("R&esults"),
+            keys=("F10",),
+            icon="results",
+            checkable=True,
+            checked=True,
         ),
         Command(name="full_screen", words=translate("&Full screen"), keys=("F11",), checkable=True),
     ]
@@ -252,16 +263,24 @@ class Actions:
 
     def _make(self, window: QMainWindow, command: Command) -> QAction:
         action = QAction(command.words, window)
+        if command.keys and window.isRightToLeft() and not window.menuBar().isNativeMenuBar():
+            # A menu would turn the keys around with the line: ".+Ctrl" for "Ctrl+.".
+            action.setText(f"{command.words}\t{apart(command.keys[0])}")
+            action.setIconText(_plain(command.words))
         if command.keys:
             action.setShortcuts([QKeySequence(keys) for keys in command.keys])
         if command.icon:
             action.setIcon(icon(command.icon))
         action.setCheckable(command.checkable)
         action.setChecked(command.checked)
-        plain = command.words.replace("&", "").replace("…", "")
-        action.setToolTip(f"{plain} ({command.keys[0]})" if command.keys else plain)
+        plain = _plain(command.words)
+        action.setToolTip(f"{plain} ({apart(command.keys[0])})" if command.keys else plain)
         self._by_name[command.name] = action
         return action
+
+
+def _plain(words: str) -> str:
+    return words.replace("&", "").replace("…", "")
 
 
 def gestures() -> list[tuple[str, str]]:

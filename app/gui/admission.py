@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal
 from app.acquisition import unread
 from app.gui.case import Case
 from app.gui.intake import Read
+from app.gui.languages import apart, told
 from app.gui.notice import Notice
 from app.gui.shelf import Shelf
 from app.study import Skipped, Study
@@ -63,7 +64,7 @@ class Admission(QObject):
     def tell_missing(self, case: Case) -> None:
         self._notice(
             "warning",
-            f"{case.summary.name}: {case.missing or case.problem}",
+            f"{apart(case.summary.name)}: {told(case.missing or case.problem)}",
             self.tr("Locate folder…"),
             lambda: self.folder_wanted.emit(case),
         )
@@ -157,4 +158,4 @@ def _partly_read(case: Case, found: Study) -> frozenset[str]:
 
 def _told(skipped: Skipped) -> str:
     """On the reader's own screen a file may be named; in a log it may not."""
-    return f"{skipped.path.name}: {skipped.reason}"
+    return f"{apart(skipped.path.name)}: {told(skipped.reason)}"

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal, SignalInstance
 
 from app.acquisition import unread
 from app.errors import ReadError, StorageError
+from app.gui import wording
 from app.gui.case import Case
 from app.gui.keeper import Keeper
 from app.gui.notice import Notice
@@ -141,8 +142,12 @@ class Analyst(QObject):
         if not own or known.get(card.id) == card.version:
             return
         each = self.tr("{name} from {own:.3g} % (the package's: {packaged:.3g} %)")
-        held = ", ".join(
-            each.format(name=name, own=100 * rule.threshold, packaged=100 * (rule.packaged or 0))
+        held = wording.listed(
+            each.format(
+                name=wording.class_word(name),
+                own=100 * rule.threshold,
+                packaged=100 * (rule.packaged or 0),
+            )
             for name, rule in own.items()
         )
         words = self.tr("Thresholds that this clinic set hold for version {version}: {held}.")

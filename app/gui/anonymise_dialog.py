@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from app.errors import AppError
 from app.gui import theme
+from app.gui.languages import told, wrap
 from app.gui.tasks import Task
 from app.progress import Progress
 from app.study import Study
@@ -144,13 +145,13 @@ class AnonymiseDialog(QDialog):
 
         assert isinstance(copies, Copies)
         lines = [self.tr("{n} files were written.").format(n=len(copies.written))]
-        lines += [*copies.warnings, *map(str, copies.failures)]
+        lines += [told(str(each)) for each in (*copies.warnings, *copies.failures)]
         self.show_folder.setVisible(bool(copies.written))
         self._ended("\n".join(lines))
 
     def _failed(self, error: Exception) -> None:
         if isinstance(error, AppError):
-            self._ended(str(error))
+            self._ended(told(str(error)))
         else:
             self._ended(self.tr("The copies could not be written."))
             self.broken.emit(error)
@@ -167,5 +168,5 @@ class AnonymiseDialog(QDialog):
 
 def _words(text: str) -> QLabel:
     label = QLabel(text)
-    label.setWordWrap(True)
+    wrap(label)
     return label

@@ -6,6 +6,7 @@ from PySide6.QtCore import QCoreApplication, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen, QTransform
 
 from app.gui.geometry import scale_bar_um
+from app.gui.languages import apart
 from app.gui.legend import draw_legend
 from app.gui.theme import DARK
 from app.study import Spacing
@@ -25,6 +26,7 @@ class Caption:
     place: str = ""  # "B-scan 12 of 49"
     finding: str = ""  # "CNV 87 %"
     finding_colour: QColor | None = None
+    changed: str = ""  # "◆ AB: DME", where the reader's call is another
     remark: str = ""  # "Decided the call"
     message: str = ""  # across the middle, where there is no picture
     legend: str = ""  # of the heat map; "" where none is shown
@@ -32,7 +34,8 @@ class Caption:
     hint: str = ""  # why there is none
 
     def spoken(self) -> str:
-        words = (self.place, self.finding, self.remark, self.message, self.legend, self.hint)
+        told = (self.place, self.finding, self.changed, self.remark)
+        words = (*told, self.message, self.legend, self.hint)
         return ". ".join(each for each in words if each)
 
 
@@ -46,13 +49,12 @@ def draw_caption(painter: QPainter, frame: QRect, caption: Caption) -> None:
     left = _plate(painter, inside.topLeft().toPointF(), [(caption.place, _INK, None)])
     if caption.finding:
         words = [(caption.finding, _INK, caption.finding_colour)]
-        if caption.remark:
-            words.append((caption.remark, _QUIET, None))
-        width = _plate_width(metrics, words)
+        more = ((caption.changed, _INK), (caption.remark, _QUIET))
+        words += [(each, ink, None) for each, ink in more if each]
         room = inside.width() - left - _MARGIN
-        if width > room:
-            words = words[:1]
-            width = _plate_width(metrics, words)
+        while len(words) > 1 and _plate_width(metrics, words) > room:
+            words.pop()
+        width = _plate_width(metrics, words)
         _plate(painter, QPointF(inside.right() - width, inside.top()), words)
     if caption.message:
         painter.setPen(_QUIET)
@@ -117,7 +119,7 @@ def draw_measurement(
         painter.drawLine(start, end)
         for tip in (start, end):
             painter.drawEllipse(tip, 3.5, 3.5)
-    text = translate("scale unknown") if length_um is None else f"{length_um:.0f} µm"
+    text = translate("scale unknown") if length_um is None else apart(f"{length_um:.0f} µm")
     metrics = painter.fontMetrics()
     label = QRectF(0, 0, metrics.horizontalAdvance(text) + 4, metrics.height())
     label.moveCenter((start + end) / 2 + QPointF(0, -metrics.height()))

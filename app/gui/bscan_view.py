@@ -65,7 +65,7 @@ class BScanView(QWidget):
         super().__init__(parent)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(220, 90)
+        self.setMinimumSize(250, 90)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self._index, self._count = 0, 0
         self._columns, self._rows = 1, 1

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QCoreApplication
 
+from app.gui.languages import apart, told
+from app.gui.wording import class_word, listed
 from app.modelpack import Card
 from app.signatures import Seal, Trust
 
@@ -17,6 +19,10 @@ def translate(text: str) -> str:
 
 def seal_words(seal: Seal) -> str:
     """Who vouches for a package."""
+    if seal.withdrawal is not None:
+        return translate("signed with a key that does not count since {day}: {reason}").format(
+            day=seal.withdrawal.since, reason=seal.withdrawal.reason
+        )
     return {
         Trust.SIGNED: translate("signed by {signer}").format(signer=seal.signer),
         Trust.UNKNOWN_KEY: translate("signed with a key that is not known here"),
@@ -61,7 +67,8 @@ def _digest(card: Card) -> str:
 
 
 def _classes(card: Card) -> str:
-    return ", ".join(each.name for each in sorted(card.classes, key=lambda each: each.severity))
+    named = sorted(card.classes, key=lambda each: each.severity)
+    return listed(class_word(each.name) for each in named)
 
 
 def _training(card: Card) -> str:
@@ -74,7 +81,7 @@ def _training(card: Card) -> str:
 
 
 def _limits(card: Card) -> str:
-    return "\n".join(card.limits)
+    return "\n".join(map(told, card.limits))
 
 
 def _trained(card: Card) -> str:
@@ -83,8 +90,8 @@ def _trained(card: Card) -> str:
 
 def _figures(card: Card | None) -> dict[tuple[str, str], str]:
     return {
-        (each.name, each.data): (
-            f"{each.value:.3g} {each.unit}".strip() + f"  [{each.low:.3g}, {each.high:.3g}]"
+        (told(each.name), told(each.data)): (
+            apart(f"{each.value:.3g} {each.unit}".strip() + f"  [{each.low:.3g}, {each.high:.3g}]")
         )
         for each in (card.figures if card is not None else ())
     }
@@ -92,7 +99,7 @@ def _figures(card: Card | None) -> dict[tuple[str, str], str]:
 
 def _facts() -> tuple[tuple[str, Callable[[Card], str]], ...]:
     return (
-        (translate("Model"), lambda card: card.title),
+        (translate("Model"), lambda card: told(card.title)),
         (translate("Version"), lambda card: card.version),
         (translate("Made"), lambda card: card.created),
         (translate("Network"), lambda card: card.architecture),

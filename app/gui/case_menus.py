@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QComboBox, QMenu, QPushButton, QWidget
 from app.gui import theme
 from app.gui.case_order import Order, Reader, Sieve, Standing, answers
 from app.gui.session import Session
-from app.readings import answer_word
+from app.gui.wording import answer_word
 
 
 class FilterButton(QPushButton):

@@ -7,8 +7,8 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelInde
 from app.gui import wording
 from app.gui.case import Case, CaseState
 from app.gui.case_order import Order, Reader, Sieve, listed, reader
+from app.gui.languages import apart, told
 from app.gui.session import Session
-from app.readings import answer_word
 
 CASE = Qt.ItemDataRole.UserRole
 Index = QModelIndex | QPersistentModelIndex
@@ -41,10 +41,10 @@ class CaseModel(QAbstractListModel):
             return case
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             parts = [case.summary.name, self.visit(case), self.state(case), self.read(case)]
-            return ", ".join(each for each in parts if each)
+            return wording.listed(each for each in parts if each)
         if role == Qt.ItemDataRole.ToolTipRole:
             said = wording.patient_line(case.summary.patient)
-            words = [case.problem, case.missing, self.read(case)]
+            words = [told(case.problem), told(case.missing), self.read(case)]
             return "\n".join([said, *(each for each in words if each)])
         return None
 
@@ -72,7 +72,7 @@ class CaseModel(QAbstractListModel):
     def visit(self, case: Case) -> str:
         """Day of the visit, and the eyes."""
         eyes = " + ".join(wording.eye_short(each) for each in case.summary.eyes)
-        return f"{wording.visit_line(case.summary)}  ·  {eyes}"
+        return f"{wording.visit_line(case.summary)}  ·  {apart(eyes)}"
 
     def state(self, case: Case) -> str:
         """The call, or how far the case is, in a few words."""
@@ -81,13 +81,13 @@ class CaseModel(QAbstractListModel):
                 return self.tr("Waiting")
             case CaseState.RUNNING:
                 left = case.seconds_left()
-                share = f"{case.done * 100 // case.total} %" if case.total else ""
+                share = apart(f"{case.done * 100 // case.total} %") if case.total else ""
                 parts = [self.tr("Analysing"), share, wording.duration(left) if left else ""]
                 return "  ".join(each for each in parts if each)
             case CaseState.STOPPED:
                 return self.tr("Not analysed")
             case CaseState.FAILED:
-                return case.problem or self.tr("Could not be analysed")
+                return told(case.problem) or self.tr("Could not be analysed")
         if not case.revealed():
             return self.tr("Your call first")
         return wording.call_title(case.call) if case.call else ""
@@ -102,7 +102,7 @@ class CaseModel(QAbstractListModel):
         said = case.readings.patient
         if said is None or said.after is None:
             return self.tr("Changed")
-        return self.tr("Read: {answer}").format(answer=answer_word(said.after))
+        return self.tr("Read: {answer}").format(answer=wording.answer_word(said.after))
 
     def _changed(self, case: Case) -> None:
         # Once for all that change at a time: a thousand cases are ordered in milliseconds, but

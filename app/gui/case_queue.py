@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from app.cases.kept import BROKE_OFF
 from app.errors import AppError
 from app.gui.analyst import Analyst, Made
 from app.gui.case import Case, CaseState
+from app.gui.languages import apart, told
 from app.gui.notice import Notice
 from app.gui.shelf import Shelf
 from app.settings import Settings
@@ -155,14 +157,12 @@ class CaseQueue(QObject):
 
     def _failed(self, case: Case, error: Exception) -> None:
         case.grown = False
-        problem = (
-            str(error)
-            if isinstance(error, AppError)
-            else self.tr("The analysis broke off because of a fault in the program.")
-        )
+        # Kept with the case, so in English.
+        problem = str(error) if isinstance(error, AppError) else BROKE_OFF
         if case.call is not None:
             # What was found before still holds.
-            self.noticed.emit(Notice(kind="problem", text=f"{case.summary.name}: {problem}"))
+            text = f"{apart(case.summary.name)}: {told(problem)}"
+            self.noticed.emit(Notice(kind="problem", text=text))
         else:
             case.problem = problem
         self._set_state(case, CaseState.FAILED if case.call is None else CaseState.READY)

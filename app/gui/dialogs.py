@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
@@ -18,7 +19,9 @@ from PySide6.QtWidgets import (
 
 from app import __version__
 from app.gui import theme
-from app.modelpack import Card
+from app.gui.languages import apart, told
+from app.gui.wording import class_word
+from app.modelpack import Card, Figure
 from app.notices import HEAT_MAP, RESEARCH_USE, UNTRAINED
 from app.study import Skipped
 
@@ -50,7 +53,10 @@ def save_or_cancel(dialog: QDialog) -> QDialogButtonBox:
 
 def words_area(html: str) -> QScrollArea:
     """Text that can be read by keyboard and copied."""
-    label = QLabel(html)
+    # Headings and tables with Latin words in front would run the other way.
+    side = "ltr" if QGuiApplication.isLeftToRight() else "rtl"
+    directed = f"<div dir='{side}'>{html}</div>"
+    label = QLabel(directed)
     label.setWordWrap(True)
     label.setTextFormat(Qt.TextFormat.RichText)
     label.setAlignment(Qt.AlignmentFlag.AlignTop)
@@ -93,7 +99,7 @@ def about(parent: QWidget) -> QDialog:
         "and no usage data is sent anywhere.</p>"
         "<p><b>{research}</b></p>"
         "<p>{heat}</p>"
-    ).format(version=__version__, research=RESEARCH_USE, heat=HEAT_MAP)
+    ).format(version=__version__, research=told(RESEARCH_USE), heat=told(HEAT_MAP))
     dialog = plain_dialog(parent, parent.tr("About KD-OCT"), words_area(words))
     theme.fit(dialog, 460, 300)
     return dialog
@@ -116,7 +122,7 @@ def left_out(parent: QWidget, skipped: tuple[Skipped, ...]) -> QDialog:
         (
             parent.tr("Not read") if each.failed else parent.tr("Not OCT"),
             each.path.name,
-            each.reason,
+            told(each.reason),
         )
         for each in sorted(skipped, key=lambda each: (not each.failed, str(each.path)))
     ]
@@ -130,13 +136,13 @@ def left_out(parent: QWidget, skipped: tuple[Skipped, ...]) -> QDialog:
 
 def _model_words(parent: QWidget, card: Card) -> str:
     parts = [
-        f"<h2>{card.title}</h2>",
-        "" if card.trained else f"<p><b>{UNTRAINED}</b></p>",
+        f"<h2>{told(card.title)}</h2>",
+        "" if card.trained else f"<p><b>{told(UNTRAINED)}</b></p>",
         parent.tr("<p>Version {version} of {date}, {architecture}.</p>").format(
             version=card.version, date=card.created, architecture=card.architecture
         ),
         parent.tr("<h3>Limits</h3>"),
-        _list([RESEARCH_USE, *card.limits, HEAT_MAP]),
+        _list([told(each) for each in (RESEARCH_USE, *card.limits, HEAT_MAP)]),
         parent.tr("<h3>Measured, with 95 % intervals by patient</h3>"),
         _figures(parent, card),
         parent.tr("<h3>Trained on</h3>"),
@@ -156,7 +162,7 @@ def _model_words(parent: QWidget, card: Card) -> str:
             or [parent.tr("Nothing is stated.")]
         ),
         parent.tr("<h3>What an eye can be called</h3>"),
-        _list([f"{each.name}: {each.title}" for each in card.classes]),
+        _list([f"{class_word(each.name)}: {told(each.title)}" for each in card.classes]),
         f"<p style='font-size:small'>{card.id} · SHA-256 {card.graph_sha256}</p>",
     ]
     return "".join(parts)
@@ -165,12 +171,18 @@ def _model_words(parent: QWidget, card: Card) -> str:
 def _figures(parent: QWidget, card: Card) -> str:
     if not card.figures:
         return parent.tr("<p>No figures come with this model.</p>")
+    span = parent.tr("{low} to {high}")
     rows = "".join(
-        f"<tr><td>{each.name}</td><td align='right'>&nbsp; {each.value:.3g} {each.unit}</td>"
-        f"<td>&nbsp; {each.low:.3g} to {each.high:.3g}</td><td>&nbsp; {each.data}</td></tr>"
+        f"<tr><td>{told(each.name)}</td><td align='right'>&nbsp; {_with_unit(each)}</td>"
+        f"<td>&nbsp; {span.format(low=f'{each.low:.3g}', high=f'{each.high:.3g}')}</td>"
+        f"<td>&nbsp; {told(each.data)}</td></tr>"
         for each in card.figures
     )
     return f"<table cellspacing='2'>{rows}</table>"
+
+
+def _with_unit(figure: Figure) -> str:
+    return apart(f"{figure.value:.3g} {figure.unit}".strip())
 
 
 def _list(sentences: list[str]) -> str:

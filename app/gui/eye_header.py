@@ -5,9 +5,11 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QTool
 
 from app.gui import theme, wording
 from app.gui.elided_label import ElidedLabel
+from app.gui.languages import apart, told
 from app.study import Laterality, Volume
 
 _CHOICE_WIDTH = 200
+_LEAST_CHOICE = 6  # characters
 
 
 class EyeHeader(QWidget):
@@ -25,6 +27,10 @@ class EyeHeader(QWidget):
         self._volumes = QComboBox()
         theme.say(self._volumes, self.tr("Acquisition"))
         self._volumes.setMaximumWidth(_CHOICE_WIDTH)
+        self._volumes.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self._volumes.setMinimumContentsLength(_LEAST_CHOICE)
         self._volumes.activated.connect(self.volume_chosen)
         self._right = self._eye_button(self.tr("Right (OD)"), Laterality.RIGHT)
         self._left = self._eye_button(self.tr("Left (OS)"), Laterality.LEFT)
@@ -38,13 +44,18 @@ class EyeHeader(QWidget):
         policy.setRetainSizeWhenHidden(True)
         self._close.setSizePolicy(policy)
         self._close.hide()
-        row = QHBoxLayout(self)
+        row = self._row = QHBoxLayout(self)
         row.setContentsMargins(10, 4, 8, 4)
         row.setSpacing(10)
         row.addWidget(self._title)
         row.addWidget(self._about, 1)
         for each in (self._volumes, self._right, self._left, self._close):
             row.addWidget(each)
+
+    def set_short(self, *, short: bool) -> None:
+        """Take as little height as the words need, where the window is low."""
+        edge = 0 if short else 4
+        self._row.setContentsMargins(10, edge, 8, edge)
 
     def _eye_button(self, words: str, laterality: Laterality) -> QPushButton:
         button = QPushButton(words)
@@ -56,10 +67,10 @@ class EyeHeader(QWidget):
         """Say what a volume is; `visit` names the visit where it is not the one being read."""
         unknown = volume.laterality is Laterality.UNKNOWN
         short, long = wording.eye_short(volume.laterality), wording.eye_long(volume.laterality)
-        title = self.tr("Which eye is it?") if unknown else f"{short}  {long}"
-        self._title.setText(f"{short}  {visit}" if visit else title)
+        title = self.tr("Which eye is it?") if unknown else f"{apart(short)}  {long}"
+        self._title.setText(f"{apart(short)}  {apart(visit)}" if visit else title)
         self._about.setText(wording.volume_line(volume))
-        self._about.setToolTip("\n".join((wording.volume_line(volume), *volume.notes)))
+        self._about.setToolTip("\n".join((wording.volume_line(volume), *map(told, volume.notes))))
         for button in (self._right, self._left):
             button.setVisible(unknown and not visit)
         self._close.setVisible(bool(visit))

@@ -1,5 +1,8 @@
 """One eye: its B-scans, the view from above and the filmstrip, all at one B-scan."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QImage, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
@@ -12,6 +15,7 @@ from app.gui.eye_map import EyeMap
 from app.gui.filmstrip import Filmstrip
 from app.gui.findings import Findings, ViewOptions
 from app.gui.frames import Frames, Heat, Look
+from app.gui.languages import told
 from app.gui.overview import Overview
 from app.gui.position_bar import PositionBar
 from app.study import Volume
@@ -38,6 +42,7 @@ class EyePanel(QWidget):
         self._options = ViewOptions()
         self._frames: Frames | None = None
         self._overview: Overview | None = None
+        self._changed: dict[int, str] = {}  # the reader's calls on B-scans, by index
         self._sharp: tuple[int, int | None, QImage] | None = None  # index, class, on show
         self.moved = False  # by the reader, who is not to be taken elsewhere
         self._build()
@@ -111,6 +116,17 @@ class EyePanel(QWidget):
             self._move(findings.result.call.evidence[0])
         self._show_index()
 
+    def show_changed(self, changed: Mapping[int, str]) -> None:
+        """Mark the B-scans of which the reader says something else than the machine.
+
+        Args:
+            changed: Reader and call, by index.
+        """
+        if changed != self._changed:
+            self._changed = dict(changed)
+            self.strip.show_changed(changed)
+            self._show_index()
+
     def set_options(self, options: ViewOptions) -> None:
         self._options = options
         self.view.set_true_proportions(options.true_proportions)
@@ -164,6 +180,7 @@ class EyePanel(QWidget):
         self._overview.broken.connect(self.broken)
         self.view.show_volume(len(volume.bscans), volume.spacing)
         aspect = volume.bscans[0].columns / max(volume.bscans[0].rows, 1)
+        self._changed = {}
         self.strip.show_volume(self._overview.thumbnails, aspect)
         self.enface.show_volume(volume)
         self._overview.start()
@@ -225,11 +242,13 @@ class EyePanel(QWidget):
         place = self.tr("B-scan {n} of {count}").format(
             n=self.index + 1, count=len(self.volume.bscans)
         )
-        problem = self._frames.problem(self.index) or ""
+        problem = told(self._frames.problem(self.index) or "")
         message = problem or (self.tr("Loading…") if picture is None else "")
         if self.findings is None:
             return Caption(place=place, message=message)
-        return self.findings.caption(self.index, self._options, place=place, message=message)
+        caption = self.findings.caption(self.index, self._options, place=place, message=message)
+        changed = self._changed.get(self.index, "")
+        return replace(caption, changed=f"◆ {changed}" if changed else "")
 
     def _picture_ready(self, index: int) -> None:
         if index == self.index and self.volume is not None:

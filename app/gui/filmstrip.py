@@ -1,5 +1,7 @@
 """All B-scans of a volume at a glance: what each shows, which decided, which do not count."""
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt
 from PySide6.QtGui import (
     QBrush,
@@ -45,18 +47,16 @@ class Filmstrip(BScanChooser):
         self._thumbnails: list[QImage | None] = []
         self._result: VolumeResult | None = None
         self._card: Card | None = None
+        self._changed: dict[int, str] = {}
         self._scaled: dict[int, QPixmap] = {}  # thumbnails at the size they are painted in
-        theme.say(
-            self,
-            self.tr("Filmstrip"),
-            self.tr("All B-scans with the probability of each class. Click one to go there."),
-        )
+        theme.say(self, self.tr("Filmstrip"), self._described())
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         return QSize(400, _MARK + _BARS + _BETWEEN + 60 + _STRIPE + 6)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        return QSize(120, _MARK + _BARS + _BETWEEN + _THUMBNAIL[0] + _STRIPE + 6)
+        # Thumbnails are left out where a low window has no room for them.
+        return QSize(120, _MARK + _BARS + _BETWEEN)
 
     def _thumbnail(self) -> int:
         """Height of a thumbnail: what room there is."""
@@ -66,12 +66,18 @@ class Filmstrip(BScanChooser):
     def show_volume(self, thumbnails: list[QImage | None], aspect: float) -> None:
         """Show a volume without results; `thumbnails` may fill up later."""
         self._thumbnails, self._count, self._aspect = thumbnails, len(thumbnails), aspect
-        self._result, self._index = None, 0
+        self._result, self._index, self._changed = None, 0, {}
         self._scaled.clear()
         self._redraw()
 
     def show_result(self, result: VolumeResult | None, card: Card | None) -> None:
         self._result, self._card = result, card
+        self._redraw()
+
+    def show_changed(self, changed: Mapping[int, str]) -> None:
+        """Mark the B-scans that the reader called otherwise; see `EyePanel.show_changed`."""
+        self._changed = dict(changed)
+        self.setAccessibleDescription(self._described())
         self._redraw()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
@@ -99,13 +105,29 @@ class Filmstrip(BScanChooser):
         finding, _ = wording.bscan_finding(self._result.bscans[index], self._card)
         words = self.tr("B-scan {n}: {finding}").format(n=index + 1, finding=finding)
         if index in self._result.call.evidence:
-            words = self.tr("{words} · weighed most").format(words=words)
+            words = self.tr("{words} · ▼ weighed most").format(words=words)
+        if index in self._changed:
+            words = self.tr("{words} · ◆ changed by {call}").format(
+                words=words, call=self._changed[index]
+            )
         return words
+
+    def _described(self) -> str:
+        words = self.tr("All B-scans with the probability of each class. Click one to go there.")
+        if not self._changed:
+            return words
+        calls = (
+            self.tr("B-scan {n}, {call}").format(n=index + 1, call=call)
+            for index, call in sorted(self._changed.items())
+        )
+        return self.tr("{words} Calls changed by the reader: {calls}.").format(
+            words=words, calls="; ".join(calls)
+        )
 
     def _index_at(self, position: QPointF) -> int | None:
         if not self._count:
             return None
-        if position.y() < _MARK + _BARS + _BETWEEN / 2:
+        if position.y() < _MARK + _BARS + _BETWEEN / 2 or not self._has_thumbnails():
             index = int(position.x() / max(self.width(), 1) * self._count)
         else:
             first, width = self._thumbnails_from()
@@ -144,6 +166,8 @@ class Filmstrip(BScanChooser):
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             for index in self._result.call.evidence:
                 _paint_triangle(painter, (index + 0.5) * width, _MARK)
+        for index in self._changed:
+            _paint_diamond(painter, QPointF((index + 0.5) * width, _MARK + _BARS - 7))
 
     def _paint_bar(self, painter: QPainter, index: int, box: QRectF) -> None:
         if self._result is None or self._card is None:
@@ -163,7 +187,12 @@ class Filmstrip(BScanChooser):
             painter.fillRect(QRectF(box.left(), bottom - height, box.width(), height), colour)
             bottom -= height
 
+    def _has_thumbnails(self) -> bool:
+        return self.height() >= _MARK + _BARS + _BETWEEN + _THUMBNAIL[0] + _STRIPE + 6
+
     def _paint_thumbnails(self, painter: QPainter) -> None:
+        if not self._has_thumbnails():
+            return
         first, width = self._thumbnails_from()
         top = _MARK + _BARS + _BETWEEN
         start = max(0, int(-first // width))
@@ -180,6 +209,8 @@ class Filmstrip(BScanChooser):
             if index in deciding:
                 painter.setRenderHint(QPainter.RenderHint.Antialiasing)
                 _paint_triangle(painter, box.left() + 8, top + 10)
+            if index in self._changed:
+                _paint_diamond(painter, QPointF(box.right() - 9, top + 9))
             if index == self._index:
                 painter.setPen(QPen(_PRESENT, 2))
                 painter.drawRect(box.adjusted(1, 1, -1, -1))
@@ -228,6 +259,18 @@ def _paint_triangle(painter: QPainter, x: float, bottom: float) -> None:
         [QPointF(x - 4, bottom - 7), QPointF(x + 4, bottom - 7), QPointF(x, bottom - 1)]
     )
     painter.setPen(QPen(QColor(0, 0, 0, 180), 1))
+    painter.setBrush(_DECIDING)
+    painter.drawPolygon(shape)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+
+
+def _paint_diamond(painter: QPainter, centre: QPointF) -> None:
+    """The mark of a B-scan that the reader called otherwise: told by its shape on any colour."""
+    shape = QPolygonF(
+        [centre + QPointF(*each) for each in ((0, -5.5), (5.5, 0), (0, 5.5), (-5.5, 0))]
+    )
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(QColor(0, 0, 0), 1.5))
     painter.setBrush(_DECIDING)
     painter.drawPolygon(shape)
     painter.setBrush(Qt.BrushStyle.NoBrush)

@@ -94,18 +94,18 @@ class Findings:
         heat = self.heat_class(options)
         legend = ""
         if heat is not None and result.maps is not None:
-            legend = _translate("Heat map: {name}").format(
+            legend = translate("Heat map: {name}").format(
                 name=wording.class_word(self.card.names[heat])
             )
         hint = ""
         if options.heat and heat is None:
-            hint = _translate("No heat map: no disease was called. Choose a class to see its map.")
+            hint = translate("No heat map: no disease was called. Choose a class to see its map.")
         deciding = index in self.result.call.evidence
         return Caption(
             place=place,
             finding=finding,
             finding_colour=colour,
-            remark=_translate("▼ weighed most") if deciding else "",
+            remark=translate("▼ weighed most") if deciding else "",
             message=message,
             legend=legend,
             outlined=options.outlined,
@@ -121,5 +121,5 @@ def study_scales(result: StudyResult, card: Card) -> tuple[float, ...]:
     return tuple(heat_scale(bscans, position) for position in range(len(card.classes)))
 
 
-def _translate(text: str) -> str:
+def translate(text: str) -> str:
     return QCoreApplication.translate("EyePanel", text)

@@ -8,7 +8,7 @@ import shutil
 from datetime import datetime
 from pathlib import Path
 
-from PySide6.QtCore import QMimeData, QUrl
+from PySide6.QtCore import QCoreApplication, QMimeData, QUrl
 
 from app.errors import ReportError
 from app.gui.session import default_report_name
@@ -43,7 +43,8 @@ class HandedOut:
             # Not through `whole_file`: a drag cannot wait for the disk.
             path.write_bytes(pdf)
         except OSError as error:
-            raise ReportError(
-                f"The report could not be copied ({error.strerror}). Save it as a file instead."
-            ) from error
+            words = QCoreApplication.translate(
+                "HandedOut", "The report could not be copied ({why}). Save it as a file instead."
+            )
+            raise ReportError(words.format(why=error.strerror)) from error
         return path

@@ -1,7 +1,16 @@
-"""Which heat map, and how strong: the controls in the tool bar."""
+"""Which heat map, and how strong: the controls in the tool bar, and the classes as a menu."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QSlider, QWidget
+from PySide6.QtGui import QActionGroup
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QSizePolicy,
+    QSlider,
+    QWidget,
+)
 
 from app.gui import theme, wording
 from app.modelpack import Card
@@ -24,6 +33,9 @@ class HeatControls(QWidget):
         self.classes.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         theme.say(self.classes, self.tr("Class of the heat map"))
         self.classes.activated.connect(lambda _: self.class_chosen.emit(self.classes.currentData()))
+        self.menu = QMenu(self.tr("&Class of the heat map"))
+        self.menu.aboutToShow.connect(self._check_choice)
+        self._fill_menu()
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 100)
         self.opacity.setPageStep(_STEP)
@@ -52,6 +64,23 @@ class HeatControls(QWidget):
         if card is not None:
             for info in sorted(card.classes, key=lambda each: -each.severity):
                 self.classes.addItem(wording.class_word(info.name), names.index(info.name))
+        self._fill_menu()
 
     def step(self, direction: int) -> None:
         self.opacity.setValue(self.opacity.value() + direction * _STEP)
+
+    def _fill_menu(self) -> None:
+        self.menu.clear()
+        group = QActionGroup(self.menu)
+        for place in range(self.classes.count()):
+            choice = self.menu.addAction(self.classes.itemText(place))
+            choice.setCheckable(True)
+            choice.triggered.connect(lambda _=False, place=place: self._choose(place))
+            group.addAction(choice)
+
+    def _check_choice(self) -> None:
+        self.menu.actions()[self.classes.currentIndex()].setChecked(True)
+
+    def _choose(self, place: int) -> None:
+        self.classes.setCurrentIndex(place)
+        self.class_chosen.emit(self.classes.currentData())

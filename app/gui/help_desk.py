@@ -148,7 +148,7 @@ class HelpDesk(QObject):
                 ),
             ),
             step(
-                lambda: window.tools.widgetForAction(window.actions_["show_report"]),
+                lambda: window.tools.button("show_report"),
                 self.tr("The report"),
                 self.tr(
                     "Ctrl+R shows the report; save it, print it, or drag a page to a mail or a "

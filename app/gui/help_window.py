@@ -19,6 +19,8 @@ from app.gui import theme
 from app.gui.actions import gestures
 from app.gui.dialogs import table, words_area
 from app.gui.icons import icon
+from app.gui.languages import apart, told
+from app.gui.wording import class_word, listed
 from app.modelpack import Card
 from app.notices import HEAT_MAP, RESEARCH_USE
 
@@ -78,17 +80,19 @@ class HelpWindow(QDialog):
         ]
         if card is not None:
             named = sorted(card.classes, key=lambda each: each.severity)
-            rows = "".join(f"<li><b>{each.name}</b>: {each.title}</li>" for each in named)
+            rows = "".join(
+                f"<li><b>{class_word(each.name)}</b>: {told(each.title)}</li>" for each in named
+            )
             heading = self.tr("<h3>What this model can find</h3>")
             parts.append(f"{heading}<ul>{rows}</ul>")
         return "".join(parts)
 
     def _limits(self, card: Card | None) -> str:
         sentences = [
-            RESEARCH_USE,
+            told(RESEARCH_USE),
             self.tr("The result supplements a reading of the original images."),
-            HEAT_MAP,
-            *(card.limits if card is not None else ()),
+            told(HEAT_MAP),
+            *(map(told, card.limits) if card is not None else ()),
         ]
         return "<ul>" + "".join(f"<li>{each}</li>" for each in sentences) + "</ul>"
 
@@ -129,8 +133,10 @@ def keyboard_rows(window: QMainWindow) -> list[tuple[str, str]]:
 
 
 def _keys(sequences: Sequence[QKeySequence]) -> str:
-    return ", ".join(each.toString(QKeySequence.SequenceFormat.NativeText) for each in sequences)
+    return listed(
+        apart(each.toString(QKeySequence.SequenceFormat.NativeText)) for each in sequences
+    )
 
 
 def _plain(words: str) -> str:
-    return words.replace("&", "").replace("…", "")
+    return words.partition("\t")[0].replace("&", "").replace("…", "")

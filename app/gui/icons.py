@@ -56,6 +56,8 @@ class _TintedEngine(QIconEngine):
 
     def pixmap(self, size, mode, state) -> QPixmap:  # type: ignore[no-untyped-def]  # noqa: ANN001
         picture = QPixmap(size)
+        if picture.isNull():
+            return picture  # a button that is being squeezed has no room for one
         picture.fill(Qt.GlobalColor.transparent)
         painter = QPainter(picture)
         self.paint(painter, picture.rect(), mode, state)

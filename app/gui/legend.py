@@ -4,11 +4,16 @@ import numpy as np
 from PySide6.QtCore import QCoreApplication, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QLinearGradient, QPainter, QPen
 
+from app.gui.languages import apart
+
 _INK = QColor("#f2f5f8")
 _QUIET = QColor("#b4bec8")
 _SHADE = QColor(6, 7, 8, 190)
 _INSET = 7
 _BAR = 6  # height of the ramp
+_CAPTION = 16  # what the caption above takes beside its line of words
+_SHORT_RAMP = 56
+_SCALES = 190  # width that the scale bars and their figures may take
 
 
 def draw_legend(painter: QPainter, inside: QRect, title: str, *, outlined: bool) -> None:
@@ -20,9 +25,12 @@ def draw_legend(painter: QPainter, inside: QRect, title: str, *, outlined: bool)
     from app.overlay import CONTOURS, FLOOR
 
     metrics = painter.fontMetrics()
+    if inside.height() < 4 * metrics.height() + _BAR + _CAPTION:
+        _draw_line(painter, inside, title, outlined=outlined)
+        return
     unit = QCoreApplication.translate("BScanView", "of the study's strongest")
     marks = CONTOURS if outlined else (FLOOR, 1.0)
-    labels = [f"{share * 100:.0f} %" for share in marks]
+    labels = [apart(f"{share * 100:.0f} %") for share in marks]
     ends = sum(metrics.horizontalAdvance(each) + 10 for each in labels)
     width = max(metrics.horizontalAdvance(title), metrics.horizontalAdvance(unit), ends)
     line = metrics.height()
@@ -45,6 +53,33 @@ def draw_legend(painter: QPainter, inside: QRect, title: str, *, outlined: bool)
         label = QRectF(0, ramp.bottom() + 1, metrics.horizontalAdvance(text) + 2, line)
         label.moveLeft(min(max(x - label.width() / 2, ramp.left()), ramp.right() - label.width()))
         painter.drawText(label, Qt.AlignmentFlag.AlignCenter, text)
+
+
+def _draw_line(painter: QPainter, inside: QRect, title: str, *, outlined: bool) -> None:
+    """Draw title and colours in one line, where a low scan has no room for more."""
+    from app.overlay import CONTOURS
+
+    metrics = painter.fontMetrics()
+    height = metrics.height() + 4
+    if metrics.horizontalAdvance(title) + _SHORT_RAMP + 3 * _INSET > inside.width() - _SCALES:
+        title = ""
+    width = metrics.horizontalAdvance(title) + _SHORT_RAMP + (3 if title else 2) * _INSET
+    box = QRectF(0, 0, width, height)
+    box.moveBottomRight(inside.bottomRight().toPointF())
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(_SHADE)
+    painter.drawRoundedRect(box, 4, 4)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(_INK)
+    words = box.adjusted(_INSET, 0, -_INSET, 0)
+    painter.drawText(words, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, title)
+    left = words.right() - _SHORT_RAMP
+    ramp = QRectF(left, words.center().y() - _BAR / 2, _SHORT_RAMP, _BAR)
+    if outlined:
+        _draw_lines(painter, ramp, CONTOURS)
+    else:
+        _draw_ramp(painter, ramp)
 
 
 def _colour(share: float) -> QColor:

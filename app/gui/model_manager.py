@@ -21,6 +21,7 @@ from app import packages
 from app.errors import AppError, UnsignedPackage
 from app.gui import theme
 from app.gui.jobs import Jobs
+from app.gui.languages import told
 from app.gui.package_views import CardTable, PackageList
 from app.installed import Origin
 from app.package_file import SUFFIX
@@ -160,7 +161,7 @@ class ModelManager(QDialog):
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setIcon(QMessageBox.Icon.Warning)
         box.setWindowTitle(self.tr("Nobody vouches for this model"))
-        box.setText(sentence)
+        box.setText(told(sentence))
         install = box.addButton(
             self.tr("Install all the same"), QMessageBox.ButtonRole.DestructiveRole
         )
@@ -264,6 +265,7 @@ class ModelManager(QDialog):
         self.back.setToolTip(why or back)
 
     def _tell(self, text: str, kind: str = "") -> None:
+        text = told(text)
         self.message.setText(text)
         self.message.setObjectName(kind)
         self.message.setVisible(bool(text))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
@@ -13,6 +14,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.gui import theme, wording
+from app.gui.languages import apart, told, wrap
 from app.modelpack import Card, ClassInfo, Estimate, OperatingPoint
 from app.operating_point import localised, measured_point, predictive
 from app.settings import Settings
@@ -54,7 +56,7 @@ class OperatingForm(QWidget):
             )
         )
         about.setObjectName("muted")
-        about.setWordWrap(True)
+        wrap(about)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(about)
@@ -83,7 +85,7 @@ class OperatingForm(QWidget):
         )
 
     def _box(self, line: Line) -> QGroupBox:
-        title = line.disease.title
+        title = told(line.disease.title)
         box = QGroupBox(title[:1].upper() + title[1:])
         form = QFormLayout(box)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -107,7 +109,7 @@ class OperatingForm(QWidget):
         threshold = self._thresholds(disease)
         theme.say(threshold, self.tr("{name}: called from").format(name=word))
         worth = QLabel()
-        worth.setWordWrap(True)
+        wrap(worth)
         line = Line(disease=disease, prevalence=prevalence, threshold=threshold, worth=worth)
         prevalence.valueChanged.connect(lambda _: self._show_worth(line))
         threshold.currentIndexChanged.connect(lambda _: self._show_worth(line))
@@ -118,7 +120,7 @@ class OperatingForm(QWidget):
         points = self._card.operating_points.get(disease.name, ())
         box = QComboBox()
         for each in sorted({own, *(point.threshold for point in points)}):
-            words = f"{100 * each:.3g} %"
+            words = apart(f"{100 * each:.3g} %")
             if each == own:
                 words = self.tr("{threshold} (the model's own)").format(threshold=words)
             box.addItem(words, each)
@@ -155,4 +157,5 @@ class OperatingForm(QWidget):
 
 def _shown(estimate: Estimate) -> str:
     value, low, high = (f"{100 * each:.1f}" for each in estimate)
-    return f"{value} % ({low} to {high})"
+    words = QCoreApplication.translate("OperatingForm", "{value} % ({low} to {high})")
+    return words.format(value=value, low=low, high=high)

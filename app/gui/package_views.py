@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 
 from app.gui import theme
 from app.gui.card_compare import compare, seal_words
+from app.gui.languages import apart, told
 from app.installed import Origin
 from app.packages import Examined, Installed
 from app.signatures import NO_SEAL
@@ -44,7 +45,7 @@ class PackageList(QListWidget):
 
     def add_file(self, path: Path, found: Examined) -> None:
         title = self.tr("In the file “{name}”").format(name=path.name)
-        self._add(found, title, f"{found.name} · {seal_words(found.seal)}")
+        self._add(found, title, f"{apart(found.name)} · {seal_words(found.seal)}")
 
     def selected(self) -> Installed | Examined | None:
         item = self.currentItem()
@@ -66,7 +67,7 @@ class PackageList(QListWidget):
         }[package.origin]
         state = self.tr("cannot be used") if card is None else seal_words(package.seal)
         used = [self.tr("in use")] if package.chosen else []
-        title = package.name if card is None else f"{card.title} {card.version}"
+        title = package.name if card is None else f"{told(card.title)} {apart(card.version)}"
         return title, " · ".join([*used, state, origin])
 
 

@@ -1,6 +1,6 @@
 """Paper: a printer set up for the report, and the report's pages on it."""
 
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QCoreApplication, QRectF, Qt
 from PySide6.QtGui import QPageSize, QPainter
 from PySide6.QtPrintSupport import QPrinter
 
@@ -50,4 +50,9 @@ def print_pages(pdf: bytes, printer: QPrinter, progress: Progress) -> None:
 
 
 def _not_printed() -> ReportError:
-    return ReportError("The printer did not take the report. Check that it is on, or save the PDF.")
+    return ReportError(
+        QCoreApplication.translate(
+            "printing",
+            "The printer did not take the report. Check that it is on, or save the PDF.",
+        )
+    )

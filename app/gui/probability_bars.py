@@ -8,6 +8,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.gui import theme, wording
+from app.gui.languages import apart, told
 from app.modelpack import Card, Figure
 from app.spread import Range
 
@@ -70,7 +71,7 @@ class ProbabilityBars(QWidget):
                 )
             ]
         self._rows = sorted(rows, key=lambda row: -row.severity)
-        spoken = ", ".join(_spoken(row) for row in self._rows)
+        spoken = wording.listed(_spoken(row) for row in self._rows)
         trust = trustworthiness(card, of_eye=at_least)
         theme.say(self, f"{name}: {spoken}", trust)
         self.setToolTip(trust)
@@ -132,12 +133,12 @@ def _measured(figure: Figure) -> str:
         value=_points(figure.value),
         low=_points(figure.low),
         high=_points(figure.high),
-        data=figure.data,
+        data=told(figure.data),
     )
 
 
 def _points(share: float) -> str:
-    return f"{share * 100:.1f} %"
+    return apart(f"{share * 100:.1f} %")
 
 
 def _spoken(row: _Row) -> str:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from app.gui.callipers import Callipers, Measurement
 from app.gui.case import Case
@@ -13,9 +13,10 @@ from app.gui.eye_panel import EyePanel
 from app.gui.findings import Findings, ViewOptions, study_scales
 from app.gui.keeper import Keeper
 from app.gui.notice import Notice
+from app.gui.pages import Pages
 from app.gui.past_visits import PastVisits
 from app.gui.room_header import RoomHeader
-from app.gui.shown_case import deciding_place, held_eyes, volume_result
+from app.gui.shown_case import changed_calls, deciding_place, held_eyes, volume_result
 from app.gui.visit_chart import day
 from app.gui.visit_strip import VisitStrip
 from app.modelpack import Card
@@ -73,7 +74,7 @@ class ReadingRoom(QWidget):
         layout.addWidget(self.header)
         layout.addWidget(self.visits)
         layout.addWidget(self._splitter, 1)
-        self._pages = QStackedWidget()
+        self._pages = Pages()
         self._pages.addWidget(self.empty)
         self._pages.addWidget(room)
         outer = QVBoxLayout(self)
@@ -166,6 +167,12 @@ class ReadingRoom(QWidget):
     def shut_down(self) -> None:
         for panel in (*self.panels.values(), self.beside):
             panel.shut_down()
+
+    def set_short(self, *, short: bool) -> None:
+        """Spare height where the window is low."""
+        self.header.set_short(short=short)
+        for panel in (*self.panels.values(), self.beside):
+            panel.header.set_short(short=short)
 
     def dress(self) -> None:
         self.empty.dress()
@@ -276,6 +283,7 @@ class ReadingRoom(QWidget):
                 scales = self._scales_of(case.result, self.card)
                 findings = Findings(result=result, card=self.card, scales=scales)
             panel.show_findings(findings)
+        panel.show_changed(changed_calls(case, volume))
 
     def _scales_of(self, result: StudyResult, card: Card) -> tuple[float, ...]:
         if self._scales is None or self._scales[0] is not result:

@@ -1,12 +1,12 @@
 """Above the report: what is in it, and what can be done with it."""
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QWidget
 
 from app.gui import theme
 from app.gui.icons import icon
-from app.gui.languages import languages
+from app.language import languages
 from app.report.sections import ALL_SECTIONS, Section
 
 
@@ -28,7 +28,7 @@ class ReportHead(QWidget):
         self.print = self._action(self.tr("P&rint…"), "print")
         self.copy_page = self._action(self.tr("This &page as a picture"), "", "Ctrl+C")
         self.copy_file = self._action(self.tr("The whole PDF as a &file"), "", "Ctrl+Shift+C")
-        row = QHBoxLayout(self)
+        row = self._row = QHBoxLayout(self)
         row.setContentsMargins(10, 6, 10, 6)
         row.setSpacing(theme.GAP)
         row.addWidget(back)
@@ -37,6 +37,23 @@ class ReportHead(QWidget):
         row.addWidget(self._menu_button(self.tr("&Copy"), "copy", self._copies()))
         for action in (self.save, self.print):
             row.addWidget(self._button(action))
+        self._words = {each: each.text() for each in self.findChildren(QPushButton)}
+        self._needed = 0  # width with all words
+        for button, words in self._words.items():
+            theme.say(button, words.replace("&", ""))
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(0, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Leave the words out where a narrow window has no room for them."""
+        super().resizeEvent(event)
+        if all(each.text() for each in self._words):
+            self._needed = self._row.minimumSize().width()
+        spelt_out = self._needed <= event.size().width()
+        for button, words in self._words.items():
+            button.setText(words if spelt_out else "")
+            button.setToolTip(button.toolTip() or words.replace("&", ""))
 
     def choose(self, sections: frozenset[Section]) -> None:
         """Set what is in the report, without telling."""
@@ -83,17 +100,24 @@ class ReportHead(QWidget):
         menu.addSeparator()
         always = menu.addAction(self.tr("Call, notes and limits are always in it"))
         always.setEnabled(False)
-        offered = languages()
-        if len(offered) > 1:
-            menu.addSection(self.tr("Language"))
-            group = QActionGroup(self)
-            for code, name in {"": self.tr("As the window"), **offered}.items():
-                choice = menu.addAction(name)
-                choice.setCheckable(True)
-                choice.setChecked(code == self.language)
-                choice.triggered.connect(lambda _=False, code=code: self._choose_language(code))
-                group.addAction(choice)
+        # Not before it is asked for: a window in English reads no catalogue as it starts.
+        menu.aboutToShow.connect(
+            lambda: self._offer_languages(menu), Qt.ConnectionType.SingleShotConnection
+        )
         return menu
+
+    def _offer_languages(self, menu: QMenu) -> None:
+        offered = languages()
+        if len(offered) < 2:
+            return
+        menu.addSection(self.tr("Language"))
+        group = QActionGroup(self)
+        for code, name in {"": self.tr("As the window"), **offered}.items():
+            choice = menu.addAction(name)
+            choice.setCheckable(True)
+            choice.setChecked(code == self.language)
+            choice.triggered.connect(lambda _=False, code=code: self._choose_language(code))
+            group.addAction(choice)
 
     def _copies(self) -> QMenu:
         menu = QMenu(self)

@@ -93,6 +93,9 @@ class ReportView(QWidget):
         inside.setLayout(self._sheets)
         self.paper = QScrollArea()
         self.paper.setWidgetResizable(True)
+        # Pages are made to fit the width, which must not change with their height.
+        self.paper.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+        self.paper.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.paper.setWidget(inside)
         theme.say(self.paper, self.tr("Pages of the report"))
         layout = QVBoxLayout(self)

@@ -15,6 +15,7 @@ from app.acquisition import remarks
 from app.gui import theme, wording
 from app.gui.decision_row import DecisionRow
 from app.gui.icons import pixmap
+from app.gui.languages import apart, led, told, wrap
 from app.gui.probability_bars import ProbabilityBars
 from app.gui.session import Case, CaseState
 from app.modelpack import Card
@@ -28,7 +29,7 @@ _EVIDENCE = 8  # B-scans named; the filmstrip marks the rest
 def _label(text: str = "", name: str = "") -> QLabel:
     label = QLabel(text)
     label.setObjectName(name)
-    label.setWordWrap(True)
+    wrap(label)
     return label
 
 
@@ -79,7 +80,7 @@ class _Block(QFrame):
         self.links.clear()
 
     def show_answer(self, words: str, picture: str, colour: QColor | None) -> None:
-        self.answer.setText(words)
+        self.answer.setText(led(words))
         self._picture.setVisible(bool(picture))
         if picture:
             ink = colour or QColor(theme.current().muted)
@@ -125,8 +126,9 @@ class _Remarks(QFrame):
         self._picture.setPixmap(pixmap("warning", colour, 18))
         sentences = []
         for each in found:
-            eyes = ", ".join(wording.eye_short(eye) for eye in each.eyes)
-            words = f"{eyes}: {each.sentence}" if several else each.sentence
+            eyes = wording.listed(apart(wording.eye_short(eye)) for eye in each.eyes)
+            sentence = told(each.sentence)
+            words = f"{eyes}: {sentence}" if several else sentence
             sentences.append(f"<p style='margin: 2px 0'>{wording.as_html(words)}</p>")
         self.words.setText("".join(sentences))
 
@@ -139,8 +141,7 @@ class ResultPanel(QScrollArea):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setMinimumWidth(250)
+        self.setMinimumWidth(262)
         theme.say(self, self.tr("Results"))
         inside = QWidget()
         self._layout = QVBoxLayout(inside)
@@ -196,7 +197,7 @@ class ResultPanel(QScrollArea):
         self.bring_forward(self._front)
         self.model.setText(
             self.tr("Model {title}, version {version}. {heat}").format(
-                title=card.title, version=card.version, heat=HEAT_MAP
+                title=told(card.title), version=card.version, heat=told(HEAT_MAP)
             )
         )
 
@@ -216,7 +217,9 @@ class ResultPanel(QScrollArea):
             return
         self.bscan.show()
         self.bscan.heading.setText(
-            self.tr("{eye}  ·  B-scan {n}").format(eye=wording.eye_short(laterality), n=index + 1)
+            led(self.tr("{eye}  ·  B-scan {n}")).format(
+                eye=wording.eye_short(laterality), n=index + 1
+            )
         )
         words, position = wording.bscan_finding(result, card)
         answer = wording.class_word(card.names[position]) if position is not None else words
@@ -244,7 +247,7 @@ class ResultPanel(QScrollArea):
                 "info",
                 self.tr("The analysis was cancelled. Press F5 to analyse this study."),
             ),
-            CaseState.FAILED: (self.tr("Could not be analysed"), "problem", case.problem),
+            CaseState.FAILED: (self.tr("Could not be analysed"), "problem", told(case.problem)),
             CaseState.READY: ("", "", ""),
         }[case.state]
         self.patient.heading.setText(self.tr("Patient"))
@@ -256,9 +259,10 @@ class ResultPanel(QScrollArea):
     def _show_patient(self, result: StudyResult, card: Card) -> None:
         self.patient.heading.setText(self.tr("Patient"))
         self._show_call(self.patient, result.call, card)
+        referral = result.referral
         self.patient.show_text(
             self.patient.sentence,
-            f"<b>{_capital(result.referral.level)}</b><br>{result.referral.advice}",
+            f"<b>{_capital(told(referral.level))}</b><br>{told(referral.advice)}",
         )
         self.patient.bars.hide()
         self.patient.links.hide()
@@ -276,10 +280,10 @@ class ResultPanel(QScrollArea):
     def _show_eye(self, block: _Block, eye: EyeResult, card: Card) -> None:
         short, long = wording.eye_short(eye.laterality), wording.eye_long(eye.laterality)
         unknown = eye.laterality is Laterality.UNKNOWN
-        block.heading.setText(long if unknown else f"{short}  ·  {long}")
+        block.heading.setText(long if unknown else led(f"{apart(short)}  ·  {long}"))
         call = eye.call
         self._show_call(block, call, card)
-        block.show_text(block.sentence, call.reason)
+        block.show_text(block.sentence, told(call.reason))
         block.bars.show_values(
             call.scores,
             card,
@@ -303,10 +307,10 @@ class ResultPanel(QScrollArea):
             for index in call.evidence[:_EVIDENCE]
         ]
         more = len(call.evidence) - len(links)
-        rest = self.tr(" and {n} more").format(n=more) if more > 0 else ""
-        return self.tr("Weighed most: B-scans {links}{rest}").format(
-            links=", ".join(links), rest=rest
-        )
+        words = self.tr("Weighed most: B-scans {links}")
+        if more > 0:
+            words = self.tr("Weighed most: B-scans {links} and {n} more")
+        return words.format(links=wording.listed(links), n=more)
 
 
 def _capital(words: str) -> str:

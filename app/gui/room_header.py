@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QToolButton, QVBoxLayou
 
 from app.gui import theme, wording
 from app.gui.elided_label import ElidedLabel
+from app.gui.languages import apart
 from app.study import Laterality, Study
 
 
@@ -27,6 +28,8 @@ class RoomHeader(QWidget):
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(10, 5, 8, 5)
         self._row.addLayout(words, 1)
+        self._short = False
+        self._told = "", ""  # of the patient, of the visit
         self._eyes = QButtonGroup(self)
         self._buttons: dict[Laterality | None, QToolButton] = {}
         for laterality, keys in (
@@ -44,7 +47,7 @@ class RoomHeader(QWidget):
         button.setCheckable(True)
         button.setText(self.tr("Both") if laterality is None else wording.eye_short(laterality))
         name = self.tr("Side by side") if laterality is None else wording.eye_long(laterality)
-        button.setToolTip(f"{name} ({keys})" if keys else name)
+        button.setToolTip(f"{name} ({apart(keys)})" if keys else name)
         theme.say(button, name)
         button.clicked.connect(lambda: self.eye_chosen.emit(laterality))
         self._eyes.addButton(button)
@@ -61,11 +64,25 @@ class RoomHeader(QWidget):
 
     def show_study(self, study: Study, held: Sequence[Laterality]) -> None:
         """Name the patient and the visit; `held` are the eyes that the study has."""
-        self._patient.setText(wording.patient_line(study.patient))
-        description = study.description or ""
-        self._visit.setText("  ·  ".join(filter(None, (wording.visit_line(study), description))))
+        visit = wording.visit_line(study), apart(study.description or "")
+        self._told = wording.patient_line(study.patient), "  ·  ".join(filter(None, visit))
+        self._tell()
         for eye, button in self._buttons.items():
             button.setVisible(len(held) > 1 and (eye is None or eye in held))
+
+    def set_short(self, *, short: bool) -> None:
+        """Take one line where the window is low."""
+        self._short = short
+        edge = 1 if short else 5
+        self._row.setContentsMargins(10, edge, 8, edge)
+        self._tell()
+
+    def _tell(self) -> None:
+        patient, visit = self._told
+        both = "  ·  ".join(filter(None, self._told))
+        self._patient.setText(both if self._short else patient)
+        self._visit.setText(visit)
+        self._visit.setVisible(not self._short)
 
     def check(self, laterality: Laterality | None) -> None:
         """Show which eye is chosen."""

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from app.cases.kept import MOST_TRIES, CaseState, Dropped, KeptCase
+from app.cases.kept import MOST_TRIES, CaseState, Dropped, KeptCase, gave_up
 from app.errors import AppError
 from app.gui.admission import Admission
 from app.gui.case import Case
 from app.gui.case_queue import CaseQueue
 from app.gui.intake import Intake, Read, Reading
 from app.gui.keeper import Keeper
+from app.gui.languages import told
 from app.gui.notice import Notice
 from app.gui.shelf import Before, Shelf
 from app.settings import Settings, dated, permitted, save_settings
@@ -265,9 +266,7 @@ class Session(QObject):
             case.state = CaseState.STOPPED
         elif case.state is CaseState.QUEUED and kept.tries >= MOST_TRIES:
             case.state = CaseState.FAILED
-            case.problem = self.tr(
-                "The program ended {n} times while it analysed this study. Please report the fault."
-            ).format(n=kept.tries)
+            case.problem = gave_up(kept.tries)
             self.shelf.keep_state(case)
         return case
 
@@ -307,7 +306,7 @@ class Session(QObject):
 
     def _not_kept(self, error: AppError) -> None:
         words = self.tr("{problem} Until then studies are read and analysed, but not kept.")
-        self.noticed.emit(Notice(kind="problem", text=words.format(problem=error)))
+        self.noticed.emit(Notice(kind="problem", text=words.format(problem=told(str(error)))))
 
     def _show(self, case: Case) -> None:
         # Who steps through the list quickly wants the last one only.

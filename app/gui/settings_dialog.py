@@ -26,9 +26,10 @@ from app.errors import AppError
 from app.gui import theme
 from app.gui.dialogs import save_or_cancel
 from app.gui.jobs import Jobs
-from app.gui.languages import languages
+from app.gui.languages import apart, told, wrap
 from app.gui.operating_form import OperatingForm
 from app.installed import choose_package
+from app.language import languages
 from app.modelpack import ModelPackage
 from app.settings import Settings, locked_settings
 
@@ -152,7 +153,7 @@ class SettingsDialog(QDialog):
             },
             settings.theme,
         )
-        scales = {str(each): f"{each} %" for each in sorted({*_SCALES, settings.ui_scale})}
+        scales = {str(each): apart(f"{each} %") for each in sorted({*_SCALES, settings.ui_scale})}
         self.scale = self._choice(
             form, "ui_scale", self.tr("Size of the window's text"), scales, str(settings.ui_scale)
         )
@@ -162,7 +163,7 @@ class SettingsDialog(QDialog):
     def _show_model(self, package: ModelPackage) -> None:
         self.operating = OperatingForm(package.card, self._settings, self._locked)
         self._model_note.setText(
-            self.tr("Operating point of {model}").format(model=package.card.title)
+            self.tr("Operating point of {model}").format(model=told(package.card.title))
         )
         self._model_place.addWidget(self.operating)
         # Made after the buttons, it would come after them.
@@ -174,7 +175,7 @@ class SettingsDialog(QDialog):
 
     def _no_model(self, error: Exception) -> None:
         if isinstance(error, AppError):
-            self._model_note.setText(str(error))
+            self._model_note.setText(told(str(error)))
         else:
             self.broken.emit(error)
 
@@ -267,7 +268,7 @@ def _page() -> tuple[QFormLayout, QWidget]:
 def _note(words: str) -> QLabel:
     note = QLabel(words)
     note.setObjectName("muted")
-    note.setWordWrap(True)
+    wrap(note)
     return note
 
 

@@ -1,6 +1,8 @@
 """What of a case may be shown: its eyes, and of each what was found and is not kept hidden."""
 
+from app.gui import wording
 from app.gui.case import Case
+from app.readings import machine_bscan_answer
 from app.study import EyeResult, Laterality, Volume, VolumeResult
 
 
@@ -29,3 +31,15 @@ def volume_result(case: Case, volume: Volume) -> VolumeResult | None:
     if eye is None:
         return None
     return next((each for each in eye.volumes if each.volume.uid == volume.uid), None)
+
+
+def changed_calls(case: Case, volume: Volume) -> dict[int, str]:
+    """Reader and call of each B-scan of which a reader says something else than the machine."""
+    result = volume_result(case, volume)
+    if result is None or case.card is None:
+        return {}
+    return {
+        index: wording.reader_s_call(entry)
+        for index, entry in case.readings.bscans(volume)
+        if entry.after != machine_bscan_answer(result.bscans[index], case.card)
+    }

@@ -12,9 +12,10 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QAction, QContextMenuEvent, QKeyEvent
+from PySide6.QtGui import QAction, QContextMenuEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QBoxLayout,
     QFileDialog,
     QHBoxLayout,
     QLabel,
@@ -33,6 +34,9 @@ from app.gui.case_menus import FilterButton, OrderBox
 from app.gui.case_model import CASE, CaseModel
 from app.gui.case_order import Sieve
 from app.gui.session import Session
+
+_LOW, _WIDE = 200, 380  # where search, filter and order stand in one row
+_LEAST = 56  # height of the list itself
 
 
 class StudyList(QWidget):
@@ -64,7 +68,7 @@ class StudyList(QWidget):
         self.all.clicked.connect(self.show_all)
         self._foot = QWidget()
         self._arrange()
-        self.setMinimumWidth(190)
+        self.setMinimumWidth(220)
         session.current_changed.connect(self._show_current)
         session.folder_wanted.connect(self.ask_folder)
         self._model.modelReset.connect(self._show_current)
@@ -122,6 +126,7 @@ class StudyList(QWidget):
         view.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         view.setUniformItemSizes(True)
+        view.setMinimumHeight(_LEAST)
         view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         theme.say(view, self.tr("Studies"), self.tr("The studies on the list with their calls"))
         view.selectionModel().currentChanged.connect(self._choose)
@@ -132,7 +137,7 @@ class StudyList(QWidget):
 
     def _arrange(self) -> None:
         head = QWidget()
-        top = QVBoxLayout(head)
+        top = QBoxLayout(QBoxLayout.Direction.TopToBottom, head)
         top.setContentsMargins(theme.GAP, theme.GAP, theme.GAP, theme.GAP)
         top.setSpacing(6)
         top.addWidget(self.search)
@@ -141,6 +146,7 @@ class StudyList(QWidget):
         choices.addWidget(self.filter)
         choices.addWidget(self.order, 1)
         top.addLayout(choices)
+        self._head = top
         foot = QHBoxLayout(self._foot)
         foot.setContentsMargins(theme.GAP, 4, theme.GAP, 4)
         foot.addWidget(self.shown, 1)
@@ -151,6 +157,13 @@ class StudyList(QWidget):
         layout.addWidget(head)
         layout.addWidget(self.view, 1)
         layout.addWidget(self._foot)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Put what chooses studies into one row where the window is low and wide."""
+        super().resizeEvent(event)
+        across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+        low = event.size().height() < _LOW and event.size().width() >= _WIDE
+        self._head.setDirection(across if low else down)
 
     # What is listed
 

@@ -8,6 +8,7 @@ from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPainterPath, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.gui import theme
+from app.gui.languages import wrap
 
 _BUBBLE = 340
 _EDGE = 12
@@ -50,7 +51,7 @@ class Tour(QWidget):
         self._title = QLabel()
         self._title.setObjectName("heading")
         self._words = QLabel()
-        self._words.setWordWrap(True)
+        wrap(self._words)
         self._count = QLabel()
         self._count.setObjectName("muted")
         self.skip = QPushButton(self.tr("&Skip the tour"))

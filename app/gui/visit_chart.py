@@ -16,6 +16,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.gui import theme, wording
+from app.gui.languages import apart
 from app.spread import Range
 from app.visits import Visit
 
@@ -120,7 +121,7 @@ class VisitChart(QWidget):
             painter.drawLine(QPointF(field.left() - 10, y), QPointF(field.right() + 10, y))
             painter.setPen(QColor(colours.muted))
             label = QRectF(0, y - metrics.height() / 2, field.left() - 14, metrics.height())
-            painter.drawText(label, Qt.AlignmentFlag.AlignRight, f"{share * 100:.0f} %")
+            painter.drawText(label, Qt.AlignmentFlag.AlignRight, apart(f"{share * 100:.0f} %"))
         free = float("-inf")
         for visit in self._visits:
             x = self._x(visit)
@@ -170,6 +171,7 @@ class VisitChart(QWidget):
 
     def _paint_names(self, painter: QPainter, names: list[tuple[float, str, QColor]]) -> None:
         """Each class's name at the end of its line, moved apart where lines end together."""
+        flag = Qt.AlignmentFlag
         height = self.fontMetrics().height()
         field = self._field()
         lowest = field.bottom() + height / 2
@@ -181,7 +183,8 @@ class VisitChart(QWidget):
             painter.setPen(colour)
             painter.drawText(
                 QRectF(field.right() + 16, y - height / 2, self.width(), height),
-                Qt.AlignmentFlag.AlignVCenter,
+                # Beside its line, whichever way the name is read.
+                flag.AlignVCenter | flag.AlignLeft | flag.AlignAbsolute,
                 words,
             )
 
@@ -197,12 +200,18 @@ def visit_line(visit: Visit) -> str:
         )
         if info.severity > 0
     ]
-    return f"{day(visit.moment)}: {wording.call_title(visit.eye.call)} ({', '.join(scores)})"
+    words = wording.translate("{visit} ({scores})")
+    return words.format(visit=visit_words(visit), scores=wording.listed(scores))
+
+
+def visit_words(visit: Visit) -> str:
+    """A visit in a few words: day and call."""
+    return f"{day(visit.moment)}: {wording.call_title(visit.eye.call)}"
 
 
 def day(moment: datetime | None) -> str:
     """A visit's date, in the one form that nobody misreads."""
-    return wording.translate("Date unknown") if moment is None else f"{moment:%Y-%m-%d}"
+    return wording.translate("Date unknown") if moment is None else apart(f"{moment:%Y-%m-%d}")
 
 
 def _paint_mark(painter: QPainter, at: QPointF, severity: int, colour: QColor) -> None:

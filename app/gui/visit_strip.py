@@ -6,7 +6,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QSizePolicy, QWidget
 
 from app.gui import theme
-from app.gui.visit_chart import VisitChart, visit_line
+from app.gui.languages import told
+from app.gui.visit_chart import VisitChart, visit_line, visit_words
 from app.study import EyeResult
 from app.visits import Visit
 
@@ -50,12 +51,11 @@ class VisitStrip(QWidget):
         self._shown = shown
         self.list.clear()
         for visit in reversed(visits):
-            line = visit_line(visit)
-            words = line.split(" (")[0]
+            words = visit_words(visit)
             item = QListWidgetItem(
                 self.tr("{visit} · this visit").format(visit=words) if visit is present else words
             )
-            item.setToolTip(f"{line}\n{visit.source.missing}".strip())
+            item.setToolTip(f"{visit_line(visit)}\n{told(visit.source.missing)}".strip())
             item.setData(Qt.ItemDataRole.UserRole, visit)
             if visit is present:
                 item.setFlags(Qt.ItemFlag.ItemIsEnabled)

@@ -1,11 +1,14 @@
 """How results are put in words on the screen."""
 
+from collections.abc import Iterable
 from html import escape
 
 from PySide6.QtCore import QCoreApplication
 
 from app.aggregate import spoken
 from app.cases.kept import Summary
+from app.cases.trail import Entry
+from app.gui.languages import apart, told
 from app.modelpack import Card, ClassInfo
 from app.study import (
     BScanResult,
@@ -40,7 +43,9 @@ def call_title(call: Call) -> str:
     """The answer in a few words: "CNV", "Uncertain: possible CNV", "Ungradable"."""
     match call.outcome:
         case Outcome.UNCERTAIN:
-            return translate("Uncertain: possible {name}").format(name=spoken(call.label or "?"))
+            return translate("Uncertain: possible {name}").format(
+                name=told(spoken(call.label or "?"))
+            )
         case Outcome.OUT_OF_SCOPE:
             return translate("Out of scope")
         case Outcome.UNGRADABLE:
@@ -63,7 +68,14 @@ def call_icon(call: Call, card: Card) -> str:
 
 def class_word(name: str) -> str:
     """A class name standing alone: "CNV", "Drusen"."""
-    return name if len(name) <= 4 else name.capitalize()
+    return told(name if len(name) <= 4 else name.capitalize())
+
+
+def reader_s_call(entry: Entry) -> str:
+    """Who and what: "AB: DME"."""
+    return translate("{reader}: {answer}").format(
+        reader=apart(entry.reader), answer=answer_word(entry.after or "")
+    )
 
 
 def answer_word(answer: str) -> str:
@@ -75,6 +87,11 @@ def answer_word(answer: str) -> str:
         "out of scope": translate("Out of scope"),
     }
     return words.get(answer) or class_word(answer)
+
+
+def listed(parts: Iterable[str]) -> str:
+    """Names or figures one after the other."""
+    return translate(", ").join(parts)
 
 
 def as_html(text: str) -> str:
@@ -94,10 +111,10 @@ def at_least(info: ClassInfo, card: Card) -> str:
 def percent(share: float) -> str:
     """A probability as a reader wants it: never a bare 0 or 100."""
     if share < 0.01:
-        return "< 1 %"
+        return apart("< 1 %")
     if share > 0.99:
-        return "> 99 %"
-    return f"{share * 100:.0f} %"
+        return apart("> 99 %")
+    return apart(f"{share * 100:.0f} %")
 
 
 def bscan_finding(result: BScanResult, card: Card) -> tuple[str, int | None]:
@@ -105,12 +122,21 @@ def bscan_finding(result: BScanResult, card: Card) -> tuple[str, int | None]:
     if result.probabilities is None:
         if result.gradability is Gradability.UNREADABLE:
             return translate("Unreadable"), None
-        return translate("Ungradable: {why}").format(why=str(result.gradability)), None
+        return translate("Ungradable: {why}").format(why=_why(result.gradability)), None
     best = max(range(len(result.probabilities)), key=result.probabilities.__getitem__)
     words = f"{class_word(card.names[best])} {percent(result.probabilities[best])}"
     if not result.familiar:
-        words += translate(" · unlike training data")
+        words = translate("{finding} · unlike training data").format(finding=words)
     return words, best
+
+
+def _why(gradability: Gradability) -> str:
+    return {
+        Gradability.BLANK: translate("blank"),
+        Gradability.SATURATED: translate("saturated"),
+        Gradability.CUT: translate("cut off"),
+        Gradability.BLURRED: translate("blurred"),
+    }.get(gradability, str(gradability))
 
 
 def patient_line(patient: Patient) -> str:
@@ -123,13 +149,13 @@ def patient_line(patient: Patient) -> str:
         parts.append(translate("born {date}").format(date=patient.birth_date.isoformat()))
     if patient.sex in sexes:
         parts.append(sexes[patient.sex])
-    return "  ·  ".join(parts)
+    return "  ·  ".join(map(apart, parts))
 
 
 def visit_line(study: Study | Summary) -> str:
     if study.visited is None:
         return translate("Visit date unknown")
-    return study.visited.isoformat()
+    return apart(study.visited.isoformat())
 
 
 def volume_line(volume: Volume) -> str:
@@ -144,7 +170,7 @@ def volume_line(volume: Volume) -> str:
         parts.append(volume.device)
     if volume.acquired:
         parts.append(f"{volume.acquired:%H:%M}")
-    return "  ·  ".join(parts)
+    return "  ·  ".join(map(apart, parts))
 
 
 def duration(seconds: float) -> str:

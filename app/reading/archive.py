@@ -10,6 +10,7 @@ from typing import IO
 from zipfile import ZipFile, ZipInfo
 
 from app.errors import DamagedFile, ReadError, UnsupportedFile
+from app.language import fill, mark
 from app.reading.entries import Entry
 from app.reading.recognise import HEAD, Family, recognise
 from app.reading.scratch import Scratch
@@ -35,8 +36,11 @@ def unpack(entry: Entry) -> Iterator[Entry | Skipped]:
             members = [each for each in archive.infolist() if not each.is_dir()]
             if len(members) > _MOST_MEMBERS:
                 raise DamagedFile(
-                    f"This archive holds {len(members)} files, more than are opened at once. "
-                    "Unpack it into a folder and open that."
+                    fill(
+                        "This archive holds {members} files, more than are opened at once. Unpack "
+                        "it into a folder and open that.",
+                        members=len(members),
+                    )
                 )
             yield from _members(entry, archive, members)
     except ZIP_DAMAGE as error:
@@ -54,7 +58,7 @@ def _members(entry: Entry, archive: ZipFile, members: list[ZipInfo]) -> Iterator
             yield Skipped(path=path, reason=str(error), failed=True)
             continue
         except (*ZIP_DAMAGE, OSError):
-            reason = "This file is damaged within its archive."
+            reason = mark("This file is damaged within its archive.")
             yield Skipped(path=path, reason=reason, failed=True)
             continue
         if isinstance(unpacked, Entry):
@@ -73,7 +77,7 @@ def _member(
         if kind.family is Family.OTHER:
             return Skipped(path=path, reason=kind.reason, failed=kind.failed)
         if kind.family is Family.ARCHIVE:
-            reason = "It is an archive within an archive. Unpack it first."
+            reason = mark("It is an archive within an archive. Unpack it first.")
             return Skipped(path=path, reason=reason, failed=True)
         allowed = max(_ALWAYS_ALLOWED, _LARGEST_RATIO * member.compress_size)
         return scratch.add(path, _chunks(head, file), limit=min(allowed, left))

@@ -14,6 +14,7 @@ from typing import BinaryIO
 import numpy as np
 
 from app.errors import DamagedFile, UnsupportedFile
+from app.language import fill, mark
 from app.reading.dicom.codestream import is_whole, read_codestream
 from app.reading.dicom.syntaxes import Decoder
 from app.reading.dicom.workers import WORKERS, decode_frame
@@ -65,11 +66,13 @@ def read_avi(entry: Entry) -> Found:
     if picture.codec in _MOTION_JPEG:
         WORKERS.warm_up()
     notes = [
-        "This is a film: it does not say whose eye it shows, which eye, or at what scale. Its "
-        "frames are taken for one volume, in their order."
+        mark(
+            "This is a film: it does not say whose eye it shows, which eye, or at what scale. Its "
+            "frames are taken for one volume, in their order."
+        )
     ]
     if picture.codec in _MOTION_JPEG:
-        notes.append("The images were compressed with loss (Motion JPEG).")
+        notes.append(mark("The images were compressed with loss (Motion JPEG)."))
     uid = uid_of_content([entry])
     volume = Volume(
         uid=uid,
@@ -83,7 +86,7 @@ def read_avi(entry: Entry) -> Found:
             )
             for number, place in enumerate(places, start=1)
         ),
-        order="frame of the film",
+        order=mark("frame of the film"),
         notes=tuple(notes),
         loss=_loss(picture, places),
     )
@@ -153,10 +156,15 @@ def _picture(data: bytes) -> _Picture:
     codec = "" if compression == bytes(4) else compression.decode("latin-1").upper()
     codec = "" if codec in _PLAIN else codec
     if codec not in _MOTION_JPEG | _GREY | {""} or (codec == "" and bits not in (8, 24, 32)):
-        name = codec.strip() if codec.strip().isalnum() else f"{bits} bits for a pixel"
+        name = (
+            codec.strip() if codec.strip().isalnum() else fill("{bits} bits for a pixel", bits=bits)
+        )
         raise UnsupportedFile(
-            f"It is a film compressed in a way that is not read here ({name}). Export the B-scans "
-            "as DICOM or pictures, or the film uncompressed or as Motion JPEG."
+            fill(
+                "It is a film compressed in a way that is not read here ({name}). Export the "
+                "B-scans as DICOM or pictures, or the film uncompressed or as Motion JPEG.",
+                name=name,
+            )
         )
     greys: tuple[int, ...] = ()
     if codec == "" and bits == 8:

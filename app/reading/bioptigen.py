@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import BinaryIO
 
 from app.errors import DamagedFile, UnsupportedFile
+from app.language import mark
 from app.reading.entries import Entry
 from app.reading.found import Found, by_description
 from app.reading.identifiers import uid_of_content, uid_of_words
@@ -154,7 +155,7 @@ def _found(
         uid=uid_of_words(uid, at),
         laterality=Laterality.UNKNOWN,
         bscans=bscans,
-        order="stored order",
+        order=mark("stored order"),
         spacing=Spacing(
             axial_mm=_share(header, "SCANDEPTH", rows),
             lateral_mm=_share(header, "AZSCANLENGTH", columns)
@@ -163,7 +164,7 @@ def _found(
         ),
         acquired=acquired,
         device="Bioptigen",
-        notes=(by_description("a Bioptigen OCT file"), note),
+        notes=(by_description(mark("a Bioptigen OCT file")), note),
     )
     return Found(
         volume=volume,

@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 
 from app.errors import DamagedFile, UnsupportedFile
+from app.language import fill, mark
 from app.reading.entries import Entry, bytes_at
 from app.reading.found import Found
 from app.reading.identifiers import uid_of_content, uid_of_words
@@ -61,8 +62,12 @@ def read_img(entry: Entry) -> Found:
     rows, rest = divmod(entry.size, max(1, columns * bscans))
     if rest or rows not in _DEPTHS:
         raise DamagedFile(
-            f"The file is cut or of another kind: its name promises {bscans} B-scans of {columns} "
-            "A-scans, and its size is not theirs."
+            fill(
+                "The file is cut or of another kind: its name promises {bscans} B-scans of "
+                "{columns} A-scans, and its size is not theirs.",
+                bscans=bscans,
+                columns=columns,
+            )
         )
     cube = _Cube(entry=entry, bscans=bscans, rows=rows, columns=columns)
     acquired = _moment(f"{name['day']} {name['time']}")
@@ -79,12 +84,14 @@ def read_img(entry: Entry) -> Found:
             )
             for index in range(bscans)
         ),
-        order="stored order, last first",
+        order=mark("stored order, last first"),
         acquired=acquired,
         device="Carl Zeiss Meditec Cirrus",
         notes=(
-            "This is a Cirrus IMG export, read by its published layout: eye and date come from "
-            "the file name, the scale is unknown. Check the orientation of the first B-scan.",
+            mark(
+                "This is a Cirrus IMG export, read by its published layout: eye and date come from "
+                "the file name, the scale is unknown. Check the orientation of the first B-scan."
+            ),
         ),
     )
     visit = acquired.date() if acquired else None

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import DamagedFile
+from app.language import mark
 from app.reading.dicom.frames import eye_of
 from app.reading.entries import Entry, bytes_at
 from app.reading.filetime import moment_of
@@ -207,14 +208,14 @@ def _found(entry: Entry, contents: _Contents, series: Series, uid: str) -> Found
     acquired = min(contents.times[series], default=None)
     visited = acquired.date() if acquired else None
     eyes, scales = contents.eyes[series], contents.scales[series]
-    notes = [by_description("a Heidelberg E2E file")]
+    notes = [by_description(mark("a Heidelberg E2E file"))]
     if len(eyes) > 1:
-        notes.append("The file names both eyes in different places; set the eye.")
+        notes.append(mark("The file names both eyes in different places; set the eye."))
     volume = Volume(
         uid=uid_of_words(uid, *series),
         laterality=next(iter(eyes)) if len(eyes) == 1 else Laterality.UNKNOWN,
         bscans=tuple(_bscan(entry, image, at) for at, image in enumerate(images, start=1)),
-        order="slice number",
+        order=mark("slice number"),
         spacing=Spacing(axial_mm=next(iter(scales)) if len(scales) == 1 else None),
         acquired=acquired,
         device="Heidelberg Engineering",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from app.errors import DamagedFile
+from app.language import fill, mark
 from app.study import Skipped
 
 _CLUTTER = {".ds_store", "thumbs.db", "desktop.ini", "__macosx"}
@@ -53,7 +54,9 @@ def bytes_at(entry: Entry, start: int, length: int) -> bytes:
             file.seek(start)
             data = file.read(length)
     except OSError as error:
-        raise DamagedFile(f"A frame can no longer be read. {unreadable(error)}") from error
+        raise DamagedFile(
+            fill("A frame can no longer be read. {reason}", reason=unreadable(error))
+        ) from error
     if len(data) != length:
         raise DamagedFile("The file ends before its last frame: a part of it is missing.")
     return data
@@ -82,8 +85,13 @@ def _find(top: Path, seen: set[tuple[int, int]]) -> Iterator[Entry | Skipped]:
         identity = (status.st_dev, status.st_ino)
         # Some network file systems give every file the number 0.
         if status.st_ino and identity in seen:
-            kind = "folder" if stat.S_ISDIR(status.st_mode) else "file"
-            yield Skipped(path=path, reason=f"This {kind} has been read under another name.")
+            folder = stat.S_ISDIR(status.st_mode)
+            yield Skipped(
+                path=path,
+                reason=mark("This folder has been read under another name.")
+                if folder
+                else mark("This file has been read under another name."),
+            )
             continue
         seen.add(identity)
         if stat.S_ISDIR(status.st_mode):
@@ -96,7 +104,7 @@ def _find(top: Path, seen: set[tuple[int, int]]) -> Iterator[Entry | Skipped]:
         elif stat.S_ISREG(status.st_mode):
             yield entry_at(path, status.st_size)
         else:
-            yield Skipped(path=path, reason="This is a device or a pipe, not a file.")
+            yield Skipped(path=path, reason=mark("This is a device or a pipe, not a file."))
 
 
 def natural(name: str) -> tuple[tuple[int, int, str], ...]:
@@ -121,4 +129,4 @@ def natural(name: str) -> tuple[tuple[int, int, str], ...]:
 def unreadable(error: OSError) -> str:
     """Say why the system would not give us the file, without naming it."""
     reason = error.strerror or type(error).__name__
-    return f"The system does not let us read it: {reason}."
+    return fill("The system does not let us read it: {reason}.", reason=reason)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
 
+from app.language import fill, mark
 from app.study import Laterality, Patient, Study, Volume
 
 _EYES = {Laterality.RIGHT: 0, Laterality.LEFT: 1, Laterality.UNKNOWN: 2}
@@ -14,9 +15,10 @@ _EYES = {Laterality.RIGHT: 0, Laterality.LEFT: 1, Laterality.UNKNOWN: 2}
 
 def by_description(kind: str) -> str:
     """The note of a volume whose format is known from others' descriptions only."""
-    return (
-        f"This is {kind}, read by its published description; the reader has not met a file of a "
-        "real machine. Check the eye, the order and which side is up."
+    return fill(
+        "This is {kind}, read by its published description; the reader has not met a "
+        "file of a real machine. Check the eye, the order and which side is up.",
+        kind=kind,
     )
 
 
@@ -92,7 +94,7 @@ def _study(group: list[Found], *, alone: bool) -> Study:
     uid, volumes = first.study_uid, [each.volume for each in group]
     if not alone:
         uid = uid_of_patient(uid, first.patient)
-        note = (
+        note = mark(
             "Other files of the same study identifier name another patient; "
             "they are kept apart. Check whose eye this is."
         )

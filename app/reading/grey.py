@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.language import fill
 from app.study import Pixels
 
 Stored = NDArray[Any]
@@ -125,7 +126,9 @@ def filled_range(low: float, high: float) -> tuple[float, float]:
 
 def range_note(span: tuple[float, float]) -> str:
     """Say to the user that values are shown by the range that they fill."""
-    return (
-        f"The file does not say how bright its values are meant to be; {span[0]:g} to "
-        f"{span[1]:g}, the range that they fill, is shown from black to white."
+    return fill(
+        "The file does not say how bright its values are meant to be; {least} to "
+        "{greatest}, the range that they fill, is shown from black to white.",
+        least=f"{span[0]:g}",
+        greatest=f"{span[1]:g}",
     )

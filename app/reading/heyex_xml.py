@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from app.errors import DamagedFile, ReadError
+from app.language import fill, mark
 from app.reading.dicom.frames import FrameFacts, eye_of
 from app.reading.dicom.order import Ordered, spatial_order
 from app.reading.entries import Entry
@@ -63,16 +64,22 @@ def parsed(entry: Entry, maker: str) -> Element:
         OSError: If it cannot be read.
     """
     if entry.size > _LARGEST:
-        raise DamagedFile(f"This {maker} export is larger than any; it is not opened.")
+        raise DamagedFile(
+            fill("This {maker} export is larger than any; it is not opened.", maker=maker)
+        )
     with entry.open() as file:
         content = file.read()
     # The exports have none, and they are how small XML becomes huge.
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
-        raise DamagedFile(f"It is XML with definitions of its own, which no {maker} export has.")
+        raise DamagedFile(
+            fill("It is XML with definitions of its own, which no {maker} export has.", maker=maker)
+        )
     try:
         return ElementTree.fromstring(content)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise DamagedFile(f"It is a {maker} export whose XML is damaged or cut.") from error
+        raise DamagedFile(
+            fill("It is a {maker} export whose XML is damaged or cut.", maker=maker)
+        ) from error
 
 
 def _series(
@@ -92,12 +99,12 @@ def _series(
         )
         for image, place in zip(images, places, strict=True)
     ]
-    ordered = spatial_order(facts, "stored order")
+    ordered = spatial_order(facts, mark("stored order"))
     bscans = [_bscan(images[at], places[at], pictures) for at in ordered.order]
     eyes = {eye_of(_text(each, "Laterality")) for each in (series, *images)} - {None}
     notes = []
     if len(eyes) > 1:
-        notes.append("The file names both eyes in different places; set the eye.")
+        notes.append(mark("The file names both eyes in different places; set the eye."))
     # The pictures of one export are of one kind.
     loss = loss_of(pictures[_file_name(images[0])])
     if loss:
@@ -173,8 +180,14 @@ def _bscan(image: Element, place: Points, pictures: Mapping[str, Entry]) -> BSca
     )
     if None not in expected and expected != (page.rows, page.columns):
         raise DamagedFile(
-            f"A picture of this HEYEX export is {page.rows} x {page.columns} pixels, where the "
-            f"XML says {expected[0]:g} x {expected[1]:g}."
+            fill(
+                "A picture of this HEYEX export is {rows} x {columns} pixels, where the XML says "
+                "{expected_rows} x {expected_columns}.",
+                rows=page.rows,
+                columns=page.columns,
+                expected_rows=f"{expected[0]:g}",
+                expected_columns=f"{expected[1]:g}",
+            )
         )
     return BScan(
         source=page.source,

@@ -1,6 +1,7 @@
 """What no scanner makes is refused before anything of that size is allocated."""
 
 from app.errors import DamagedFile
+from app.language import fill
 
 LARGEST_SIDE = 1 << 14  # pixels
 LARGEST_FRAME = 1 << 26  # pixels
@@ -18,8 +19,17 @@ def check_size(rows: int, columns: int, frames: int = 1) -> None:
         raise DamagedFile("It holds no frames.")
     if max(rows, columns) > LARGEST_SIDE or rows * columns > LARGEST_FRAME or frames > MOST_FRAMES:
         raise DamagedFile(
-            f"It says that it holds {frames} frames of {rows} x {columns} pixels, "
-            "more than any scanner makes; it is not opened."
+            fill(
+                "It says that it holds {frames} frames of {rows} x {columns} pixels, more than "
+                "any scanner makes; it is not opened.",
+                frames=frames,
+                rows=rows,
+                columns=columns,
+            )
         )
     if min(rows, columns) < SMALLEST_SIDE:
-        raise DamagedFile(f"Its frames of {rows} x {columns} pixels show nothing.")
+        raise DamagedFile(
+            fill(
+                "Its frames of {rows} x {columns} pixels show nothing.", rows=rows, columns=columns
+            )
+        )

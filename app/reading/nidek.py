@@ -10,6 +10,7 @@ from datetime import date
 from xml.etree.ElementTree import Element
 
 from app.errors import DamagedFile
+from app.language import mark
 from app.reading.dicom.frames import eye_of
 from app.reading.entries import Entry
 from app.reading.found import Found, by_description
@@ -53,11 +54,11 @@ def read_nidek(entry: Entry, pictures: Mapping[str, Entry]) -> tuple[Found, set[
         uid=uid,
         laterality=eye_of(_text(root, "Eye")) or Laterality.UNKNOWN,
         bscans=bscans,
-        order="file name",
+        order=mark("file name"),
         spacing=Spacing(axial_mm=depth / 1000 if depth and depth <= _DEEPEST_UM else None),
         device=_device(root),
         localizer=_localizer(root, pictures.get(f"{base}.bmp")),
-        notes=(by_description("a Nidek export"),),
+        notes=(by_description(mark("a Nidek export")),),
     )
     used = {*names, f"{base}.bmp"} & set(pictures)
     return Found(volume=volume, patient=Patient(), study_uid=uid, visited=visited), used

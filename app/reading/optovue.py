@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.errors import DamagedFile
+from app.language import mark
 from app.reading.dicom.frames import eye_of
 from app.reading.entries import Entry
 from app.reading.found import Found, by_description
@@ -127,7 +128,7 @@ def _found(
         uid=uid_of_words(uid, start),
         laterality=eye_of(facts.get("eye scanned")) or Laterality.UNKNOWN,
         bscans=bscans,
-        order="stored order",
+        order=mark("stored order"),
         spacing=Spacing(
             axial_mm=depth / rows if depth else None,
             lateral_mm=width / step.columns if width else None,
@@ -135,7 +136,7 @@ def _found(
         ),
         acquired=acquired,
         device="Optovue",
-        notes=(by_description("an Optovue OCT file"), note),
+        notes=(by_description(mark("an Optovue OCT file")), note),
     )
     visited = acquired.date() if acquired else None
     return Found(volume=volume, patient=Patient(), study_uid=uid, visited=visited)

@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from app.errors import DamagedFile, ReadError
+from app.language import mark
 from app.reading.dicom.workers import decode_picture
 from app.reading.entries import Entry, natural
 from app.reading.found import Found
@@ -21,7 +22,7 @@ from app.reading.limits import check_size
 from app.study import BScan, FrameSource, Laterality, Loss, Patient, Pixels, Skipped, Volume
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
-LOSS_NOTE = "The images were compressed with loss (JPEG)."
+LOSS_NOTE = mark("The images were compressed with loss (JPEG).")
 _LOSSY = ("jpeg", "tiff_jpeg")  # Pillow's names of a TIFF's compression
 _LARGEST_FILE = 4 << 30  # bytes
 PICTURE_ERRORS = (
@@ -55,13 +56,15 @@ def read_pictures(entries: Sequence[Entry]) -> tuple[list[Found], list[Skipped]]
             skipped.append(Skipped(path=entry.path, reason=str(error), failed=True))
             continue
         if len(pages) > 1:
-            found.append(_volume([entry], pages, "page"))
+            found.append(_volume([entry], pages, mark("page")))
         else:
             folders[entry.path.parent].append((entry, pages[0]))
     for inside in folders.values():
         inside.sort(key=lambda each: natural(each[0].path.name))
         found.append(
-            _volume([entry for entry, _ in inside], [bscan for _, bscan in inside], "file name")
+            _volume(
+                [entry for entry, _ in inside], [bscan for _, bscan in inside], mark("file name")
+            )
         )
     return found, skipped
 
@@ -134,13 +137,19 @@ def _tone(entry: Entry, count: int) -> Tone:
     return Tone(span=filled_range(low, high))
 
 
+_PAGES = mark(
+    "These are plain pictures: they do not say whose eye they show, which eye, or at what scale. "
+    "They are taken for one volume, in the order of the pages."
+)
+_FILES = mark(
+    "These are plain pictures: they do not say whose eye they show, which eye, or at what scale. "
+    "They are taken for one volume, in the order of the file names."
+)
+
+
 def _volume(entries: Sequence[Entry], bscans: Iterable[BScan], order: str) -> Found:
     uid = uid_of_content(entries)
-    notes = [
-        "These are plain pictures: they do not say whose eye they show, which eye, or at what "
-        "scale. They are taken for one volume, in the order of "
-        + ("the pages." if order == "page" else "the file names.")
-    ]
+    notes = [_PAGES if order == "page" else _FILES]
     loss = next((each for each in map(loss_of, entries) if each), None)
     if loss:
         notes.append(LOSS_NOTE)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from app.errors import ReadError
+from app.language import fill, mark
 from app.progress import Progress
 from app.reading.archive import unpack
 from app.reading.avi import read_avi
@@ -126,7 +127,12 @@ class Pile:
                 self._waiting.append(entry_at(path, path.stat().st_size))
         reason = directory.reason
         if missing:
-            reason += f" {missing} of the {len(directory.listed)} files that it lists are missing."
+            reason = fill(
+                "{reason} {missing} of the {listed} files that it lists are missing.",
+                reason=reason,
+                missing=missing,
+                listed=len(directory.listed),
+            )
         self._skip(directory.entry, reason, failed=bool(missing))
 
     def _read_archive(self, entry: Entry) -> None:
@@ -148,17 +154,19 @@ class Pile:
         kept = {(entry.path.parent, text_of(entry)) for entry in self._optovue}
         for text in self._texts:
             if (text.path.parent, text.path.name.lower()) not in kept:
-                self._skip(text, "The Optovue OCT file that it tells of is missing.", failed=False)
+                self._skip(
+                    text, mark("The Optovue OCT file that it tells of is missing."), failed=False
+                )
 
     def _read_heyex(self, entry: Entry) -> None:
         beside = _beside(entry, self._pictures)
         found, used, failures = read_heyex(entry, beside)
         self._found += found
-        self._take_pictures(beside, used, "The HEYEX export beside it does not name it.")
+        self._take_pictures(beside, used, mark("The HEYEX export beside it does not name it."))
         for failure in failures:
             self._skip(entry, str(failure), failed=True)
         if not found and not failures:
-            self._skip(entry, "It is a HEYEX export without B-scans.", failed=False)
+            self._skip(entry, mark("It is a HEYEX export without B-scans."), failed=False)
 
     def _read_nidek(self, entry: Entry) -> None:
         beside = _beside(entry, self._pictures)
@@ -166,7 +174,7 @@ class Pile:
         self._found.append(found)
         # Several exports may lie in one folder, each with pictures of its own.
         if not any(each.path.parent == entry.path.parent for each in self._nidek if each != entry):
-            self._take_pictures(beside, used, "The Nidek export beside it does not name it.")
+            self._take_pictures(beside, used, mark("The Nidek export beside it does not name it."))
         else:
             self._take_pictures({name: beside[name] for name in used}, used, "")
 

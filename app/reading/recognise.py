@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import PurePath
 
+from app.language import fill, mark
 from app.reading.bioptigen import START as BIOPTIGEN
 from app.reading.optovue import MARKS as OPTOVUE
 
@@ -54,18 +55,18 @@ _SIGNATURES = (
 _BY_NAME = {".img": Family.CIRRUS_IMG, ".oct": Family.OPTOVUE}
 """Bare numbers, which nothing in the file itself tells apart."""
 _DOCUMENTS = (
-    (b"%PDF", "It is a PDF document, not OCT."),
-    (b"\xd0\xcf\x11\xe0", "It is an office document, not OCT."),
-    (b"\0\0\0\x18ftyp", "It is a film, not OCT. Export the B-scans as DICOM or pictures."),
+    (b"%PDF", mark("It is a PDF document, not OCT.")),
+    (b"\xd0\xcf\x11\xe0", mark("It is an office document, not OCT.")),
+    (b"\0\0\0\x18ftyp", mark("It is a film, not OCT. Export the B-scans as DICOM or pictures.")),
 )
 _PROMISES = {
     **dict.fromkeys((".dcm", ".dicom"), "DICOM"),
-    **dict.fromkeys((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"), "a picture"),
-    ".vol": "a Heidelberg VOL file",
-    ".e2e": "a Heidelberg E2E file",
-    ".fda": "a Topcon FDA file",
-    ".fds": "a Topcon FDS file",
-    ".zip": "an archive",
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"), mark("a picture")),
+    ".vol": mark("a Heidelberg VOL file"),
+    ".e2e": mark("a Heidelberg E2E file"),
+    ".fda": mark("a Topcon FDA file"),
+    ".fds": mark("a Topcon FDS file"),
+    ".zip": mark("an archive"),
 }
 
 
@@ -98,11 +99,16 @@ def _other(head: bytes, suffix: str) -> Recognised:
             return Recognised(Family.OTHER, reason)
     if not head:
         failed = suffix in _PROMISES or suffix in _BY_NAME
-        return Recognised(Family.OTHER, "The file is empty.", failed=failed)
+        return Recognised(Family.OTHER, mark("The file is empty."), failed=failed)
     if suffix in _PROMISES:
-        reason = f"Its name says that it is {_PROMISES[suffix]}, but its contents are not."
+        reason = fill(
+            "Its name says that it is {promised}, but its contents are not.",
+            promised=_PROMISES[suffix],
+        )
         return Recognised(Family.OTHER, reason, failed=True)
-    return Recognised(Family.OTHER, "It is no format of OCT or of pictures that is read here.")
+    return Recognised(
+        Family.OTHER, mark("It is no format of OCT or of pictures that is read here.")
+    )
 
 
 def _is_bare_dicom(head: bytes) -> bool:

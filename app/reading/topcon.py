@@ -16,6 +16,7 @@ from typing import BinaryIO
 import numpy as np
 
 from app.errors import DamagedFile, UnsupportedFile
+from app.language import fill, mark
 from app.reading.dicom.codestream import Codestream, is_whole, read_codestream
 from app.reading.dicom.syntaxes import Decoder
 from app.reading.dicom.workers import WORKERS, decode_frame
@@ -75,11 +76,11 @@ def read_topcon(entry: Entry) -> Found:
         uid=uid_of_content([entry]),
         laterality=eye,
         bscans=frames.bscans,
-        order="stored order",
+        order=mark("stored order"),
         spacing=_spacing(entry, chunks, frames),
         acquired=acquired,
         device=_device(entry, chunks),
-        notes=(by_description("a Topcon FDA or FDS file"), *frames.notes),
+        notes=(by_description(mark("a Topcon FDA or FDS file")), *frames.notes),
     )
     named = patient.identifier and visited
     return Found(
@@ -136,8 +137,12 @@ def _compressed(entry: Entry, chunk: Chunk) -> _Frames:
             size = struct.unpack("<I", head)[0] if len(head) == 4 else 0
             if not size or at + 4 + size > end:
                 raise DamagedFile(
-                    f"The file is cut: its header promises {count} frames and it holds "
-                    f"{number - 1}."
+                    fill(
+                        "The file is cut: its header promises {frames} frames and it holds "
+                        "{whole}.",
+                        frames=count,
+                        whole=number - 1,
+                    )
                 )
             bscans.append(
                 BScan(
@@ -176,14 +181,21 @@ def _native(entry: Entry, chunk: Chunk) -> _Frames:
     check_size(rows, columns, count)
     if bits != 16:
         raise UnsupportedFile(
-            f"It is a Topcon file, but its {bits} bits for a pixel are not read here. Export the "
-            "study as DICOM from the device's program."
+            fill(
+                "It is a Topcon file, but its {bits} bits for a pixel are not read here. Export "
+                "the study as DICOM from the device's program.",
+                bits=bits,
+            )
         )
     each = rows * columns * 2
     if min(size, length - _SCAN_HEADER.size) < each * count:
         whole = max(0, min(size, length - _SCAN_HEADER.size)) // each
         raise DamagedFile(
-            f"The file is cut: its header promises {count} frames and it holds {whole}."
+            fill(
+                "The file is cut: its header promises {frames} frames and it holds {whole}.",
+                frames=count,
+                whole=whole,
+            )
         )
     first = start + _SCAN_HEADER.size
     bscans, note = RawFrames(

@@ -14,6 +14,7 @@ from typing import BinaryIO
 import numpy as np
 
 from app.errors import DamagedFile
+from app.language import fill, mark
 from app.reading.dicom.frames import FrameFacts
 from app.reading.dicom.order import spatial_order
 from app.reading.entries import Entry, bytes_at
@@ -81,7 +82,7 @@ def read_vol(entry: Entry) -> Found:
         header = _read_header(file, entry.size)
         places = [_read_place(file, header, index) for index in range(header.bscans)]
     facts = [FrameFacts(location=place or None) for place in places]
-    ordered = spatial_order(facts, "stored order")
+    ordered = spatial_order(facts, mark("stored order"))
     volume = Volume(
         uid=uid_of_content([entry]),
         laterality=header.eye,
@@ -161,7 +162,11 @@ def _check(header: _Header, size: int) -> None:
     if header.bscan_header_size < _BSCAN_HEADER.size or header.bscan_at(header.bscans) > size:
         whole = max(0, size - header.bscan_at(0)) // header.bscan_size
         raise DamagedFile(
-            f"The file is cut: its header promises {header.bscans} frames and it holds {whole}."
+            fill(
+                "The file is cut: its header promises {frames} frames and it holds {whole}.",
+                frames=header.bscans,
+                whole=whole,
+            )
         )
 
 

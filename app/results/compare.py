@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import UsageError
+from app.language import fill
 from app.results.record import FORMAT
 
 _PROBABILITY = 0.01
@@ -53,13 +54,19 @@ def read_record(path: Path) -> Json:
     try:
         record = json.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise UsageError(f"“{path.name}” cannot be read: {error.strerror}.") from error
+        raise UsageError(
+            fill("“{name}” cannot be read: {reason}.", name=path.name, reason=error.strerror)
+        ) from error
     except ValueError as error:
-        raise UsageError(f"“{path.name}” is no JSON result of this program.") from error
+        raise UsageError(
+            fill("“{name}” is no JSON result of this program.", name=path.name)
+        ) from error
     if not isinstance(record, dict) or not {"format", "model", "study", "eyes"} <= set(record):
-        raise UsageError(f"“{path.name}” is no JSON result of this program.")
+        raise UsageError(fill("“{name}” is no JSON result of this program.", name=path.name))
     if record["format"] > FORMAT:
-        raise UsageError(f"“{path.name}” was made by a later version. Update the program.")
+        raise UsageError(
+            fill("“{name}” was made by a later version. Update the program.", name=path.name)
+        )
     return record
 
 

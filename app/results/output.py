@@ -9,17 +9,18 @@ from typing import BinaryIO
 
 from app.errors import ReportError
 from app.files import whole_file
+from app.language import fill, mark
 from app.study import Study
 
-_FULL = "The disk is full. Free some space, or save to another disk."
+_FULL = mark("The disk is full. Free some space, or save to another disk.")
 
 _ADVICE = {
     errno.ENOSPC: _FULL,
     getattr(errno, "EDQUOT", errno.ENOSPC): _FULL,  # a user's quota; Windows has none
-    errno.EACCES: "You may not write there. Save to another folder.",
-    errno.EPERM: "You may not write there, or another program has the file open.",
-    errno.EROFS: "The disk is write-protected. Save to another folder.",
-    errno.ENAMETOOLONG: "The file name is too long. Choose a shorter one.",
+    errno.EACCES: mark("You may not write there. Save to another folder."),
+    errno.EPERM: mark("You may not write there, or another program has the file open."),
+    errno.EROFS: mark("The disk is write-protected. Save to another folder."),
+    errno.ENAMETOOLONG: mark("The file name is too long. Choose a shorter one."),
 }
 
 
@@ -40,6 +41,9 @@ def output_file(path: Path) -> Iterator[BinaryIO]:
             yield file
     except OSError as error:
         advice = _ADVICE.get(
-            error.errno or 0, f"{error.strerror or error}. Save to another folder."
+            error.errno or 0,
+            fill("{reason}. Save to another folder.", reason=error.strerror or error),
         )
-        raise ReportError(f"“{path.name}” could not be written. {advice}") from error
+        raise ReportError(
+            fill("“{name}” could not be written. {advice}", name=path.name, advice=advice)
+        ) from error

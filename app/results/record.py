@@ -6,11 +6,12 @@ Layout of format 1. A field that is not known is null. Times are ISO 8601 with t
     software      {name, version} of the program that analysed
     notice        "Research use only. …"
     analysed      when the analysis ended
-    model         {id, version, sha256, signed_by, trained, classes, temperature,
-                  unfamiliarity_threshold, aggregation, input, preprocessing}; `classes` is the
-                  order of every list of probabilities and scores below; a rule's `packaged` is
-                  the package's threshold where the clinic set its own; `preprocessing` is a
-                  version, within which a frame always becomes the same input
+    model         {id, version, sha256, signed_by, key_withdrawn, trained, classes, temperature,
+                  unfamiliarity_threshold, aggregation, input, preprocessing}; `key_withdrawn` is
+                  the day since which the signer's key does not count; `classes` is the order of
+                  every list of probabilities and scores below; a rule's `packaged` is the
+                  package's threshold where the clinic set its own; `preprocessing` is a version,
+                  within which a frame always becomes the same input
     study         {uid, visited, description, synthetic, patient}; `patient` is null if
                   pseudonymised, else {identifier, name, birth_date, sex}
     acquisition   what to know of the scans: [{sentence, eyes}]
@@ -94,6 +95,7 @@ def as_record(
             "version": result.model_version,
             "sha256": result.model_sha256,
             "signed_by": result.model_signer,
+            "key_withdrawn": _iso(result.model_key_withdrawn),
             "trained": card.trained,
             "classes": list(card.names),
             "temperature": card.temperature,

@@ -4,6 +4,8 @@ from enum import Enum, auto
 
 from pydicom.uid import UID
 
+from app.language import fill, mark
+
 TOMOGRAPHY = "1.2.840.10008.5.1.4.1.1.77.1.5.4"
 EN_FACE = "1.2.840.10008.5.1.4.1.1.77.1.5.7"
 RAW_DATA = "1.2.840.10008.5.1.4.1.1.66"
@@ -13,13 +15,13 @@ _CAPTURES = {f"1.2.840.10008.5.1.4.1.1.7{end}" for end in ("", ".1", ".2", ".3",
 _OCT_WORDS = ("OCT", "B-SCAN", "BSCAN", "TOMOGRAM")
 
 _TITLES = {
-    "1.2.840.10008.5.1.4.1.1.77.1.5.8": "an analysis of an OCT volume",
-    EN_FACE: "an en-face image made from OCT",
-    RAW_DATA: "raw data of the device, which only its maker reads",
-    DIRECTORY: "a DICOMDIR, the list of what lies on a medium",
-    "1.2.840.10008.5.1.4.1.1.104.1": "a PDF document",
-    "1.2.840.10008.5.1.4.1.1.81.1": "a map of thickness",
-    "1.2.840.10008.5.1.4.1.1.79.1": "a report of macular thickness",
+    "1.2.840.10008.5.1.4.1.1.77.1.5.8": mark("an analysis of an OCT volume"),
+    EN_FACE: mark("an en-face image made from OCT"),
+    RAW_DATA: mark("raw data of the device, which only its maker reads"),
+    DIRECTORY: mark("a DICOMDIR, the list of what lies on a medium"),
+    "1.2.840.10008.5.1.4.1.1.104.1": mark("a PDF document"),
+    "1.2.840.10008.5.1.4.1.1.81.1": mark("a map of thickness"),
+    "1.2.840.10008.5.1.4.1.1.79.1": mark("a report of macular thickness"),
 }
 
 
@@ -55,12 +57,18 @@ def kind_of(sop_class: str, modality: str, texts: str, *, pixels: bool) -> Kind:
 def title_of(sop_class: str, modality: str) -> str:
     """Name an object that is not read, for a sentence: “It is …, not a B-scan.”"""
     if not sop_class:
-        return "a DICOM object that does not say what it is"
+        return mark("a DICOM object that does not say what it is")
     if sop_class in _PHOTOGRAPHY:
-        return "a photograph of the eye"
+        return mark("a photograph of the eye")
     if sop_class in _CAPTURES:
-        return f"a capture of a screen or page (modality {modality or 'unknown'})"
+        return fill(
+            "a capture of a screen or page (modality {modality})", modality=modality or "unknown"
+        )
     if sop_class in _TITLES:
         return _TITLES[sop_class]
     name = UID(sop_class).name
-    return f"a DICOM object of the kind “{name}”" if name != sop_class else "a private DICOM object"
+    return (
+        fill("a DICOM object of the kind “{name}”", name=name)
+        if name != sop_class
+        else mark("a private DICOM object")
+    )

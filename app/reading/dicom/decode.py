@@ -17,6 +17,8 @@ REQUEST = struct.Struct("<8s64sHHBBBL")
 """Decoder, transfer syntax, rows, columns, components, precision, signed, length of the frame."""
 REPLY = struct.Struct("<BL")
 """0 and the number of bytes of the frame, or a number from below and that of a message."""
+READY = b"\n"
+"""What it begins with, once requests can come."""
 FAILED, ABSENT = 1, 2
 PICTURE = b"picture"
 """Decoder of a whole picture file; what follows is the page as 32 bits, and one of these two."""
@@ -38,6 +40,8 @@ def serve() -> None:
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
+    replies.write(READY)
+    replies.flush()
     while len(head := requests.read(REQUEST.size)) == REQUEST.size:
         _answer(head, requests, replies)
 

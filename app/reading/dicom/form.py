@@ -7,6 +7,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from app.errors import DamagedFile, UnsupportedFile
+from app.language import fill
 from app.reading.dicom.header import DOUBLE_FLOAT, FLOAT, Header
 from app.reading.dicom.syntaxes import SYNTAXES, Syntax
 from app.reading.dicom.values import text_of, value_of, whole_of
@@ -90,8 +91,11 @@ def _syntax(header: Header) -> Syntax:
     syntax = SYNTAXES.get(uid)
     if syntax is None:
         raise UnsupportedFile(
-            f"It is OCT, but its transfer syntax “{UID(uid).name}” is not read here. "
-            "Export it uncompressed, or as JPEG 2000."
+            fill(
+                "It is OCT, but its transfer syntax “{name}” is not read here. Export it "
+                "uncompressed, or as JPEG 2000.",
+                name=UID(uid).name,
+            )
         )
     return syntax
 
@@ -100,15 +104,22 @@ def _check_bits(form: PixelForm) -> None:
     allowed = (32, 64) if form.floating else (8, 16, 32)
     if form.allocated not in allowed:
         raise UnsupportedFile(
-            f"It is OCT, but {form.allocated} bits for a pixel are not read here. "
-            "Export it with 8 or 16 bits."
+            fill(
+                "It is OCT, but {allocated} bits for a pixel are not read here. Export it with 8 "
+                "or 16 bits.",
+                allocated=form.allocated,
+            )
         )
     if form.samples not in (1, 3) or form.photometric not in (
         _GREYS if form.samples == 1 else _COLOURS
     ):
         raise UnsupportedFile(
-            f"It is OCT, but pixels of the kind {form.samples} x “{form.photometric}” are not "
-            "read here. Export it as grey or RGB."
+            fill(
+                "It is OCT, but pixels of the kind {samples} x “{photometric}” are not read "
+                "here. Export it as grey or RGB.",
+                samples=form.samples,
+                photometric=form.photometric,
+            )
         )
     if not form.floating and not 0 < form.stored <= form.high_bit + 1 <= form.allocated:
         raise DamagedFile("It is OCT, but what it says of the bits of a pixel contradicts itself.")

@@ -9,6 +9,7 @@ from pydicom.dataset import Dataset
 from pydicom.valuerep import PersonName
 
 from app.errors import DamagedFile
+from app.language import fill, mark
 from app.reading.dicom import classes
 from app.reading.dicom.classes import Kind
 from app.reading.dicom.directory import FileId, file_ids
@@ -96,7 +97,7 @@ def _instance(header: Header) -> Instance | NotOct:
         title = classes.title_of(sop_class, modality)
         return NotOct(
             entry=header.entry,
-            reason=f"It is {title}, not a B-scan.",
+            reason=fill("It is {title}, not a B-scan.", title=title),
             listed=file_ids(dataset) if sop_class == classes.DIRECTORY else (),
         )
 
@@ -179,22 +180,35 @@ def _notes(
 ) -> tuple[str, ...]:
     notes = []
     if loss is not None:
-        method = form.syntax.title if form.syntax.lossy else "before it was stored"
+        method = form.syntax.title if form.syntax.lossy else mark("before it was stored")
         ratio = loss.ratios[-1] if loss.ratios else 1
-        detail = f", about {ratio:.2g} to 1" if ratio > 1 else ""
-        notes.append(f"The images were compressed with loss ({method}{detail}).")
+        notes.append(
+            fill(
+                "The images were compressed with loss ({method}, about {ratio} to 1).",
+                method=method,
+                ratio=f"{ratio:.2g}",
+            )
+            if ratio > 1
+            else fill("The images were compressed with loss ({method}).", method=method)
+        )
     if sop_class.kind is Kind.BSCANS and sop_class.uid != classes.TOMOGRAPHY:
         notes.append(
-            f"The B-scans were stored as {classes.title_of(sop_class.uid, 'OPT')}, without "
-            "geometry."
+            fill(
+                "The B-scans were stored as {kind}, without geometry.",
+                kind=classes.title_of(sop_class.uid, "OPT"),
+            )
         )
     if text_of(dataset, "BurnedInAnnotation").upper() == "YES":
         notes.append(BURNED_IN)
     groups = sequence_of(dataset, "PerFrameFunctionalGroupsSequence")
     if groups and len(groups) != _number_of_frames(dataset):
         notes.append(
-            f"The file describes {len(groups)} frames and holds {_number_of_frames(dataset)}; "
-            "nobody knows which description is of which frame, and none was used."
+            fill(
+                "The file describes {groups} frames and holds {found}; nobody knows which "
+                "description is of which frame, and none was used.",
+                groups=len(groups),
+                found=_number_of_frames(dataset),
+            )
         )
     return tuple(notes)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from app.language import mark
 from app.reading.dicom.frames import FrameFacts, Vector
 
 Key = tuple[float, ...]
@@ -31,10 +32,10 @@ def spatial_order(frames: Sequence[FrameFacts], otherwise: str) -> Ordered:
     `otherwise` names.
     """
     rules: tuple[tuple[str, Callable[[Sequence[FrameFacts]], list[Key] | None]], ...] = (
-        ("plane position", _by_position),
-        ("position in the stack", _by_stack),
-        ("location on the localizer", _by_location),
-        ("dimension index", _by_index),
+        (mark("plane position"), _by_position),
+        (mark("position in the stack"), _by_stack),
+        (mark("location on the localizer"), _by_location),
+        (mark("dimension index"), _by_index),
     )
     if len(frames) > 1:
         for basis, rule in rules:

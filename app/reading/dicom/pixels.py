@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from pydicom.uid import RLELossless
 
 from app.errors import DamagedFile, UnsupportedFile
+from app.language import fill
 from app.reading.dicom.codestream import Codestream, is_whole, read_codestream
 from app.reading.dicom.form import PixelForm
 from app.reading.dicom.header import PARSE_ERRORS, Header
@@ -148,16 +149,30 @@ def _compressed(data: bytes, stream: Codestream, places: FramePlaces) -> Stored:
 
 def _check_stream(stream: Codestream, form: PixelForm) -> None:
     if stream.process not in form.syntax.processes:
-        raise DamagedFile(f"A frame is not compressed as the file says, by {form.syntax.title}.")
+        raise DamagedFile(
+            fill("A frame is not compressed as the file says, by {title}.", title=form.syntax.title)
+        )
     if (stream.rows, stream.columns) != (form.rows, form.columns):
         raise DamagedFile(
-            f"A frame is {stream.rows} x {stream.columns} pixels, where the header says "
-            f"{form.rows} x {form.columns}."
+            fill(
+                "A frame is {rows} x {columns} pixels, where the header says {header_rows} x "
+                "{header_columns}.",
+                rows=stream.rows,
+                columns=stream.columns,
+                header_rows=form.rows,
+                header_columns=form.columns,
+            )
         )
     if stream.components != form.samples or not form.stored <= stream.precision <= form.allocated:
         raise DamagedFile(
-            f"A frame has {stream.components} x {stream.precision} bits in a pixel, where the "
-            f"header says {form.samples} x {form.stored}."
+            fill(
+                "A frame has {components} x {precision} bits in a pixel, where the header says "
+                "{header_samples} x {header_bits}.",
+                components=stream.components,
+                precision=stream.precision,
+                header_samples=form.samples,
+                header_bits=form.stored,
+            )
         )
 
 

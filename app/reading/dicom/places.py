@@ -8,6 +8,7 @@ from typing import BinaryIO
 import numpy as np
 
 from app.errors import DamagedFile
+from app.language import fill
 from app.reading.dicom.form import PixelForm
 from app.reading.dicom.header import Header
 from app.reading.dicom.syntaxes import Decoder
@@ -46,7 +47,9 @@ class FramePlaces:
                     return _read_swapped(file, self.start, index * length, length)
                 return read_at(file, self.start + index * length, length)
         except OSError as error:
-            raise DamagedFile(f"A frame can no longer be read. {unreadable(error)}") from error
+            raise DamagedFile(
+                fill("A frame can no longer be read. {reason}", reason=unreadable(error))
+            ) from error
 
 
 def read_at(file: BinaryIO, offset: int, length: int) -> bytes:
@@ -93,12 +96,19 @@ def _check_native(available: int, declared: int, form: PixelForm, frames: int) -
     if min(available, declared) < needed:
         whole = max(0, min(available, declared)) // form.frame_bytes
         raise DamagedFile(
-            f"The file is cut: its header promises {frames} frames and it holds {whole}."
+            fill(
+                "The file is cut: its header promises {frames} frames and it holds {whole}.",
+                frames=frames,
+                whole=whole,
+            )
         )
     if declared > needed + 1:
         raise DamagedFile(
-            f"Its header promises {frames} frames, but its pixel data are longer than that; "
-            "the frames cannot be told apart."
+            fill(
+                "Its header promises {frames} frames, but its pixel data are longer than that; "
+                "the frames cannot be told apart.",
+                frames=frames,
+            )
         )
 
 
@@ -140,7 +150,11 @@ def _by_frame(
     """Share the fragments out among the frames."""
     if len(items) < frames:
         raise DamagedFile(
-            f"The file is cut: its header promises {frames} frames and it holds {len(items)}."
+            fill(
+                "The file is cut: its header promises {frames} frames and it holds {whole}.",
+                frames=frames,
+                whole=len(items),
+            )
         )
     if len(items) == frames:
         return tuple((item,) for item in items)
@@ -149,8 +163,11 @@ def _by_frame(
     starts = _starts_by_offset(offsets, items, frames) or _starts_by_content(file, items)
     if len(starts) != frames or starts[0] != 0:
         raise DamagedFile(
-            f"Its header promises {frames} frames, but its compressed data cannot be shared out "
-            "among so many."
+            fill(
+                "Its header promises {frames} frames, but its compressed data cannot be shared "
+                "out among so many.",
+                frames=frames,
+            )
         )
     ends = [*starts[1:], len(items)]
     return tuple(tuple(items[a:b]) for a, b in zip(starts, ends, strict=True))

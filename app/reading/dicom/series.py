@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from app.errors import ReadError
+from app.language import fill, mark
 from app.reading.dicom.classes import Kind
 from app.reading.dicom.instance import Instance
 from app.reading.dicom.volume import Frame, localizer_of, volume_of
@@ -37,7 +38,7 @@ def join(instances: Sequence[Instance]) -> tuple[list[Found], list[Skipped]]:
         if len(made_from) == 1 and found[made_from[0]].volume.localizer is None:
             found[made_from[0]] = _with_en_face(found[made_from[0]], each)
             continue
-        reason = f"It is {each.title}, and no B-scan refers to it."
+        reason = fill("It is {title}, and no B-scan refers to it.", title=each.title)
         skipped.append(Skipped(path=each.entry.path, reason=reason))
     return found, skipped
 
@@ -51,7 +52,7 @@ def _with_en_face(found: Found, image: Instance) -> Found:
 
     It covers the volume, but does not say which B-scan is which of its rows, so no line is drawn.
     """
-    note = "An en-face image that was made from this volume is kept with it."
+    note = mark("An en-face image that was made from this volume is kept with it.")
     volume = found.volume
     return replace(
         found,
@@ -72,10 +73,12 @@ def _once(instances: Sequence[Instance]) -> tuple[list[Instance], list[Skipped]]
             == (each.patient, each.study_uid, len(each.frames), each.form.rows)
         )  # fmt: skip
         reason = (
-            "It is a second copy of an image that has been read."
+            mark("It is a second copy of an image that has been read.")
             if same
-            else "It has the identifier of another image but not its contents, so one of the two "
-            "is wrong; the first was read."
+            else mark(
+                "It has the identifier of another image but not its contents, so one of the two "
+                "is wrong; the first was read."
+            )
         )
         skipped.append(Skipped(path=each.entry.path, reason=reason, failed=not same))
     return list(kept.values()), skipped

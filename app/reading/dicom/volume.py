@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from app.language import mark
 from app.reading.dicom.frames import FrameFacts
 from app.reading.dicom.instance import Instance
 from app.reading.dicom.order import Ordered, spatial_order
@@ -42,7 +43,7 @@ def volume_of(
     if tone_note:
         notes[tone_note] = None
     if any(instance.contradictory_eye for instance, _ in frames) or _disagree(frames):
-        notes["The file names both eyes in different places; set the eye."] = None
+        notes[mark("The file names both eyes in different places; set the eye.")] = None
     return Volume(
         uid=uid,
         laterality=eye,
@@ -60,10 +61,10 @@ def volume_of(
 
 def _stored_order(frames: Sequence[Frame]) -> str:
     if len({id(instance) for instance, _ in frames}) == 1:
-        return "stored order"
+        return mark("stored order")
     if all(instance.number is not None for instance, _ in frames):
-        return "instance number"
-    return "file name"
+        return mark("instance number")
+    return mark("file name")
 
 
 def _disagree(frames: Sequence[Frame]) -> bool:

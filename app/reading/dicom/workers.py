@@ -18,8 +18,9 @@ from typing import IO
 import numpy as np
 
 from app.errors import DamagedFile, UnsupportedFile
+from app.language import fill
 from app.reading.dicom.codestream import Codestream
-from app.reading.dicom.decode import ABSENT, CONTENT, PICTURE, PLACE, REPLY, REQUEST
+from app.reading.dicom.decode import ABSENT, CONTENT, PICTURE, PLACE, READY, REPLY, REQUEST
 from app.reading.dicom.syntaxes import Decoder
 from app.reading.entries import Entry, bytes_at
 from app.reading.grey import Stored
@@ -29,6 +30,7 @@ DECODE_FLAG = "--decode-frames"
 """What the packaged program is started with to become a worker; see `app.__main__`."""
 
 TIME_LIMIT = 20.0  # seconds per frame; the slowest whole frame met took 0.3
+START_LIMIT = 180.0  # seconds; the packaged program may be read from a slow disk, and scanned
 _MOST = max(1, min(4, os.cpu_count() or 1))
 
 
@@ -47,6 +49,7 @@ class Worker:
             stderr=subprocess.DEVNULL,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
+        self._ready = False
         self._late = False
 
     @property
@@ -60,6 +63,7 @@ class Worker:
             DamagedFile: If the process died or had to be ended.
         """
         requests, replies = self._pipes()
+        self._await_start(replies)
         watch = threading.Timer(time_limit, self._end_late)
         watch.start()
         try:
@@ -79,9 +83,20 @@ class Worker:
         self.end()
         if self._late:
             raise TooSlow(
-                f"A frame was not decoded within {time_limit:.0f} seconds: it is damaged."
+                fill(
+                    "A frame was not decoded within {limit} seconds: it is damaged.",
+                    limit=f"{time_limit:.0f}",
+                )
             )
         raise DamagedFile("A frame is damaged: its decoder had to stop.")
+
+    def _await_start(self, replies: IO[bytes]) -> None:
+        """What starting takes is no fault of the frame's. A process that does not is ended."""
+        if not self._ready:
+            watch = threading.Timer(START_LIMIT, self._process.kill)
+            watch.start()
+            self._ready = replies.read(len(READY)) == READY
+            watch.cancel()
 
     def end(self) -> None:
         self._process.kill()
@@ -212,7 +227,10 @@ def _ask(request: bytes, data: bytes, entry: Entry) -> bytes:
         raise
     if status == ABSENT:
         raise UnsupportedFile(
-            f"Its compression cannot be read here: the decoder {reply.decode()} is not installed."
+            fill(
+                "Its compression cannot be read here: the decoder {decoder} is not installed.",
+                decoder=reply.decode(),
+            )
         )
     if status:
         raise DamagedFile("A frame is damaged: it cannot be decoded.")
