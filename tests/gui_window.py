@@ -27,6 +27,7 @@ def opened_window(qtbot, paths: Sequence[Path], **settings: object) -> Iterator[
     install_tiny_package()
     QApplication.setStyle("Fusion")
     window = open_window(Settings(**({"model_id": "tiny"} | settings)), paths)
+    window.resize(1440, 900)  # whatever the screen of the tests has
     faults: list[Exception] = []
     window.broken.connect(faults.append)
     try:

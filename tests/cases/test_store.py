@@ -222,3 +222,17 @@ def test_that_what_an_earlier_version_kept_is_the_first_patient_s_of_that_study(
         ["CNV", "DME"],
     ]
     assert store.verify() == 2
+
+
+def test_that_a_damaged_case_keeps_nobody_from_reading_decisions(store, namesakes):
+    studies = [study for each in namesakes for study in open_studies([each]).studies]
+    first, _ = (store.keep(study, [], WHEN) for study in studies)
+    one, other = ((study.uid, study.patient) for study in studies)
+    store.decide(decision("CNV", study=one[0]), WHEN)
+    store.decide(decision("DME", study=trail_key(*other)), WHEN)
+    with store.writing() as database:
+        database.execute("UPDATE study_case SET summary = '{' WHERE number = ?", (first,))
+
+    # Whose the earlier version's was, nobody can tell: it is shown as nobody's.
+    assert [[each.after for each in trail] for trail in store.trails([one, other])] == [[], ["DME"]]
+    assert len(store.trail()) == 2

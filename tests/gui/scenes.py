@@ -10,13 +10,21 @@ import sys
 import time
 from pathlib import Path
 
-SIZES = {"dark": (1440, 900), "light": (1440, 900), "mirrored": (1440, 900), "scaled": (960, 600)}
+SIZES = {
+    "dark": (1440, 900),
+    "light": (1440, 900),
+    "mirrored": (1440, 900),
+    "scaled": (960, 600),
+    "small": (640, 360),  # a screen of 1280 x 720 at 200 %
+    "persian": (1440, 900),
+}
+TWICE = {"scaled", "small"}  # drawn at 200 %
 PATIENCE = 240  # seconds
 
 
 def main(folder: Path, states: list[str]) -> None:
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    os.environ["QT_SCALE_FACTOR"] = "2" if states == ["scaled"] else "1"
+    os.environ["QT_SCALE_FACTOR"] = "2" if TWICE.issuperset(states) else "1"
     for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
         os.environ[name] = str(folder / f"home-{states[0]}" / name)
     # Only now: Qt looks at the environment as it is imported.
@@ -25,6 +33,7 @@ def main(folder: Path, states: list[str]) -> None:
     from PySide6.QtWidgets import QApplication
 
     from app.gui.application import open_window
+    from app.gui.languages import speak
     from app.installed import demo_study
     from app.paths import resources
     from app.settings import Settings
@@ -32,9 +41,13 @@ def main(folder: Path, states: list[str]) -> None:
 
     program = QApplication(sys.argv[:1])
     program.setStyle("Fusion")
-    for path in (resources() / "fonts").glob("NotoSans-*.ttf"):
-        QFontDatabase.addApplicationFont(str(path))
-    program.setFont(QFont("Noto Sans", 10))
+    for alphabet in ("NotoSans", "NotoSansArabic"):
+        for path in (resources() / "fonts").glob(f"{alphabet}-*.ttf"):
+            QFontDatabase.addApplicationFont(str(path))
+    font = QFont("Noto Sans", 10)
+    font.setFamilies(["Noto Sans", "Noto Sans Arabic"])
+    program.setFont(font)
+    speak("fa" if states == ["persian"] else "en", program)
     install_tiny_package()
     window = open_window(Settings(model_id="tiny", theme="dark"), [demo_study()])
 
@@ -67,12 +80,12 @@ def _dress(program, window, state: str) -> None:
 
     from app.gui import theme
 
-    mirrored = state == "mirrored"
+    mirrored = state in ("mirrored", "persian")
     program.setLayoutDirection(
         Qt.LayoutDirection.RightToLeft if mirrored else Qt.LayoutDirection.LeftToRight
     )
     window.upkeep.choose_theme(
-        theme.ThemeChoice.LIGHT if state == "light" else theme.ThemeChoice.DARK
+        theme.ThemeChoice.LIGHT if state in ("light", "persian") else theme.ThemeChoice.DARK
     )
 
 

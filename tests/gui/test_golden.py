@@ -1,4 +1,5 @@
-"""The window's main states look as they did: dark, light, at 200 %, right to left.
+"""The window's main states look as they did: dark, light, right to left, at 200 %, and there on a
+small screen.
 
 Compared is what a reader would notice, where things stand and how bright and coloured they are,
 and not single pixels, which every build of a font renderer draws otherwise. After a change that
@@ -18,7 +19,7 @@ import pytest
 from PIL import Image
 
 GOLDEN = Path(__file__).parent / "golden"
-STATES = ("dark", "light", "mirrored", "scaled")
+STATES = ("dark", "light", "mirrored", "scaled", "small", "persian")
 KEPT = (576, 360)  # pixels of a golden picture
 CELLS = (72, 45)  # of the comparison: eight pixels of the golden picture each way
 MEAN = 6.0  # levels of 255 that two pictures may differ by on average
@@ -30,7 +31,7 @@ MOST_ODD = 0.04  # share of cells that may be
 def drawn(tmp_path_factory):
     """The states as they are drawn now, by name."""
     folder = tmp_path_factory.mktemp("drawn")
-    for states in (STATES[:3], STATES[3:]):
+    for states in (STATES[:3], STATES[3:5], STATES[5:]):
         subprocess.run(
             [sys.executable, "-m", "tests.gui.scenes", str(folder), *states],
             check=True,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtPrintSupport import QPrinter
 
 from app.gui.report_pdf import page_sizes
@@ -61,6 +61,35 @@ def test_that_a_file_dropped_again_is_said_to_be_open(qtbot, both_eyes):
         )
         qtbot.waitUntil(lambda: any("already open" in each for each in window.bars.texts))
         assert len(window.session.cases) == 1
+
+
+def test_that_what_the_other_program_told_while_dragging_counts_at_the_drop(qtbot, both_eyes):
+    with opened_window(qtbot, []) as window:
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(both_eyes / "right.dcm"))])
+        window.dragEnterEvent(
+            QDragEnterEvent(
+                QPoint(400, 300),
+                Qt.DropAction.CopyAction,
+                data,
+                Qt.MouseButton.LeftButton,
+                Qt.KeyboardModifier.NoModifier,
+            )
+        )
+        # So it looks when a busy program does not hand it over again in time.
+        nothing = QMimeData()
+        window.dropEvent(
+            QDropEvent(
+                QPointF(400, 300),
+                Qt.DropAction.CopyAction,
+                nothing,
+                Qt.MouseButton.LeftButton,
+                Qt.KeyboardModifier.NoModifier,
+            )
+        )
+
+        qtbot.waitUntil(lambda: any(not case.demo for case in window.session.cases))
+        wait_until_ended(qtbot, window)
 
 
 def test_that_the_other_eye_of_an_open_study_joins_it_and_is_analysed(qtbot, both_eyes):

@@ -428,6 +428,30 @@ def test_a_frame_that_takes_too_long_ends_its_worker_with_a_sentence():
     assert not worker.alive
 
 
+def test_that_a_worker_starts_slowly_is_no_fault_of_the_first_frame(monkeypatch):
+    slow = (
+        "import sys, time; from app.reading.dicom.decode import READY, REPLY; time.sleep(1.5);"
+        "sys.stdout.buffer.write(READY + REPLY.pack(0, 3) + b'abc'); sys.stdout.flush();"
+        "sys.stdin.read()"
+    )
+    monkeypatch.setattr(workers, "_command", lambda: [sys.executable, "-c", slow])
+    worker = Worker()
+
+    assert worker.decode(b"", b"", 1) == (0, b"abc")
+    worker.end()
+
+
+def test_a_worker_that_never_starts_is_ended(monkeypatch):
+    monkeypatch.setattr(workers, "START_LIMIT", 0.2)
+    asleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    monkeypatch.setattr(workers, "_command", lambda: asleep)
+    worker = Worker()
+
+    with pytest.raises(DamagedFile, match="its decoder had to stop"):
+        worker.decode(b"", b"", 20)
+    assert not worker.alive
+
+
 def test_a_file_whose_frame_took_too_long_is_not_waited_for_again(tmp_path: Path, monkeypatch):
     frames = bscans(3)
     path = compress(write(tmp_path / "a.dcm", frames), JPEG2000Lossless, as_jpeg_2000, frames)
@@ -435,8 +459,8 @@ def test_a_file_whose_frame_took_too_long_is_not_waited_for_again(tmp_path: Path
     WORKERS.end()
     monkeypatch.setattr(workers, "_SLOW", set())
     monkeypatch.setattr(workers, "TIME_LIMIT", 0.2)
-    asleep = [sys.executable, "-c", "import time; time.sleep(60)"]
-    monkeypatch.setattr(workers, "_command", lambda: asleep)
+    asleep = "import time; print(flush=True); time.sleep(60)"
+    monkeypatch.setattr(workers, "_command", lambda: [sys.executable, "-c", asleep])
     with pytest.raises(DamagedFile, match="not decoded within"):
         volume.bscans[0].pixels()
     with pytest.raises(DamagedFile, match="until the program is started again"):
