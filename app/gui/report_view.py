@@ -1,7 +1,10 @@
 """The report in the window: the very PDF that is saved, printed, copied and dragged out."""
 
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QStandardPaths, Qt, Signal
@@ -21,13 +24,14 @@ from app.errors import AppError
 from app.gui import theme
 from app.gui.handed_out import HandedOut
 from app.gui.images import colour_image
+from app.gui.jobs import Jobs
 from app.gui.printing import make_printer, print_pages
 from app.gui.report_head import ReportHead
 from app.gui.report_pdf import ReportOrder, make_report, page_texts, pages, save_report
 from app.gui.report_sheet import Sheet
 from app.gui.session import Notice, default_report_name
 from app.gui.tasks import Task
-from app.progress import Progress
+from app.progress import Cancelled, Progress
 
 _SCREEN_DPI = 110
 _EDGE = 14
@@ -44,6 +48,14 @@ class _Made:
     texts: list[str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Wish:
+    """A report that is waited for, and what becomes of it; None: it is only looked at."""
+
+    order: ReportOrder
+    act: Callable[[_Made], object] | None
+
+
 class ReportView(QWidget):
     """Makes, shows, saves, prints and hands out the report of one case."""
 
@@ -56,28 +68,25 @@ class ReportView(QWidget):
         super().__init__(parent)
         self._order: ReportOrder | None = None
         self._made: _Made | None = None
-        self._then = ""  # what to do once the report is made
-        self._path: Path | None = None
-        self._printer: QPrinter | None = None
+        # Kept with their orders: by the time a report is made, another patient's may be meant.
+        self._wishes: list[_Wish] = []
         self._making = False
+        self._closing = threading.Event()
         self._handed_out = HandedOut()
         self.sheets: list[Sheet] = []
-        self._maker = self._task(self._make, self._show)
+        self._maker = Task(self._make, self)
+        self._maker.succeeded.connect(self._show)
         self._maker.failed.connect(self._not_made)
-        self._writer = self._task(self._write, self.saved.emit)
-        self._press = self._task(self._print_pages, self._printed)
+        # A printer that does not answer must not keep a report from being saved.
+        self._writing, self._printing = Jobs(self), Jobs(self)
+        for each in (self._writing, self._printing):
+            each.failed.connect(self._failed)
         self._build()
 
     @property
     def pdf(self) -> bytes | None:
         """The report on show; None while there is none."""
         return self._made.pdf if self._made is not None else None
-
-    def _task(self, function, then) -> Task:  # type: ignore[no-untyped-def]  # noqa: ANN001
-        task = Task(function, self)
-        task.succeeded.connect(then)
-        task.failed.connect(self._failed)
-        return task
 
     def _build(self) -> None:
         self.head = ReportHead(self)
@@ -111,7 +120,7 @@ class ReportView(QWidget):
     def show_report(self) -> None:
         """Make the report if need be, and show its pages."""
         self.paper.setFocus()
-        self._need("")
+        self._need()
 
     def save(self) -> None:
         """Ask where to, then save the PDF."""
@@ -131,8 +140,7 @@ class ReportView(QWidget):
         dialog.open()
 
     def save_as(self, path: Path) -> None:
-        self._path = path
-        self._need("save")
+        self._need(partial(self._write, path))
 
     def print(self) -> None:
         """Ask for a printer, then print."""
@@ -145,12 +153,11 @@ class ReportView(QWidget):
         QDialog.open(dialog)
 
     def print_on(self, printer: QPrinter) -> None:
-        self._printer = printer
-        self._need("print")
+        self._need(partial(self._print_pages, printer))
 
     def copy_file(self) -> None:
         """Put the PDF on the clipboard, as a file and as bytes."""
-        self._need("copy")
+        self._need(self._hand_out)
 
     def copy_page(self) -> None:
         """Put the page in the middle of the view on the clipboard, as a picture."""
@@ -160,9 +167,11 @@ class ReportView(QWidget):
             self._tell(self.tr("Page {n} was copied as a picture.").format(n=page + 1))
 
     def shut_down(self) -> None:
-        for task in (self._maker, self._writer, self._press):
-            task.cancel()
-            task.wait()
+        self._closing.set()
+        self._maker.cancel()
+        self._maker.wait()
+        for each in (self._writing, self._printing):
+            each.shut_down()
         self._handed_out.clear()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
@@ -177,21 +186,26 @@ class ReportView(QWidget):
 
     # Making
 
-    def _need(self, then: str) -> None:
-        self._then = then
+    def _need(self, act: Callable[[_Made], object] | None = None) -> None:
+        """Have the report that is meant now made, and then go on with it."""
         if self._order is None:
             return
         if self._made is not None and self._made.order == self._order:
-            self._go_on()
-        elif not self._making:
+            if act is not None:
+                act(self._made)
+            return
+        self._wishes.append(_Wish(order=self._order, act=act))
+        self._made = None
+        self._clear(self.tr("Making the report…"), waiting=True)
+        self._make_next()
+
+    def _make_next(self) -> None:
+        if self._wishes and not self._making:
             self._making = True
-            self._made = None
-            self._clear(self.tr("Making the report…"), waiting=True)
             self._maker.start()
 
     def _make(self, progress: Progress) -> _Made:
-        assert self._order is not None
-        order = self._order
+        order = self._wishes[0].order
         pdf = make_report(order, datetime.now().astimezone())
         ratio = self.devicePixelRatioF()
         pictures = []
@@ -202,12 +216,25 @@ class ReportView(QWidget):
         return _Made(order=order, pdf=pdf, pictures=pictures, texts=page_texts(pdf))
 
     def _show(self, made: _Made) -> None:
+        if self._closing.is_set():
+            return  # told too late: nobody is there
         self._making = False
-        if made.order != self._order:
-            # Another case or other sections were asked for meanwhile.
-            self._need(self._then)
-            return
-        self._made = made
+        granted = [each for each in self._wishes if each.order == made.order]
+        # A page that nobody looks at any more is not made.
+        self._wishes = [
+            each
+            for each in self._wishes
+            if each not in granted and (each.act is not None or each.order == self._order)
+        ]
+        if made.order == self._order:
+            self._made = made
+            self._show_pages(made)
+        for wish in granted:
+            if wish.act is not None:
+                wish.act(made)
+        self._make_next()
+
+    def _show_pages(self, made: _Made) -> None:
         self._clear("")
         for number, (picture, text) in enumerate(
             zip(made.pictures, made.texts, strict=True), start=1
@@ -218,36 +245,23 @@ class ReportView(QWidget):
             self._sheets.addWidget(sheet, 0, Qt.AlignmentFlag.AlignHCenter)
         self._sheets.addStretch(1)
         self._fit()
-        self._go_on()
 
-    def _go_on(self) -> None:
-        then, self._then = self._then, ""
-        if then == "save":
-            self._writer.start()
-        elif then == "print":
-            self._press.start()
-        elif then == "copy":
-            self._hand_out()
+    def _write(self, path: Path, made: _Made) -> None:
+        self._writing.do(lambda: save_report(made.pdf, path), lambda _: self.saved.emit(path))
 
-    def _write(self, progress: Progress) -> Path:
-        assert self.pdf is not None
-        assert self._path is not None
-        save_report(self.pdf, self._path)
-        return self._path
+    def _print_pages(self, printer: QPrinter, made: _Made) -> None:
+        self._printing.do(
+            lambda: print_pages(made.pdf, printer, self._go_on_printing),
+            lambda _: self._tell(self.tr("The report was sent to the printer.")),
+        )
 
-    def _print_pages(self, progress: Progress) -> None:
-        assert self.pdf is not None
-        assert self._printer is not None
-        print_pages(self.pdf, self._printer, progress)
+    def _go_on_printing(self, done: int, total: int) -> None:
+        if self._closing.is_set():
+            raise Cancelled
 
-    def _printed(self) -> None:
-        self._printer = None
-        self._tell(self.tr("The report was sent to the printer."))
-
-    def _hand_out(self) -> None:
-        assert self.pdf is not None
+    def _hand_out(self, made: _Made) -> None:
         try:
-            QGuiApplication.clipboard().setMimeData(self._handed_out.mime(self.pdf))
+            QGuiApplication.clipboard().setMimeData(self._handed_out.mime(made.pdf))
         except AppError as error:
             self._failed(error)
         else:
@@ -267,8 +281,12 @@ class ReportView(QWidget):
 
     def _not_made(self, error: Exception) -> None:
         self._making = False
-        self._then = ""
-        self._clear(self.tr("There is no report to show."))
+        failed = self._wishes[0].order
+        self._wishes = [each for each in self._wishes if each.order != failed]
+        if failed == self._order:
+            self._clear(self.tr("There is no report to show."))
+        self._failed(error)
+        self._make_next()
 
     def _failed(self, error: Exception) -> None:
         if isinstance(error, AppError):

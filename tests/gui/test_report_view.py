@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QEvent, QPointF, Qt, QTimer
 from PySide6.QtGui import QDrag, QGuiApplication, QMouseEvent
-from PySide6.QtPrintSupport import QPrintDialog
+from PySide6.QtPrintSupport import QPrintDialog, QPrinter
 from PySide6.QtWidgets import QApplication, QDialogButtonBox, QLineEdit, QProgressDialog
 
+from app.gui.printing import make_printer
 from app.gui.report_pdf import page_sizes, page_texts
 from app.paths import user_data
 from app.report.sections import Section
@@ -92,6 +93,61 @@ def test_that_the_system_s_printer_dialog_prints_the_report(qtbot, window, repor
 
     assert "printer" in told.args[0].text
     assert len(page_sizes(target.read_bytes())) == len(page_sizes(report.pdf))
+
+
+def shown_next(qtbot, window, place):
+    """Go on to another patient, whose report is meant from now on; return the patient's number."""
+    case = window.session.cases[place]
+    window.session.select(case)
+    qtbot.waitUntil(lambda: window.session.current is case and case.result is not None)
+    assert window.papers.set_subject()
+    return case.summary.patient.identifier
+
+
+def test_that_reports_saved_in_a_row_are_each_of_their_own_patient(qtbot, window, report, tmp_path):
+    paths = {}
+    for place in (1, 2):
+        number = shown_next(qtbot, window, place)
+        paths[number] = tmp_path / f"{number}.pdf"
+        report.save_as(paths[number])
+
+    qtbot.waitUntil(lambda: all(path.is_file() for path in paths.values()), timeout=WAIT)
+
+    for number, path in paths.items():
+        told = "".join(page_texts(path.read_bytes()))
+        assert [each for each in ("P1", "P2", "P3") if each in told] == [number]
+
+
+def test_that_a_report_being_saved_is_not_lost_when_it_is_looked_at(
+    qtbot, window, report, tmp_path
+):
+    shown_next(qtbot, window, 1)
+    report.save_as(tmp_path / "saved.pdf")
+    window.actions_["show_report"].trigger()
+
+    with qtbot.waitSignal(report.saved, timeout=WAIT):
+        pass
+
+    assert (tmp_path / "saved.pdf").read_bytes() == report.pdf
+
+
+def test_that_reports_printed_in_a_row_are_each_of_their_own_patient(
+    qtbot, window, report, tmp_path
+):
+    told = []
+    report.noticed.connect(lambda notice: told.append(notice.text))
+    for place in (1, 2):
+        shown_next(qtbot, window, place)
+        printer = make_printer("A4")
+        printer.setOutputFormat(QPrinter.OutputFormat.PdfFormat)
+        printer.setOutputFileName(str(tmp_path / f"{place}.pdf"))
+        report.print_on(printer)
+
+    qtbot.waitUntil(lambda: len(told) == 2, timeout=2 * WAIT)
+
+    pages = [(tmp_path / f"{place}.pdf").read_bytes() for place in (1, 2)]
+    assert all(page_sizes(each) for each in pages)
+    assert all("printer" in each for each in told)
 
 
 def test_that_the_pdf_is_copied_as_a_file_and_as_bytes_under_a_name_that_tells_nothing(
