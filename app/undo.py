@@ -27,13 +27,17 @@ class Step:
         )
 
     def restored_by(self, entry: Entry) -> bool:
-        """Whether an entry put back what stood before this decision."""
-        before = self.entry.subject, self.answer_before, self.note_before
-        return (entry.subject, entry.after, entry.note) == before
+        """Whether its reader put back with an entry what stood before this decision."""
+        return self._leads_to(entry, self.answer_before, self.note_before)
 
     def repeated_by(self, entry: Entry) -> bool:
-        made = self.entry.subject, self.entry.after, self.entry.note
-        return (entry.subject, entry.after, entry.note) == made
+        """Whether its reader made this decision once more with an entry."""
+        return self._leads_to(entry, self.entry.after, self.entry.note)
+
+    def _leads_to(self, entry: Entry, answer: str | None, note: str) -> bool:
+        # Another reader who comes to the same answer has decided, and undoes nothing of anybody's.
+        wanted = self.entry.reader, self.entry.subject, answer, note
+        return (entry.reader, entry.subject, entry.after, entry.note) == wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,8 @@ class History:
     def told_by(cls, trail: Iterable[Entry]) -> "History":
         """What a study's trail tells, which begins with the oldest entry.
 
-        An entry that puts back what stood before the one before it is taken for its undoing: the
-        trail does not tell a second thought from it, and both lead to the same answers.
+        An entry by which a reader puts back what stood before their last one is taken for its
+        undoing: the trail does not tell a second thought from it, and both lead to the same answers.
         """
         history = cls()
         latest: dict[str, Entry] = {}

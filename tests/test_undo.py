@@ -66,6 +66,30 @@ def test_that_nobody_takes_back_what_another_reader_said():
     assert history.of("CD", SUBJECTS).done == ()
 
 
+def test_that_another_reader_s_call_is_no_undoing_even_where_it_is_what_stood_before():
+    trail = [
+        entry(OD, "DME", number=1),
+        entry(OD, "CNV", number=2, before="DME"),
+        entry(OD, "DME", number=3, before="CNV", reader="CD"),
+    ]
+    history = History.told_by(trail)
+
+    assert history.of("AB", SUBJECTS) == History()
+    assert next_undo(history.of("CD", SUBJECTS)) == (OD, "CNV")
+
+
+def test_that_another_reader_s_call_is_no_doing_again_of_what_was_taken_back():
+    trail = [
+        entry(OD, "CNV", number=1),
+        entry(OD, None, number=2, before="CNV"),
+        entry(OD, "CNV", number=3, reader="CD"),
+    ]
+    history = History.told_by(trail)
+
+    assert history.of("AB", SUBJECTS) == History()
+    assert next_undo(history.of("CD", SUBJECTS)) == (OD, None)
+
+
 def test_that_what_is_said_of_scans_that_are_gone_stays_said():
     history = told((OD, "CNV"), ("1.2.3/7", "DME"))
     assert next_undo(history) == (OD, None)
