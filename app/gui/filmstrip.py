@@ -66,9 +66,9 @@ class Filmstrip(BScanChooser):
     def show_volume(self, thumbnails: list[QImage | None], aspect: float) -> None:
         """Show a volume without results; `thumbnails` may fill up later."""
         self._thumbnails, self._count, self._aspect = thumbnails, len(thumbnails), aspect
-        self._result, self._index, self._changed = None, 0, {}
+        self._result, self._index = None, 0
         self._scaled.clear()
-        self._redraw()
+        self.show_changed({})
 
     def show_result(self, result: VolumeResult | None, card: Card | None) -> None:
         self._result, self._card = result, card

@@ -85,6 +85,7 @@ def test_that_marks_go_with_the_case_they_were_made_on(qtbot, window, tmp_path):
     wait_until_ended(qtbot, window, 2)
     assert window.session.current is not marked
     assert "◆" not in window.room.panel.strip._told(CHANGED)
+    assert "AB" not in window.room.panel.strip.accessibleDescription()
 
     window.session.select(marked)
     qtbot.waitUntil(lambda: "◆" in window.room.panel.strip._told(CHANGED))
