@@ -37,9 +37,8 @@ class Desk(QObject):
         self._known: set[Case] = set()  # whose decisions are loaded
         self._undoing = Undoing()
         self._unsigned: list[Callable[[], None]] = []
-        self._asked: set[tuple[str, str]] = (
-            set()
-        )  # `trail_key` and subject of decisions on their way
+        # `trail_key` and subject of each decision on its way
+        self._asked: list[tuple[str, str]] = []
         self._answers: tuple[StudyResult, dict[str, str]] | None = None  # the machine's, latest
         session.cases_changed.connect(self._take_stock)
         session.settings_changed.connect(self._take_stock)
@@ -72,21 +71,19 @@ class Desk(QObject):
             return
         decision = self._decision(case, subject, answer, note)
         if decision is not None:
-            self._submit(case, decision, undoable=True)
+            self._submit(
+                case,
+                decision,
+                lambda entry: self._undoing.decided(case, case.readings.of(subject), entry),
+            )
 
     def undo(self, case: Case) -> None:
         """Take the reader's newest decision on a case back, by one that restores what was."""
-        if self.can_undo(case):
-            step = self._history(case).done[-1]
-            self._restate(case, step.entry.subject, step.answer_before, step.note_before)
-            self._undoing.taken_back(case, step)
+        self._once_written(case, self._undo)
 
     def redo(self, case: Case) -> None:
         """Decide again what was taken back last."""
-        if self.can_redo(case):
-            step = self._history(case).undone[-1]
-            self._restate(case, step.entry.subject, step.entry.after, step.entry.note)
-            self._undoing.done_again(case, step)
+        self._once_written(case, self._redo)
 
     def can_undo(self, case: Case | None) -> bool:
         return case is not None and bool(self._history(case).done)
@@ -174,28 +171,54 @@ class Desk(QObject):
         reader = self._session.settings.reader
         return self._undoing.of(case, reader, self._machine_answers(case))
 
-    def _restate(self, case: Case, subject: str, answer: str | None, note: str) -> None:
-        decision = self._decision(case, subject, answer, note)
-        if decision is not None:
-            self._submit(case, decision)
+    def _once_written(self, case: Case, act: Callable[[Case], object]) -> None:
+        """Go on when what was decided on a case stands: the newest decision may be on its way."""
+        if any(uid == _key(case) for uid, _ in self._asked):
+            self._session.keeper.do(lambda store: None, lambda _: act(case))
+        else:
+            act(case)
 
-    def _submit(self, case: Case, decision: Decision, *, undoable: bool = False) -> None:
-        """Write a decision; an undoable one is remembered."""
+    def _undo(self, case: Case) -> None:
+        if self.can_undo(case):
+            step = self._history(case).done[-1]
+            decision = self._decision(
+                case, step.entry.subject, step.answer_before, step.note_before
+            )
+            if decision is not None:
+                self._submit(case, decision, lambda _: self._undoing.taken_back(case, step))
+
+    def _redo(self, case: Case) -> None:
+        if self.can_redo(case):
+            step = self._history(case).undone[-1]
+            decision = self._decision(case, step.entry.subject, step.entry.after, step.entry.note)
+            if decision is not None:
+                self._submit(case, decision, lambda _: self._undoing.done_again(case, step))
+
+    def _submit(
+        self,
+        case: Case,
+        decision: Decision,
+        remember: Callable[[Entry], object] = lambda entry: None,
+    ) -> None:
+        """Write a decision.
+
+        Args:
+            remember: Called once it is written, before it stands.
+        """
         key = (decision.study_uid, decision.subject)
-        self._asked.add(key)
+        self._asked.append(key)
 
         def written(entry: Entry) -> None:
-            self._asked.discard(key)
+            self._asked.remove(key)
             if is_eye(decision.subject):
                 # From here on the machine's answer is beside it, whatever becomes of it.
                 case.seen |= {Laterality(decision.subject)}
-            if undoable:
-                self._undoing.decided(case, case.readings.of(decision.subject), entry)
+            remember(entry)
             case.readings = case.readings.with_entry(entry)
             self._tell(case)
 
         def not_written(error: AppError) -> None:
-            self._asked.discard(key)
+            self._asked.remove(key)
             self._session.noticed.emit(Notice(kind="problem", text=str(error)))
 
         when = datetime.now().astimezone()

@@ -1,5 +1,6 @@
 """The reader decides: on the real window, with the real file of cases."""
 
+import threading
 from dataclasses import asdict, replace
 
 import pytest
@@ -120,6 +121,48 @@ def test_that_undo_restores_what_was_said_before_and_the_trail_shows_it(qtbot, w
     assert not window.actions_["undo_decision"].isEnabled()
     steps = [(each.before, each.after) for each in kept()]
     assert steps == [(None, "NORMAL"), ("NORMAL", "CNV"), ("CNV", "NORMAL"), ("NORMAL", None)]
+
+
+def test_that_undo_waits_for_a_decision_that_is_still_being_written(qtbot, window):
+    press(qtbot, window, Qt.Key.Key_1)
+    decided(qtbot, window, RIGHT, "NORMAL")
+    written = threading.Event()
+    window.session.keeper.do(lambda store: written.wait(5))
+
+    press(qtbot, window, Qt.Key.Key_4)
+    press(qtbot, window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    written.set()
+
+    qtbot.waitUntil(lambda: len(kept()) == 3)
+    decided(qtbot, window, RIGHT, "NORMAL")
+    assert [each.after for each in kept()] == ["NORMAL", "CNV", "NORMAL"]
+
+
+def test_that_a_decision_whose_undoing_could_not_be_written_can_still_be_undone(qtbot, window):
+    press(qtbot, window, Qt.Key.Key_1)
+    decided(qtbot, window, RIGHT, "NORMAL")
+
+    def fill(store):
+        with store.writing() as database:
+            database.execute(
+                "CREATE TRIGGER full BEFORE INSERT ON trail BEGIN SELECT RAISE(ABORT, 'full'); END"
+            )
+
+    def empty(store):
+        with store.writing() as database:
+            database.execute("DROP TRIGGER full")
+
+    told = []
+    window.session.noticed.connect(told.append)
+    window.session.keeper.do(fill)
+    press(qtbot, window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: bool(told))
+    assert not window.actions_["redo_decision"].isEnabled()
+    window.session.keeper.do(empty)
+
+    press(qtbot, window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+
+    decided(qtbot, window, RIGHT, None)
 
 
 def test_that_what_was_taken_back_is_said_again(qtbot, window):
