@@ -100,7 +100,10 @@ def shown_answer(case: Case) -> str | None:
 
 
 def reader(case: Case) -> Reader:
-    """Whether the reader has spoken, on the patient or an eye, and always as the machine."""
+    """Whether the reader has spoken, on the patient or an eye, and always as the machine.
+
+    Whether a call on the patient agrees is not told as long as the machine's is hidden.
+    """
     said = [each for each in case.readings.entries if each.subject in _subjects(case)]
     if not said:
         return Reader.UNDECIDED
@@ -140,7 +143,8 @@ _READERS = {each: place for place, each in enumerate(Reader)}
 def _subjects(case: Case) -> set[str]:
     from app.cases.subjects import PATIENT
 
-    return {PATIENT, *(str(each) for each in case.summary.eyes)}
+    eyes = {str(each) for each in case.summary.eyes}
+    return {PATIENT, *eyes} if case.revealed() else eyes
 
 
 def _visit(case: Case) -> int:

@@ -372,6 +372,22 @@ def test_that_who_reads_first_sees_nothing_of_the_machine_s_answer(qtbot, blind)
     assert not blind.papers.set_subject()
 
 
+def test_that_the_list_does_not_tell_whether_a_patient_s_call_agrees_before_the_eyes_are_read(
+    qtbot, blind
+):
+    case = blind.session.current
+    for answer in (machine_answer(case.call), "other finding"):
+        blind.desk.decide(case, PATIENT, answer)
+        decided(qtbot, blind, PATIENT, answer)
+        assert blind.list.model().read(case) == ""
+
+    blind.desk.decide(case, RIGHT, "CNV")
+    blind.desk.decide(case, LEFT, "CNV")
+    decided(qtbot, blind, LEFT, "CNV")
+
+    assert blind.list.model().read(case) == "Read: Other finding"
+
+
 def test_that_the_machine_s_answer_is_shown_beside_the_reader_s_eye_by_eye(qtbot, blind):
     press(qtbot, blind, Qt.Key.Key_4)
     entry = decided(qtbot, blind, RIGHT, "CNV")
