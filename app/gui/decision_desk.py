@@ -70,7 +70,7 @@ class Desk(QObject):
             self.initials_wanted.emit()
             return
         decision = self._decision(case, subject, answer, note)
-        if decision is not None:
+        if decision is not None and not self._stands(case, decision):
             self._submit(
                 case,
                 decision,
@@ -193,6 +193,16 @@ class Desk(QObject):
             decision = self._decision(case, step.entry.subject, step.entry.after, step.entry.note)
             if decision is not None:
                 self._submit(case, decision, lambda _: self._undoing.done_again(case, step))
+
+    def _stands(self, case: Case, decision: Decision) -> bool:
+        """Whether it would change nothing: once more in the trail, it would not be read blind."""
+        if (decision.study_uid, decision.subject) in self._asked:
+            return False
+        entry = case.readings.of(decision.subject)
+        if entry is None:
+            return decision.answer is None
+        now = decision.reader, decision.answer, decision.machine, decision.note, decision.model
+        return (entry.reader, entry.after, entry.machine, entry.note, entry.model) == now
 
     def _submit(
         self,

@@ -165,6 +165,17 @@ def test_that_a_decision_whose_undoing_could_not_be_written_can_still_be_undone(
     decided(qtbot, window, RIGHT, None)
 
 
+def test_that_saying_the_same_again_writes_nothing_and_a_blind_reading_stays_one(qtbot, blind):
+    press(qtbot, blind, Qt.Key.Key_4)
+    assert decided(qtbot, blind, RIGHT, "CNV").blind
+
+    press(qtbot, blind, Qt.Key.Key_4)
+    press(qtbot, blind, Qt.Key.Key_1)
+
+    decided(qtbot, blind, RIGHT, "NORMAL")
+    assert [each.after for each in kept()] == ["CNV", "NORMAL"]
+
+
 def test_that_what_was_taken_back_is_said_again(qtbot, window):
     control, shift = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
     press(qtbot, window, Qt.Key.Key_1)
