@@ -52,7 +52,8 @@ class History:
         """What a study's trail tells, which begins with the oldest entry.
 
         An entry by which a reader puts back what stood before their last one is taken for its
-        undoing: the trail does not tell a second thought from it, and both lead to the same answers.
+        undoing: the trail does not tell a second thought from it, and both lead to the same
+        answers.
         """
         history = cls()
         latest: dict[str, Entry] = {}
