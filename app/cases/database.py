@@ -112,6 +112,7 @@ class Database:
         try:
             # Another process may have done it while this one waited.
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+            _refuse_later(version)
             for statement in (each for step in MIGRATIONS[version:] for each in step):
                 self._connection.execute(statement)
             self._connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
@@ -129,14 +130,18 @@ def _version(path: Path) -> int:
     with closing(open_to_look(path)) as looked_at:
         version: int = looked_at.execute("PRAGMA user_version").fetchone()[0]
         (tables,) = looked_at.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    _refuse_later(version)
+    if version == 0 and tables:
+        raise StorageError(fill(_NOT_OURS, name=path.name))
+    return version
+
+
+def _refuse_later(version: int) -> None:
     if version > len(MIGRATIONS):
         raise StorageError(
             "The case list was made by a later version of this program and is left as it is. "
             "Update the program."
         )
-    if version == 0 and tables:
-        raise StorageError(fill(_NOT_OURS, name=path.name))
-    return version
 
 
 def open_to_look(path: Path) -> sqlite3.Connection:

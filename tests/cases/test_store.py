@@ -3,14 +3,19 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.cases.schema import MIGRATIONS
 from app.cases.store import Decision, Store, trail_key
 from app.errors import StorageError
+from app.files import backup_path
 from app.reading import open_studies
 from app.study import Patient
 from tests.oct_files import bscans, write
@@ -180,6 +185,25 @@ def test_that_a_store_of_a_later_version_is_left_alone(tmp_path):
 
     with pytest.raises(StorageError, match="later version"):
         Store(path)
+
+
+def test_that_a_store_is_left_alone_that_a_later_version_brings_up_to_date_first(tmp_path):
+    path = tmp_path / "cases.sqlite"
+    with closing(sqlite3.connect(path, isolation_level=None)) as later:
+        later.execute("PRAGMA journal_mode = WAL")
+        for statement in MIGRATIONS[0]:
+            later.execute(statement)
+        later.execute("PRAGMA user_version = 1")
+        later.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor(1) as other:
+            opened = other.submit(Store, path)
+            while not backup_path(path, 1).exists() and not opened.done():
+                time.sleep(0.01)
+            later.execute("PRAGMA user_version = 99")
+            later.execute("COMMIT")
+            with pytest.raises(StorageError, match="later version"):
+                opened.result().close()
+        assert later.execute("PRAGMA user_version").fetchone() == (99,)
 
 
 @pytest.fixture
