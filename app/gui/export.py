@@ -1,6 +1,7 @@
 """Results into one folder, as the command line writes them: of one case, or of many."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, count
@@ -21,10 +22,11 @@ class _Batch:
     orders: tuple[ReportOrder, ...]
     folder: Path
     kinds: tuple[str, ...]
+    begun: Callable[[], object] | None
 
 
 class Exporter(QObject):
-    """Writes PDF, JSON and CSV; one batch at a time."""
+    """Writes PDF, JSON and CSV; one batch after the other."""
 
     progressed = Signal(int, int)  # cases
     written = Signal(object)  # Path of the folder
@@ -34,6 +36,7 @@ class Exporter(QObject):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._batch: _Batch | None = None
+        self._waiting: deque[_Batch] = deque()
         self._task = Task(self._write, self)
         self._task.progressed.connect(self.progressed)
         self._task.succeeded.connect(lambda folder: self._end(self.written, folder))
@@ -45,23 +48,39 @@ class Exporter(QObject):
         return self._batch is not None
 
     def export(
-        self, orders: Sequence[ReportOrder], folder: Path, kinds: tuple[str, ...] = ALL_KINDS
+        self,
+        orders: Sequence[ReportOrder],
+        folder: Path,
+        kinds: tuple[str, ...] = ALL_KINDS,
+        *,
+        begun: Callable[[], object] | None = None,
     ) -> None:
-        """Write files of these kinds for each case into `folder`; nothing while one is at work.
+        """Write files of these kinds for each case into `folder`, after what is being written.
 
         Their names tell nothing of the patient. They are those of the command line, with a
         number where such a file already stands.
+
+        Args:
+            begun: Called when their turn has come.
         """
-        if self._batch is None:
-            self._batch = _Batch(orders=tuple(orders), folder=folder, kinds=kinds)
-            self._task.start()
+        self._waiting.append(_Batch(orders=tuple(orders), folder=folder, kinds=kinds, begun=begun))
+        self._go_on()
 
     def cancel(self) -> None:
+        """Stop what is being written now."""
         self._task.cancel()
 
     def shut_down(self) -> None:
+        self._waiting.clear()
         self._task.cancel()
         self._task.wait()
+
+    def _go_on(self) -> None:
+        if self._batch is None and self._waiting:
+            self._batch = self._waiting.popleft()
+            if self._batch.begun is not None:
+                self._batch.begun()
+            self._task.start()
 
     def _write(self, progress: Progress) -> Path:
         assert self._batch is not None
@@ -74,6 +93,7 @@ class Exporter(QObject):
     def _end(self, signal, *what: object) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
         self._batch = None
         signal.emit(*what)
+        self._go_on()
 
 
 def _write_case(order: ReportOrder, folder: Path, kinds: tuple[str, ...]) -> None:

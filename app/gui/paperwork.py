@@ -125,9 +125,9 @@ class Paperwork(QObject):
                     "{n} of {all} studies have no result to show yet, so no report of them is made."
                 ).format(n=asked - len(orders), all=asked),
             )
-        if orders and not self.exporter.busy:
-            self._show_progress(len(orders))
-            self.exporter.export(orders, folder, kinds=("pdf",))
+        if orders:
+            begun = partial(self._show_progress, len(orders))
+            self.exporter.export(orders, folder, kinds=("pdf",), begun=begun)
 
     def anonymise(self) -> None:
         """Ask what to keep, and write anonymised copies of the present case's files."""

@@ -218,6 +218,23 @@ def test_that_reports_of_all_selected_studies_are_written(qtbot, window, tmp_pat
     assert any("Saved" in each for each in window.bars.texts)
 
 
+def test_that_what_is_exported_in_a_row_is_all_written(qtbot, window, tmp_path):
+    shown_next(qtbot, window, 1)
+    window.papers.export_to(tmp_path / "one")
+    shown_next(qtbot, window, 2)
+    window.papers.export_to(tmp_path / "two")
+    window.list.view.selectAll()
+    window.papers.reports_to(tmp_path / "all")
+
+    def written(folder):
+        return sorted(path.suffix for path in (tmp_path / folder).glob("*.*"))
+
+    qtbot.waitUntil(lambda: written("all") == 3 * [".pdf"], timeout=WAIT)
+    qtbot.waitUntil(lambda: not window.papers.exporter.busy, timeout=WAIT)
+    assert written("one") == written("two") == [".csv", ".json", ".pdf"]
+    assert not [each for each in window.findChildren(QProgressDialog) if each.isVisible()]
+
+
 def test_that_a_batch_stopped_by_the_reader_leaves_only_whole_reports(qtbot, window, tmp_path):
     folder = tmp_path / "out"
 
