@@ -253,7 +253,8 @@ class Desk(QObject):
             on_its_way = (_key(case), str(eye)) in self._asked
             if entry is None and not on_its_way:
                 continue
-            self._submit(case, self._on_new_scans(case, eye, None, entry))
+            withdrawal = self._on_new_scans(case, eye, None, entry)
+            self._submit(case, withdrawal, partial(self._forget, case))
             mine = entry is not None and entry.reader == self._session.settings.reader
             if entry is not None and mine and eye in goes_to and not on_its_way:
                 carried.append((entry, eye, goes_to[eye]))
@@ -264,6 +265,10 @@ class Desk(QObject):
         notice = told_of(carried, withdrawn)
         if notice is not None:
             self._session.noticed.emit(notice)
+
+    def _forget(self, case: Case, withdrawn: Entry) -> None:
+        """Leave no way back to what was on its way when its eye came to show other scans."""
+        self._undoing.drop(case, [withdrawn.subject])
 
     def _on_new_scans(
         self, case: Case, eye: Laterality, answer: str | None, entry: Entry | None

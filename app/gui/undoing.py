@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from app.cases.store import Entry
+from app.cases.subjects import is_eye
 from app.gui.case import Case
-from app.study import Laterality
 from app.undo import History, Step
 
 
@@ -50,8 +50,7 @@ class Undoing:
 
 
 def _told_by(trail: Sequence[Entry], case: Case) -> History:
-    history = History.told_by(trail)
     if any(volume.eye_set for volume in case.study.volumes):
         # Which scans an eye showed when it was called is not in the trail.
-        return history.without({str(eye) for eye in Laterality})
-    return history
+        trail = [entry for entry in trail if not is_eye(entry.subject)]
+    return History.told_by(trail)

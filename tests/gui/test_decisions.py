@@ -546,6 +546,30 @@ def test_that_a_call_on_scans_of_which_some_go_elsewhere_is_withdrawn(qtbot, unn
     decided(qtbot, unnamed, LEFT, "NORMAL")
     assert case.readings.of(RIGHT) is None
     assert [each.after for each in kept()] == ["CNV", None, "DME", None, "NORMAL"]
+    assert not unnamed.desk.can_undo(case)
+
+
+def test_that_what_became_of_an_eye_s_call_is_not_in_the_way_of_undo_after_a_restart(
+    qtbot, unnamed
+):
+    session = unnamed.session
+    case = session.current
+    volume = case.study.volumes[0]
+    bscan = bscan_subject(volume, 1)
+    for subject in (UNKNOWN, bscan):
+        unnamed.desk.decide(case, subject, "CNV")
+        decided(qtbot, unnamed, subject, "CNV")
+    session.set_eye(case, volume.uid, Laterality.RIGHT)
+    decided(qtbot, unnamed, UNKNOWN, None)
+    unnamed.desk.undo(case)
+    decided(qtbot, unnamed, bscan, None)
+    unnamed.close()
+
+    with opened_window(qtbot, [], reader="AB") as window:
+        wait_until_ended(qtbot, window)
+        ready(qtbot, window)
+        qtbot.waitUntil(window.actions_["redo_decision"].isEnabled)
+        assert not window.actions_["undo_decision"].isEnabled()
 
 
 def test_that_another_patient_of_the_same_study_uid_has_decisions_of_their_own(qtbot, tmp_path):
