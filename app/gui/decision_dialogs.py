@@ -83,6 +83,7 @@ class DecisionDialog(QDialog):
         layout.addWidget(self._buttons)
         self.setMinimumWidth(420)
         self.subject.currentIndexChanged.connect(self._show_standing)
+        self.answer.currentIndexChanged.connect(self._enable)
         self.initials.textChanged.connect(self._enable)
         self.subject.setCurrentIndex(max(self.subject.findData(chosen), 0))
         self._show_standing()
@@ -101,12 +102,12 @@ class DecisionDialog(QDialog):
     def _show_standing(self) -> None:
         entry = self._standing.get(self.subject.currentData())
         self.note.setText(entry.note if entry is not None else "")
-        if entry is not None and entry.after is not None:
-            self.answer.setCurrentIndex(max(self.answer.findData(entry.after), 0))
+        # Nothing is chosen beforehand: one key too many must not call an eye healthy.
+        self.answer.setCurrentIndex(self.answer.findData(entry.after) if entry is not None else -1)
 
     def _enable(self) -> None:
         save = self._buttons.button(QDialogButtonBox.StandardButton.Save)
-        save.setEnabled(bool(self.initials.text().strip()))
+        save.setEnabled(self.answer.currentIndex() >= 0 and bool(self.initials.text().strip()))
 
 
 class InitialsDialog(QDialog):

@@ -270,6 +270,20 @@ def test_that_bscan_and_patient_are_decided_on_with_a_note(qtbot, window):
     assert "DME" not in window.results.bscan.row.words.text()
 
 
+def test_that_no_call_is_made_by_opening_the_dialog_and_pressing_enter(qtbot, window):
+    press(qtbot, window, Qt.Key.Key_D)
+    dialog = window.findChild(DecisionDialog)
+    assert dialog.answer.currentText() == ""
+
+    qtbot.keyClick(dialog.answer, Qt.Key.Key_Return)
+    assert dialog.isVisible()
+    qtbot.keyClick(dialog.answer, Qt.Key.Key_4)
+    qtbot.keyClick(dialog.answer, Qt.Key.Key_Return)
+
+    assert decided(qtbot, window, RIGHT, "CNV")
+    assert [each.after for each in kept()] == ["CNV"]
+
+
 def test_that_agreeing_with_all_leaves_what_was_said_alone(qtbot, window):
     press(qtbot, window, Qt.Key.Key_7)
     decided(qtbot, window, RIGHT, "other finding")
