@@ -134,6 +134,17 @@ class Tour(QWidget):
         painter.setPen(QPen(QColor(theme.current().accent), 2))
         painter.drawPath(hole)
 
+    def event(self, event: QEvent) -> bool:
+        # No command acts on what lies under the tour; with Alt the buttons here are pressed.
+        if (
+            isinstance(event, QKeyEvent)
+            and event.type() is QEvent.Type.ShortcutOverride
+            and not event.modifiers() & Qt.KeyboardModifier.AltModifier
+        ):
+            event.accept()
+            return True
+        return super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         if event.key() == Qt.Key.Key_Escape:
             self.end()

@@ -86,6 +86,29 @@ def test_that_the_tour_goes_through_parts_that_are_really_there(qtbot, window):
     assert window.state.toured()
 
 
+def test_that_keys_do_nothing_to_what_lies_under_the_tour(qtbot, window):
+    window.activateWindow()
+    window.room.panel.view.setFocus()
+    qtbot.waitUntil(window.isActiveWindow)
+    window.actions_["tour"].trigger()
+    tour = window.help.tour
+    wanted = []
+    window.desk.initials_wanted.connect(lambda: wanted.append("a call"))
+
+    for key, modifier in (
+        (Qt.Key.Key_4, Qt.KeyboardModifier.NoModifier),
+        (Qt.Key.Key_A, Qt.KeyboardModifier.NoModifier),
+        (Qt.Key.Key_R, Qt.KeyboardModifier.ControlModifier),
+    ):
+        qtbot.keyClick(tour.next, key, modifier)
+
+    assert wanted == []
+    assert window.pages.currentIndex() == 0
+    assert window.focusWidget() is tour.next
+    qtbot.keyClick(tour.next, Qt.Key.Key_Escape)
+    assert window.help.tour is None
+
+
 def test_that_the_tour_fits_a_small_window_and_goes_back(qtbot, window):
     window.resize(1280, 720)
     window.actions_["tour"].trigger()
