@@ -111,6 +111,9 @@ class Pen:
     def box(
         self, x: float, top: float, width: float, height: float, fill: str, *, radius: float = 0
     ) -> None:
+        if width <= 0 or height <= 0:
+            # Of a box without area, viewers draw a line as thin as they can.
+            return
         self._canvas.setFillColor(HexColor(f"#{fill}"))
         x, y = self._left(x, width), self.height - top - height
         if radius:

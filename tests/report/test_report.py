@@ -14,6 +14,8 @@ from PIL import Image
 from app.errors import DamagedFile, ReportError
 from app.notices import RESEARCH_USE, SYNTHETIC, UNTRAINED
 from app.report import render, write_report
+from app.report.fonts import Fonts
+from app.report.page import SHEETS, Pen
 from app.report.sections import Section
 from app.settings import Settings
 from app.study import Gradability, Laterality, Localizer, Patient, Spacing
@@ -249,6 +251,16 @@ def test_that_an_unknown_eye_scale_and_patient_are_said_to_be_unknown():
     assert "µm" not in text
     assert "Right eye" not in text
     assert "Patient unknown" in text
+
+
+def test_that_a_box_without_area_leaves_no_line():
+    pen = Pen(SHEETS["A4"], Fonts())
+
+    pen.box(100, 100, 0, 50, "000000")
+    pen.next_page()
+    [page] = pictures(pen.finish(), dots_per_inch=150)
+
+    assert (page == 255).all()
 
 
 def test_that_a_missing_eye_is_said_to_be_missing():
