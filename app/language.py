@@ -11,6 +11,7 @@ Catalogues are gettext's: `resources/translations/CODE/core.mo`, made from `core
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from gettext import GNUTranslations
@@ -155,12 +156,15 @@ class Language:
             return _Told(word, sum(map(str.isalpha, sentence)))
         if _speaks_for_itself(sentence):
             return None
-        if sentence not in self._memory:
-            if len(self._memory) > _MEMORY:
-                self._memory.clear()
-            firm, loose = self._patterns
-            self._memory[sentence] = self._best(firm, sentence) or self._best(loose, sentence)
-        return self._memory[sentence]
+        # Not asked first: another thread, which makes a report, may clear the memory in between.
+        with suppress(KeyError):
+            return self._memory[sentence]
+        if len(self._memory) > _MEMORY:
+            self._memory.clear()
+        firm, loose = self._patterns
+        found = self._best(firm, sentence) or self._best(loose, sentence)
+        self._memory[sentence] = found
+        return found
 
     def _best(self, patterns: Iterable[Pattern], sentence: str) -> _Told | None:
         best: _Told | None = None
