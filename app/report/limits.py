@@ -69,9 +69,7 @@ def _list(context: Context, title: str, sentences: tuple[str, ...]) -> list[Bloc
     fonts, width = context.fonts, context.width
     blocks = [text_block(fonts, title, HEADING, width, before=4 * MM, keep=True)]
     blocks += [
-        text_block(
-            fonts, context.tell(each), SMALL, width, before=0.8 * MM, indent=3.5 * MM, mark="•"
-        )
+        text_block(fonts, each, SMALL, width, before=0.8 * MM, indent=3.5 * MM, mark="•")
         for each in sentences
     ]
     return blocks
