@@ -15,6 +15,7 @@ _ISOLATES = {LRI, RLI, _FSI}
 _OBJECT = "\ufffc"  # a neutral character, as which an isolate stands in its line
 _CONTROLS = {"LRE", "RLE", "LRO", "RLO", "PDF", "BN"}
 _NEUTRAL = {"B", "S", "WS", "ON"}
+_BRACKETS = dict(zip("([{", ")]}", strict=True))
 _JOINERS = "\u200c\u200d"  # class BN, but they shape Persian and Hindi
 
 
@@ -136,6 +137,7 @@ def _with_isolates(text: str, base: int) -> list[int]:
 def _levels(text: str, base: int) -> list[int]:
     side = "R" if base % 2 else "L"
     kinds = _weak(text, side)
+    _brackets(text, kinds, side)
     _neutral(kinds, side)
     # Rules I1 and I2.
     raise_by = {"L": {"L": 0, "R": 1, "AN": 2, "EN": 2}, "R": {"L": 1, "R": 0, "AN": 1, "EN": 1}}
@@ -181,6 +183,34 @@ def _weak(text: str, base: str) -> list[str]:
         elif kind == "EN" and strong == "L":
             kinds[index] = "L"
     return kinds
+
+
+def _brackets(text: str, kinds: list[str], base: str) -> None:
+    """Rule N0: both brackets of a pair take the direction of what they hold or of what is before.
+
+    Else in a line from right to left "Clinic (2)" would lose its last bracket to the other end.
+    """
+    for begin, end in _pairs(text, kinds):
+        held = {_side(each) for each in kinds[begin + 1 : end] if each not in _NEUTRAL}
+        if not held:
+            continue
+        strong = (_side(each) for each in reversed(kinds[:begin]) if each not in _NEUTRAL)
+        kinds[begin] = kinds[end] = base if base in held else next(strong, base)
+
+
+def _pairs(text: str, kinds: list[str]) -> list[tuple[int, int]]:
+    """Where brackets that belong together stand (rule BD16), by the place of the first."""
+    pairs, begun = [], list[tuple[str, int]]()
+    for index, each in enumerate(text):
+        if kinds[index] != "ON":
+            continue
+        if each in _BRACKETS:
+            begun.append((_BRACKETS[each], index))
+        elif any(each == closing for closing, _ in begun):
+            while begun[-1][0] != each:
+                begun.pop()
+            pairs.append((begun.pop()[1], index))
+    return sorted(pairs)
 
 
 def _neutral(kinds: list[str], base: str) -> None:
