@@ -19,6 +19,7 @@ from ml.loop import Task, Trainer
 from ml.manifest import Sample, read_manifest
 from ml.memory import keep_freed_memory
 from ml.models import Start, build
+from ml.predict import Trained, load_trained
 from ml.processes import device
 from ml.splits import Split, division, select
 from ml.validation import Validation
@@ -120,6 +121,8 @@ def trainer(
     """Build the network and read the images. `view_spec` is the size views are drawn at."""
     if device().type == "cpu":
         keep_freed_memory()
+    if run.model.continues:
+        _require_same_data(load_trained(run_folder(run.model.continues, run)), run, division)
     labels = labels_of(division.train, run.data.classes)
     views = Views(division.train, labels, run, view_spec or run.input)
     torch.manual_seed(run.train.seed)
@@ -137,6 +140,26 @@ def trainer(
         split_sha256=division.split.sha256,
         device=device(),
     )
+
+
+def _require_same_data(earlier: Trained, run: Run, division: Division) -> None:
+    """Verify that a run that is gone on from learnt the same classes on the same patients.
+
+    Raises:
+        UsageError: If it did not: its weights may know this run's test patients.
+    """
+    if earlier.run.data.classes != run.data.classes:
+        raise UsageError(
+            f"The run in {earlier.folder} knows {', '.join(earlier.run.data.classes)}, this one is "
+            f"to learn {', '.join(run.data.classes)}. To go on from it they must be the same."
+        )
+    own, theirs = division.split.sha256, earlier.split_sha256
+    if (own, run.data.fold) != (theirs, earlier.run.data.fold):
+        raise UsageError(
+            f"The run in {earlier.folder} was trained on fold {earlier.run.data.fold} of split "
+            f"{theirs[:12]}, this one is to go on from it on fold {run.data.fold} of {own[:12]}: "
+            "it would know some test patients. Train it again on this run's split."
+        )
 
 
 def run_folder(config: Path, run: Run) -> Path:

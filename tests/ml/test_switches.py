@@ -3,6 +3,7 @@
 import re
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,9 +15,11 @@ from ml.command import arguments_of, carry_out
 from ml.config import Distill, check_run, load_run
 from ml.data import Batch, network_input
 from ml.distill import Distillation, distil, main
+from ml.manifest import read_manifest
 from ml.models import build
 from ml.optimize import optimizer_for
 from ml.predict import load_trained
+from ml.splits import make_folds, write_splits
 from ml.teach import supervised, teach
 from tests.ml.training_data import tiny_run, tiny_settings, write_toml
 
@@ -248,6 +251,26 @@ def test_that_going_on_from_an_unfinished_run_says_so(phantoms, tmp_path, monkey
 
     with pytest.raises(UsageError, match=r"no finished run in runs/first.*Train it first"):
         teach(run, tmp_path / "second")
+
+
+def test_that_a_run_goes_on_only_from_one_of_the_same_patients_and_classes(
+    phantoms, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    samples = read_manifest(phantoms)
+    short = {"train": {"epochs": 1}, "data": {"limit": 4, "split": "folds.json"}}
+    write_splits(make_folds(samples, folds=2), Path("folds.json"))
+    first = tiny_run(phantoms, **short)
+    teach(first, Path("runs/first-fold0"))
+    second = tiny_run(phantoms, **short, model={"continues": "first.toml"})
+
+    turned = replace(second, data=replace(second.data, classes=second.data.classes[::-1]))
+    with pytest.raises(UsageError, match="knows NORMAL, DRUSEN, CNV, DME, this one"):
+        teach(turned, tmp_path / "turned")
+
+    write_splits(make_folds(samples, folds=2, seed=1), Path("folds.json"))
+    with pytest.raises(UsageError, match="would know some test patients"):
+        teach(second, tmp_path / "second")
 
 
 def test_that_too_little_memory_names_the_setting_to_lower(phantoms, tmp_path, capsys):
