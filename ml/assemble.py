@@ -36,7 +36,7 @@ class Division:
 
 
 def divide_all(run: Run) -> Division:
-    """Divide the B-scans of the chosen sources, labelled or not.
+    """Divide the B-scans of the chosen sources, labelled or not, without the labels to leave out.
 
     The whole manifest is divided first: a patient may have B-scans in several sources.
 
@@ -47,10 +47,14 @@ def divide_all(run: Run) -> Division:
     wished = [sample for sample in samples if sample.label not in run.data.ignore]
     require_sound(check_rows(wished, run.data.classes))
     split = division(samples, run.data.split, run.data.fold)
-    wanted = run.data.sources
+    wanted, ignored = run.data.sources, run.data.ignore
 
     def part(hashes: Iterable[str]) -> tuple[Sample, ...]:
-        return tuple(s for s in select(samples, hashes) if not wanted or s.source in wanted)
+        return tuple(
+            sample
+            for sample in select(samples, hashes)
+            if (not wanted or sample.source in wanted) and sample.label not in ignored
+        )
 
     return Division(
         train=part(split.train), val=part(split.val), test=part(split.test), split=split

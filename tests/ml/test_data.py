@@ -8,7 +8,7 @@ import torch
 from app.errors import DamagedFile, UsageError
 from app.modelpack import InputSpec
 from app.preprocess import prepare
-from ml.assemble import divide, labels_of
+from ml.assemble import divide, divide_all, labels_of
 from ml.augment import OVERSIZE, augmentation, oversized
 from ml.data import Views, batches, draw_epoch, network_input, read_bands
 from tests.ml.training_data import tiny_run
@@ -137,3 +137,14 @@ def test_that_a_label_that_is_no_class_stops_the_run_unless_it_is_left_out(phant
 
     kept = divide(tiny_run(phantoms, data={**three, "ignore": ("DME",)}))
     assert {sample.label for sample in kept.train} == set(three["classes"])
+
+
+def test_that_what_a_run_leaves_out_is_not_among_what_its_package_is_judged_on(phantoms):
+    """A label that the model does not know could not be scored; unlabelled B-scans stay."""
+    run = tiny_run(phantoms, data={"classes": ("NORMAL", "DRUSEN", "CNV"), "ignore": ("DME",)})
+
+    whole = divide_all(run)
+
+    assert {each.label for each in (*whole.train, *whole.val, *whole.test)} - {None} == set(
+        run.data.classes
+    )
