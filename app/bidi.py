@@ -45,32 +45,21 @@ def holds_rtl(text: str) -> bool:
     return any(unicodedata.bidirectional(each) in ("R", "AL") for each in text)
 
 
-def still_open(text: str) -> str:
-    """The marks of the isolates that have not ended where the text does."""
-    begun = ""
-    for each in text:
-        if each in _ISOLATES:
-            begun += each
-        elif each == PDI:
-            begun = begun[:-1]
-    return begun
-
-
-def visual_runs(text: str, *, base_rtl: bool | None = None) -> list[Run]:
+def visual_runs(
+    text: str, *, base_rtl: bool | None = None, before: str = "", after: str = ""
+) -> list[Run]:
     """Split one line into runs and put these in order from left to right.
 
     Args:
         base_rtl: Direction of the paragraph the line belongs to; None takes it from the line.
+        before: The paragraph up to the line: "CST" there keeps "310 µm" here from being parted.
+        after: The rest of the paragraph.
     """
     if text.isascii() and text.isprintable() and not base_rtl:
         return [Run(text=text, rtl=False)] if text else []
-    text = "".join(
-        each
-        for each in text
-        if each in _JOINERS or unicodedata.bidirectional(each) not in _CONTROLS
-    )
+    before, text, after = map(_uncontrolled, (before, text, after))
     base = int(is_rtl(text) if base_rtl is None else base_rtl)
-    levels = _with_isolates(text, base)
+    levels = _with_isolates(before + text + after, base)[len(before) : len(before) + len(text)]
     runs: list[tuple[int, str]] = []
     for each, level in zip(text, levels, strict=True):
         # What begins and ends an isolate has no shape, but parts it from its neighbours.
@@ -80,6 +69,14 @@ def visual_runs(text: str, *, base_rtl: bool | None = None) -> list[Run]:
         else:
             runs.append((level, drawn))
     return [Run(text=part, rtl=level % 2 == 1) for level, part in _reordered(runs) if part]
+
+
+def _uncontrolled(text: str) -> str:
+    return "".join(
+        each
+        for each in text
+        if each in _JOINERS or unicodedata.bidirectional(each) not in _CONTROLS
+    )
 
 
 def _reordered(runs: list[tuple[int, str]]) -> list[tuple[int, str]]:

@@ -68,6 +68,13 @@ def test_that_isolates_keep_together_what_they_hold(spoken, left_to_right):
     assert shown(spoken) == left_to_right
 
 
+def test_that_a_line_is_ordered_as_its_whole_paragraph_says():
+    line = {"base_rtl": True, "before": "אב CST ", "after": " אב"}
+
+    assert shown("310 µm; see 12", **line) == "310 µm; see 12"
+    assert shown("310 x 20\u2069 אב", **line | {"before": "אב \u2066"}) == "בא 310 x 20"
+
+
 def test_that_the_first_letter_decides_the_direction():
     assert is_rtl("(12) נ a")
     assert not is_rtl("(12) a נ")

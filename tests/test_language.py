@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import app.errors
 from app.aggregate import advise, call_eye
-from app.bidi import LRI, PDI, RLI, still_open
+from app.bidi import LRI, PDI, RLI
 from app.installed import choose_package
 from app.language import all_of, any_of, counted, fill, language, languages, list_of
 from app.paths import resources
@@ -39,6 +39,17 @@ def card():
 def plain(text):
     """The text without what only orders it on a line."""
     return text.translate(ISOLATED)
+
+
+def still_open(text):
+    """The marks of the isolates that have not ended where the text does."""
+    begun = ""
+    for each in text:
+        if each in (LRI, RLI, "\u2068"):
+            begun += each
+        elif each == PDI:
+            begun = begun[:-1]
+    return begun
 
 
 # The catalogue

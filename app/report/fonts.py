@@ -17,7 +17,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.pdfdoc import PDFDocument
 from reportlab.pdfbase.ttfonts import ShapedStr, TTFont, shapeFragWord
 
-from app.bidi import is_rtl, still_open, visual_runs
+from app.bidi import is_rtl, visual_runs
 from app.paths import resources
 
 _FACES = {
@@ -136,10 +136,18 @@ class Fonts:
     def width(self, text: str, style: Style) -> float:
         return self.line(text, style).width
 
-    def line(self, text: str, style: Style, *, base_rtl: bool | None = None) -> Line:
-        """Set one line of text, without breaking it."""
+    def line(
+        self,
+        text: str,
+        style: Style,
+        *,
+        base_rtl: bool | None = None,
+        before: str = "",
+        after: str = "",
+    ) -> Line:
+        """Set one line of text, without breaking it; the rest is as `visual_runs` takes it."""
         pieces = []
-        for run in visual_runs(text, base_rtl=base_rtl):
+        for run in visual_runs(text, base_rtl=base_rtl, before=before, after=after):
             parts = _by_face(run.text)
             for face, part in reversed(parts) if run.rtl else parts:
                 pieces.append(self._piece(face, part, style, rtl=run.rtl))
@@ -166,14 +174,15 @@ class Fonts:
                     current += word
                     continue
                 if current.strip():
-                    parts.append(current.rstrip())
+                    parts.append(current)
                 *full, current = self._cut(word, style, width)
                 parts += full
-            rtl, begun = is_rtl(paragraph), ""
-            for part in (*parts, current.rstrip()):
-                # What is kept together on one line goes on so on the next.
-                lines.append(self.line(begun + part, style, base_rtl=rtl))
-                begun = still_open(begun + part)
+            parts.append(current)
+            rtl = is_rtl(paragraph)
+            for number, part in enumerate(parts):
+                before, after = "".join(parts[:number]), "".join(parts[number + 1 :])
+                line = self.line(part.rstrip(), style, base_rtl=rtl, before=before, after=after)
+                lines.append(line)
         return lines
 
     def _cut(self, word: str, style: Style, width: float) -> list[str]:

@@ -95,3 +95,11 @@ def test_that_every_font_comes_with_its_licence():
         licence = "LICENSE-Noto.txt" if family.startswith("Noto") else "LICENSE-Droid.txt"
         assert (FOLDER / licence).stat().st_size > 3000
     assert sum(each.stat().st_size for each in FOLDER.iterdir()) < 8e6
+
+
+def test_that_a_number_stays_with_its_unit_where_a_line_breaks_before_it(fonts):
+    note = "ضخامت مرکزی در چشم چپ برابر با CST 310 µm; see 12-34 است"
+    _, second = fonts.wrap(note, Style(8), 130)
+
+    assert second.spoken.startswith("310")
+    assert "310 µm; see 12-34" in "".join(each.text for each in second.pieces)
