@@ -9,7 +9,7 @@ comma.
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from app.language import fill, mark
@@ -56,9 +56,11 @@ def read_site(path: Path | None = None) -> Site:
 
 def _site(values: dict[str, object], path: Path) -> Site:
     locked = values.pop("locked", [])
-    if not isinstance(locked, list) or not all(isinstance(name, str) for name in locked):
-        return _unusable(path, mark("“locked” is no list of names"))
     withdrawn, problems = read_withdrawals(values.pop("withdrawn_keys", []))
+    if not isinstance(locked, list) or not all(isinstance(name, str) for name in locked):
+        unusable = _unusable(path, mark("“locked” is no list of names"))
+        # A stolen key must not count again because of it.
+        return replace(unusable, withdrawn=withdrawn, problems=(*unusable.problems, *problems))
     return Site(
         values=values,
         locked=frozenset(locked),

@@ -172,6 +172,21 @@ def test_that_an_entry_that_cannot_be_used_is_told_and_the_others_count(package,
     assert load_package(package, read_keyring(keys[1])).seal.trust is Trust.WITHDRAWN_KEY
 
 
+def test_that_a_key_stays_withdrawn_where_the_rest_of_the_configuration_is_left_out(
+    package, keys, key
+):
+    configure(
+        'locked = "model_id"\n'
+        f'withdrawn_keys = [{{ key = "{key}", since = {SINCE}, reason = "stolen" }}]\n'
+    )
+    told = []
+
+    load_settings(report=told.append)
+
+    assert "left out" in told[0]
+    assert load_package(package, read_keyring(keys[1])).seal.trust is Trust.WITHDRAWN_KEY
+
+
 @pytest.mark.parametrize("entries", [3, "abc", {"key": "0" * 64}])
 def test_that_a_list_that_is_none_is_told(entries):
     found, problems = read_withdrawals(entries)
