@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.errors import AppError
+from app.errors import AppError, UsageError
 from app.modelpack import load_package
 from ml.assemble import divide, on_same_data, run_folder
 from ml.calibrate import fit_temperature
@@ -86,10 +86,20 @@ def run_folds(
 
 
 def _score(name: Path, config: Path, run: Run, *, tta: bool) -> Predictions:
-    """One network on its fold's test patients, its temperature from the validation patients."""
+    """One network on its fold's test patients, its temperature from the validation patients.
+
+    Raises:
+        UsageError: If it was trained on another split: it may know some of these patients.
+    """
     own = run if name == config else on_same_data(load_run(name), run)
     folder, division = run_folder(name, own), divide(run)
     validation = score_run(folder, division.val, tta=tta, temperature=1.0)
+    own_split, wanted = validation.split_sha256, division.split.sha256
+    if own_split != wanted:
+        raise UsageError(
+            f"The run in {folder} was trained on the split {own_split[:12]}, not on {wanted[:12]}: "
+            "it may know some of the test patients. Move it away, or name its own split."
+        )
     temperature = fit_temperature(validation.logits, validation.labels)
     return score_run(folder, division.test, tta=tta, temperature=temperature)
 

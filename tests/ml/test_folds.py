@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.errors import UsageError
 from ml.folds import main, run_folds
 from ml.manifest import read_manifest
 from ml.predictions import load_predictions
@@ -64,3 +65,12 @@ def test_that_trained_folds_are_not_trained_again(folded, monkeypatch):
     assert len(before) == 2 * FOLDS
     assert before == {path: path.stat().st_mtime_ns for path in before}
     assert [each.name for each in again] == ["student", "teacher"]
+
+
+def test_that_runs_of_another_split_are_not_taken_for_this_one_s(folded, phantoms, monkeypatch):
+    monkeypatch.chdir(folded)
+    other = make_folds(read_manifest(phantoms), folds=FOLDS, seed=1)
+    write_splits(other, folded / "others.json")
+
+    with pytest.raises(UsageError, match="may know some of the test patients"):
+        run_folds(folded / "student.toml", folded / "others.json", [1])
