@@ -33,6 +33,7 @@ from app.study import (
     Volume,
     VolumeResult,
 )
+from app.whereabouts import with_whereabouts
 
 _AHEAD = 2  # batches for each lane that are under way or not yet fetched
 
@@ -211,4 +212,6 @@ def _call(volume: Volume, bscans: tuple[BScanResult, ...], card: Card) -> Volume
         np.array([each.familiar for each in bscans]),
         card,
     )
-    return VolumeResult(volume=volume, bscans=bscans, call=call)
+    return VolumeResult(
+        volume=volume, bscans=bscans, call=with_whereabouts(call, volume, bscans, card)
+    )

@@ -216,7 +216,7 @@ class Call:
     scores: tuple[float, ...]  # per class, in the package's order, in [0, 1]; see app.aggregate
     confidence: float | None  # in [0, 1]: for the label called or suspected
     evidence: tuple[int, ...]  # indices of the deciding B-scans, strongest first
-    reason: str  # one sentence: "CNV pattern in 14 of 49 B-scans, most in frames 22 to 31."
+    reason: str  # in words: "CNV pattern in 14 of 49 B-scans, most in frames 22 to 31."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
