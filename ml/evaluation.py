@@ -1,7 +1,7 @@
 """Everything that is measured of one model on one set of B-scans, ready to be written down."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,10 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Comparison:
-    """This model against another on the same B-scans; differences are this minus the other."""
+    """This model against another on the same B-scans; differences are this minus the other.
+
+    Patients are called by the same rule, without a gate: `Scope` judges that.
+    """
 
     other: str
     unit: str
@@ -262,12 +265,12 @@ def _against(
     threshold: float,
     replicates: int,
 ) -> list[Comparison]:
-    theirs = _aligned(known, other)
+    # A run's network has no gate, and this card's threshold is not that of another package's.
+    alike = [replace(each, unfamiliarity=None) for each in (known, _aligned(known, other))]
     return [
-        _comparison(other.model, mine, his, replicates)
-        for mine, his in zip(
-            _levels(known, card, referable, threshold),
-            _levels(theirs, card, referable, threshold),
+        _comparison(other.model, mine, theirs, replicates)
+        for mine, theirs in zip(
+            *(_levels(each, card, referable, threshold) for each in alike),
             strict=True,
         )
         if mine.unit != "eye"
@@ -287,7 +290,7 @@ def _comparison(other: str, mine: Cases, theirs: Cases, replicates: int) -> Comp
 
 
 def _aligned(known: Predictions, other: Predictions) -> Predictions:
-    """The other model's predictions of the same B-scans in the same order, without its gate."""
+    """The other model's predictions of the same B-scans in the same order."""
     if other.views != known.views:
         raise UsageError(
             f"“{other.model}” was scored on {other.views}, “{known.model}” on {known.views}. "

@@ -131,6 +131,19 @@ def test_that_a_comparison_aligns_the_bscans_and_refuses_other_ones():
         evaluate(mine, others=[theirs.take(np.arange(11))], replicates=50)
 
 
+def test_that_a_network_with_a_gate_is_compared_with_one_without_as_if_it_had_none():
+    bare = answers(RIGHT)
+    gated = answers(RIGHT, unfamiliarity=np.linspace(0, 2, len(RIGHT)))
+    card = tiny_card(temperature=1.0, unfamiliarity_threshold=1.0)
+
+    found = evaluate(gated, card=card, others=[bare], replicates=50)
+
+    assert found.result("all", "patient").value("accuracy").value == pytest.approx(1 / 2)
+    for each in found.comparisons:
+        assert each.differences[0].value == 0
+        assert (each.only_this_right, each.only_other_right) == (0, 0)
+
+
 def test_that_the_test_parts_of_folds_are_judged_together(tmp_path, capsys):
     whole = answers(RIGHT)
     save_predictions(whole.take(np.arange(5)), tmp_path / "fold0.npz")
