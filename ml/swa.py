@@ -25,7 +25,8 @@ class Average:
             if name not in self.state or not tensor.is_floating_point():
                 self.state[name] = tensor.detach().clone()
             else:
-                self.state[name].lerp_(tensor, share)
+                # Read back from a checkpoint, an average is in main memory at first.
+                self.state[name] = self.state[name].to(tensor.device).lerp_(tensor, share)
         self.count += 1
 
 

@@ -26,6 +26,16 @@ def test_that_a_young_exponential_average_forgets_its_start():
     assert average.state["weight"].item() < 0.1
 
 
+def test_that_an_average_that_was_read_back_goes_on_where_the_network_is():
+    """The CPU alone is sure to be here; "meta" holds no numbers, but mixes with it no better."""
+    average = Average()
+    average.update(nn.Linear(2, 2))
+
+    average.update(nn.Linear(2, 2, device="meta"))
+
+    assert {each.device.type for each in average.state.values()} == {"meta"}
+
+
 def test_that_batch_norm_statistics_are_measured_over_all_batches():
     network = nn.Sequential(nn.BatchNorm2d(3)).eval()
     batches = [torch.randn(8, 3, 4, 4) * 3 + 5 for _ in range(4)]
