@@ -173,6 +173,8 @@ def join_predictions(parts: Sequence[Predictions]) -> Predictions:
         values = [getattr(each, field.name) for each in parts]
         if all(isinstance(value, np.ndarray) for value in values):
             arrays[field.name] = np.concatenate(values)
+        elif any(isinstance(value, np.ndarray) for value in values):
+            arrays[field.name] = None  # what only some parts have is not known of the whole
     images = arrays["images"]
     if len(set(images.tolist())) < len(images):
         raise UsageError("A B-scan is in two of the predictions: it would count twice.")

@@ -74,6 +74,18 @@ def test_that_folds_join_and_a_bscan_in_two_of_them_is_refused():
         join_predictions([one, said([sample("b")], "DME", views="5 views")])
 
 
+def test_that_what_only_some_folds_have_is_not_kept_of_all():
+    one = said([sample("a")], "CNV", features=np.ones((1, 5)), unfamiliarity=np.ones(1))
+    other = said([sample("b")], "DME", unfamiliarity=np.zeros(1))
+
+    joined = join_predictions([one, other])
+
+    assert joined.features is None
+    assert joined.unfamiliarity is not None
+    assert joined.unfamiliarity.tolist() == [1, 0]
+    assert joined.take(np.array([1])).images.tolist() == ["b"]
+
+
 def test_that_bscans_without_a_label_are_not_judged():
     cases = bscan_cases(said([sample("a", label=None), sample("b")], "CNV", "NORMAL"), ["CNV"])
 
