@@ -21,6 +21,8 @@ QT_LIBRARIES := libcups2 libdbus-1-3 libegl1 libfontconfig1 libgl1 libglib2.0-0 
 	libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 \
 	libxcb-sync1 libxcb-xfixes0 libxcb-xkb1 libxkbcommon-x11-0 libxkbcommon0
 TEST_TOOLS := xauth xvfb
+# What the .deb depends on is told by the packages that are there: Qt's plugins for Wayland need these.
+DEB_LIBRARIES := libwayland-client0 libwayland-cursor0 libwayland-egl1
 # What a hand needs to use the frozen program: a window manager, mouse and keys, double-clicks.
 HAND_TOOLS := desktop-file-utils libglib2.0-bin openbox shared-mime-info strace xdotool
 
@@ -80,7 +82,7 @@ bundle-test: bundle $(VENV)/test.stamp
 		$(BIN)/python -m pytest -m bundle tests/bundle
 
 deb: dist/bundle.stamp
-	sh installers/debian-packages.sh dpkg-dev xz-utils
+	sh installers/debian-packages.sh dpkg-dev xz-utils $(DEB_LIBRARIES)
 	sh installers/linux/make-deb.sh
 
 tarball: dist/bundle.stamp

@@ -38,22 +38,7 @@ python3 $here/changelog.py "$version" "$maintainer" "$SOURCE_DATE_EPOCH" <CHANGE
     gzip -9n >"$doc/changelog.gz"
 install -Dm644 $here/lintian-overrides "$root/usr/share/lintian/overrides/kd-oct"
 
-# What the libraries need of the system, with the versions they were built against.
-mkdir "$stage/debian"
-printf 'Source: kd-oct\n\nPackage: kd-oct\nArchitecture: any\n' >"$stage/debian/control"
-find "$root/usr/lib/kd-oct" -type f -name '*.so*' -printf '%h\n' | sort -u |
-    sed 's/^/-l/' >"$stage/private"
-# shellcheck disable=SC2046 # the list of folders is meant to be split
-depends=$(cd "$stage" && find root/usr/lib/kd-oct -type f \( -name '*.so*' -o -name kd-oct \) -print0 |
-    xargs -0 dpkg-shlibdeps -O --ignore-missing-info --warnings=0 $(cat private) 2>"$stage/errors" |
-    sed 's/^shlibs:Depends=//') || { cat "$stage/errors" >&2; exit 1; }
-# Less those packages whose libraries it brings along itself.
-for library in "$root"/usr/lib/kd-oct/lib/lib*.so.*; do
-    dpkg-query -S "*/${library##*/}" 2>/dev/null | sed 's/:.*//' || true
-done | sort -u >"$stage/brought"
-depends=$(printf '%s\n' "$depends" | sed 's/, */\n/g' |
-    awk 'NR == FNR { brought[$1]; next } !($1 in brought)' "$stage/brought" - | paste -sd, |
-    sed 's/,/, /g')
+depends=$(sh $here/depends.sh "$root")
 
 cat >"$root/DEBIAN/control" <<END
 Package: kd-oct

@@ -177,6 +177,25 @@ def test_that_debian_s_change_log_tells_what_ours_does():
     )
 
 
+@pytest.mark.skipif(shutil.which("dpkg-shlibdeps") is None, reason="dpkg-dev is not installed.")
+def test_that_the_deb_depends_on_all_that_its_libraries_need_or_is_not_made(tmp_path):
+    (tmp_path / "DEBIAN").mkdir()
+    folder = tmp_path / "usr" / "lib" / "kd-oct"
+    (folder / "lib").mkdir(parents=True)
+    program = Path("/bin/true").read_bytes()
+    (folder / "kd-oct").write_bytes(program)
+    script = [*("sh", INSTALLERS / "linux" / "depends.sh"), tmp_path]
+
+    told = subprocess.run(script, capture_output=True, text=True, check=False)
+
+    assert (told.returncode, told.stdout.split()[0]) == (0, "libc6")
+    # A library that is not on this computer: its package cannot be named.
+    (folder / "lib" / "needy.so").write_bytes(program.replace(b"libc.so.6", b"libz.so.9"))
+    told = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stdout) == (1, "")
+    assert "cannot find library libz.so.9" in told.stderr
+
+
 @pytest.mark.parametrize("path", sorted(INSTALLERS.rglob("*.sh")), ids=lambda path: path.name)
 def test_that_shell_scripts_can_be_read(path):
     assert subprocess.run(["sh", "-n", path], check=False).returncode == 0
