@@ -18,11 +18,15 @@ if [ "${1:-}" = --remove ]; then
     rm -f "$entry"
 else
     mkdir -p "${entry%/*}"
-    # The specification of desktop entries wants a path with such characters in quotes.
-    sed "s|^Exec=kd-oct|Exec=\"$here/kd-oct\"|; s|^TryExec=.*|TryExec=$here/kd-oct|" \
+    # The specification of desktop entries wants such a path in quotes, and in them some characters
+    # marked; then sed wants its own marked.
+    try=$(printf '%s' "$here/kd-oct" | sed 's/\\/\\\\/g')
+    exec=$(printf '%s' "$here/kd-oct" | sed 's/["`$\\]/\\&/g; s/\\/\\\\/g; s/%/%%/g')
+    for_sed() { printf '%s' "$1" | sed 's/[\\&|]/\\&/g'; }
+    sed "s|^Exec=kd-oct|Exec=\"$(for_sed "$exec")\"|; s|^TryExec=.*|TryExec=$(for_sed "$try")|" \
         "$here/share/applications/kd-oct.desktop" >"$entry"
 fi
-for update in "update-mime-database $share/mime" "update-desktop-database $share/applications"; do
-    # shellcheck disable=SC2086 # a command and its argument
-    ! command -v ${update%% *} >/dev/null || $update
+for part in mime:mime applications:desktop; do
+    update=update-${part#*:}-database
+    ! command -v "$update" >/dev/null || "$update" "$share/${part%:*}"
 done

@@ -1,9 +1,11 @@
 """What packages are made from fits the program; the frozen program itself is tests/bundle's."""
 
 import configparser
+import os
 import plistlib
 import shutil
 import subprocess
+import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -175,6 +177,33 @@ def test_that_debian_s_change_log_tells_what_ours_does():
         "kd-oct (1.0.0) stable; urgency=medium\n\n  * First.\n\n"
         " -- A B <a@example.org>  Thu, 01 Jan 1970 00:00:00 +0000\n"
     )
+
+
+@pytest.mark.skipif(shutil.which("gio") is None, reason="libglib2.0-bin is not installed.")
+@pytest.mark.parametrize("name", ["R&D's program", "a | `$5`", r"a\b"])
+def test_that_the_menu_entry_leads_to_the_program_wherever_it_and_the_user_s_data_lie(
+    name, tmp_path
+):
+    program, data, ran = tmp_path / name, tmp_path / "Zoë's data", tmp_path / "ran"
+    for folder in ("applications", "mime/packages", "icons"):
+        (program / "share" / folder).mkdir(parents=True)
+    shutil.copy(DESKTOP, program / "share" / "applications")
+    shutil.copy(DESKTOP.with_name("kd-oct.mime.xml"), program / "share/mime/packages/kd-oct.xml")
+    shutil.copy(DESKTOP.with_name("menu.sh"), program)
+    (program / "kd-oct").write_text(f"#!/bin/sh\ntouch '{ran}'\n")
+    (program / "kd-oct").chmod(0o755)
+    user = os.environ | {"XDG_DATA_HOME": str(data)}
+
+    subprocess.run(["sh", program / "menu.sh"], env=user, check=True)
+    entry = data / "applications" / "kd-oct.desktop"
+    subprocess.run(["gio", "launch", entry], env=user, check=True)
+    deadline = time.monotonic() + 20
+    while not ran.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    subprocess.run(["sh", program / "menu.sh", "--remove"], env=user, check=True)
+
+    assert ran.exists()
+    assert not list(data.rglob("kd-oct*"))
 
 
 @pytest.mark.skipif(shutil.which("dpkg-shlibdeps") is None, reason="dpkg-dev is not installed.")
