@@ -93,7 +93,7 @@ windows-try: dist/bundle.stamp
 	sh installers/debian-packages.sh nsis
 	sh installers/windows/try.sh
 
-sbom: $(BUNDLE_VENV)/bundle.stamp $(SBOM_VENV)/sbom.stamp
+sbom: dist/bundle.stamp $(SBOM_VENV)/sbom.stamp
 	mkdir -p build dist
 	$(SBOM_VENV)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
 		--spec-version 1.6 --output-file build/environment.cdx.json $(BUNDLE_BIN)/python

@@ -67,6 +67,7 @@ def _python() -> dict:
 def _from_the_system(libraries: Path) -> list[dict]:
     """Return the Debian packages whose copyright files the frozen program holds."""
     found = []
+    system = platform.freedesktop_os_release()["ID"] if sys.platform == "linux" else ""
     for folder in sorted((libraries / "licences").glob("*/copyright")):
         name = folder.parent.name
         answer = subprocess.run(
@@ -84,7 +85,7 @@ def _from_the_system(libraries: Path) -> list[dict]:
                 "bom-ref": f"deb-{name}-{version}",
                 "name": name,
                 "version": version,
-                "purl": f"pkg:deb/debian/{name}@{version}?arch={architecture}",
+                "purl": f"pkg:deb/{system}/{name}@{version}?arch={architecture}",
             }
         )
     return found
