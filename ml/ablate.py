@@ -1,6 +1,6 @@
 """What each switch of a run is worth: one short run for each, all else as in the base.
 
-    python -m ml.ablate --config ml/configs/ablation.toml [--only EMA --only noise] [--out DIR]
+    python -m ml.ablate --config ml/configs/ablation.toml [--only EMA --only replay] [--out DIR]
 
 Every run is a process of its own with the same seed, split and epochs, so that times can be
 compared; the runs lie in `DIR/NAME`. Started again, finished runs are read and broken ones go on.

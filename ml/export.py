@@ -65,7 +65,8 @@ def make_package(
         run_folder: Of `ml.teach` or `ml.distill`.
         package_id: The package's folder name.
         models: Where packages lie; by default where the program looks for them.
-        int8: Convolutions in 8-bit integers. The proof then compares answers, not numbers.
+        int8: Convolutions in 8-bit integers. Numbers then differ, and none is refused for that;
+            the card says what it costs in accuracy against the same package in full precision.
 
     Raises:
         UsageError: If the run is not finished, the graph does not agree with the network, or the
