@@ -82,7 +82,7 @@ def analyse(
     return replace(
         joined,
         model_signer=seal.signer,
-        model_key_withdrawn=seal.withdrawal.since if seal.withdrawal else None,
+        model_key_withdrawn=seal.withdrawn_since,
         preprocessing=VERSION,
         software=__version__,
     )

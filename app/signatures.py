@@ -16,6 +16,7 @@ import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -59,6 +60,10 @@ class Seal:
     trust: Trust = Trust.UNSIGNED
     signer: str | None = None  # the key's name if trust is SIGNED, else None
     withdrawal: Withdrawal | None = None  # of the key, if trust is WITHDRAWN_KEY
+
+    @property
+    def withdrawn_since(self) -> date | None:
+        return self.withdrawal.since if self.withdrawal else None
 
 
 NO_SEAL = Seal()

@@ -102,7 +102,7 @@ class Analyst(QObject):
         card = package.card
         prepared = case.model.preprocessing if case.model is not None else None
         same = case.call is not None and case.card == card and prepared == preprocess.VERSION
-        if same and self._read_whole(case):
+        if same and self._still_holds(case, package):
             return Made(result=None, card=card, contents={})
         study = case.study
         _check_files(study)
@@ -112,13 +112,17 @@ class Analyst(QObject):
         result = analyse(study, package, progress, engine=model.engine)
         return Made(result=result, card=card, contents={} if case.demo else _contents(study))
 
-    def _read_whole(self, case: Case) -> bool:
-        """Whether a former result misses nothing that may be readable now."""
+    def _still_holds(self, case: Case, package: "ModelPackage") -> bool:
+        """Whether a former result says who vouches for the model now, and misses no B-scan."""
         result = case.result
         if result is None and case.number is not None:
             with suppress(StorageError):
                 result = self._keeper.store().load(case.number).result
-        return result is not None and not unread(result)
+        if result is None or unread(result):
+            return False
+        seal = package.seal
+        vouched = (result.model_signer, result.model_key_withdrawn)
+        return vouched == (seal.signer, seal.withdrawn_since)
 
     def _load_model(self, model_id: str | None) -> _Model:
         from app.engine import Engine

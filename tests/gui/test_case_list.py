@@ -168,6 +168,18 @@ def test_that_a_result_of_another_preparation_is_made_anew_on_request(qtbot, win
     wait_until_ended(qtbot, window, studies=3)
 
 
+def test_that_a_result_vouched_for_by_a_key_that_no_longer_counts_is_made_anew_on_request(
+    qtbot, window
+):
+    case = window.session.current
+    case.take(replace(case.result, model_signer="Clinic"), case.card)
+
+    window.actions_["analyse"].trigger()
+
+    qtbot.waitUntil(lambda: case.result.model_signer is None, timeout=30_000)
+    wait_until_ended(qtbot, window, studies=3)
+
+
 def let_go_and_open(qtbot, window, case):
     """Open a case whose result is no longer in memory, if it could be let go."""
     session = window.session
