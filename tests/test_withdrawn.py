@@ -79,6 +79,12 @@ def test_that_a_signature_counts_until_its_key_is_withdrawn(package, keys, key):
     assert seal.withdrawal == Withdrawal(key=key, since=SINCE, reason="lost")
 
 
+def test_that_a_fingerprint_copied_in_capitals_withdraws_its_key_too(package, keys, key):
+    withdraw(key.upper())
+
+    assert load_package(package, read_keyring(keys[1])).seal.trust is Trust.WITHDRAWN_KEY
+
+
 def test_that_a_withdrawn_key_is_told_from_one_that_was_never_known(package, key):
     assert load_package(package).seal.trust is Trust.UNKNOWN_KEY
 
