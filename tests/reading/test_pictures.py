@@ -101,9 +101,11 @@ def test_a_picture_that_kills_its_decoder_costs_a_worker_and_not_the_window(tmp_
     Image.fromarray(bscans(1)[0]).save(path)
     volume = the_volume(path)
     # What a native decoder's crash looks like from here: the process is gone in mid-sentence.
-    monkeypatch.setattr(
-        workers, "_command", lambda: [sys.executable, "-c", "import os; os.abort()"]
+    crash = (
+        "import os, sys; from app.reading.dicom.decode import READY;"
+        "sys.stdout.buffer.write(READY); sys.stdout.flush(); sys.stdin.read(1); os.abort()"
     )
+    monkeypatch.setattr(workers, "_command", lambda: [sys.executable, "-c", crash])
     WORKERS.end()
     with pytest.raises(DamagedFile, match="its decoder had to stop"):
         volume.bscans[0].pixels()

@@ -447,7 +447,7 @@ def test_a_worker_that_never_starts_is_ended(monkeypatch):
     monkeypatch.setattr(workers, "_command", lambda: asleep)
     worker = Worker()
 
-    with pytest.raises(DamagedFile, match="its decoder had to stop"):
+    with pytest.raises(DamagedFile, match="could not be started"):
         worker.decode(b"", b"", 20)
     assert not worker.alive
 

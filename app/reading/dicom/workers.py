@@ -60,10 +60,16 @@ class Worker:
         """Return the status and bytes of the reply.
 
         Raises:
-            DamagedFile: If the process died or had to be ended.
+            DamagedFile: If the process did not start, died or had to be ended.
         """
         requests, replies = self._pipes()
         self._await_start(replies)
+        if not self._ready:
+            self.end()
+            raise DamagedFile(
+                "The program that decodes frames could not be started, so a frame was not read. "
+                "Close other programs, then analyse the study again."
+            )
         watch = threading.Timer(time_limit, self._end_late)
         watch.start()
         try:
