@@ -1,7 +1,7 @@
 """Bars across the window: what holds for all that is shown, and what just happened."""
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QColor, QResizeEvent
+from PySide6.QtGui import QAccessible, QAccessibleEvent, QColor, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -112,6 +112,8 @@ class Bars(QWidget):
         bar.acted.connect(lambda: self.acted.emit(notice))
         self._notices.append(bar)
         self._layout.addWidget(bar)
+        # What just happened is read out at once, wherever the focus is.
+        QAccessible.updateAccessibility(QAccessibleEvent(bar, QAccessible.Event.Alert))
 
     def clear_notices(self) -> None:
         for bar in list(self._notices):
@@ -153,18 +155,19 @@ class RollingBars(QScrollArea):
         # What came last is what the reader has not read yet.
         roller.rangeChanged.connect(lambda _, last: roller.setValue(last))
         bars.installEventFilter(self)
-        self._fit()
+        self.fit()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         if event.type() is QEvent.Type.LayoutRequest:
-            self._fit()
+            self.fit()
         return super().eventFilter(watched, event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         super().resizeEvent(event)
-        self._fit()
+        self.fit()
 
-    def _fit(self) -> None:
+    def fit(self) -> None:
+        """Take the height that the bars need in the room that there is now."""
         heights = self._bars.heights(self.width())
         most = max(self.window().height() // _SHARE, *heights[-1:], 0)
         height = min(sum(heights), most)

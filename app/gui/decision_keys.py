@@ -121,12 +121,12 @@ class DecisionKeys(QObject):
 
     def refresh(self) -> None:
         """Show what stands, and enable what can be done."""
-        case = self._session.current
+        case, seen = self._session.current, self._case()
         ready = case is not None and case.result is not None and case.card is not None
-        self._actions.enable(ready, "decide_eye", "decide_bscan", "decide_patient", "trail")
-        shown = ready and case is not None and case.revealed(self._room.active)
-        self._actions.enable(shown, "agree")
-        self._actions.enable(ready and case is not None and case.revealed(), "agree_with_all")
+        self._actions.enable(ready, "trail")
+        self._actions.enable(seen is not None, "decide_eye", "decide_bscan", "decide_patient")
+        self._actions.enable(seen is not None and seen.revealed(self._room.active), "agree")
+        self._actions.enable(seen is not None and seen.revealed(), "agree_with_all")
         self._actions.enable(self._desk.can_undo(case), "undo_decision")
         self._actions.enable(self._desk.can_redo(case), "redo_decision")
         self._actions.enable(self._session.package_card is not None, "operating_point")

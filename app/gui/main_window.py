@@ -112,6 +112,7 @@ class MainWindow(QMainWindow):
             self.desk, session, self.room, self.results, self.actions_, self
         )
         self.decisions.blind_first_chosen.connect(self.upkeep.choose_blind_first)
+        self.pages.currentChanged.connect(lambda _: self.decisions.refresh())
         self.state.restore(self, self.panes)
         self._show_case()
 
@@ -126,7 +127,8 @@ class MainWindow(QMainWindow):
         layout = QVBoxLayout(centre)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(RollingBars(self.bars))
+        self._rolling = RollingBars(self.bars)
+        layout.addWidget(self._rolling)
         layout.addWidget(self.pages, 1)
         self.setCentralWidget(centre)
 
@@ -351,9 +353,11 @@ class MainWindow(QMainWindow):
             buttons = self.tools.findChildren(QToolButton)
             theme.repolish(self.menuBar(), self.tools, self.statusBar(), *buttons)
         super().resizeEvent(event)
+        self._rolling.fit()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         super().showEvent(event)
+        self.decisions.refresh()
         QGuiApplication.styleHints().colorSchemeChanged.connect(
             self._desktop_changed, Qt.ConnectionType.UniqueConnection
         )

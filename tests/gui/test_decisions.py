@@ -641,3 +641,18 @@ def test_that_what_was_shown_before_the_clinic_had_all_read_blind_is_not_read_bl
         for each in (switch, themes):
             assert not each.isEnabled()
             assert "whole clinic" in each.toolTip()
+
+
+def test_that_nothing_is_decided_from_the_page_of_the_report(qtbot, window):
+    deciding = ("agree", "agree_with_all", "decide_eye", "decide_bscan", "decide_patient")
+
+    def enabled():
+        return [window.actions_[name].isEnabled() for name in deciding]
+
+    assert all(enabled())
+
+    window.actions_["show_report"].trigger()
+    qtbot.waitUntil(lambda: not any(enabled()))
+
+    window.show_scans()
+    qtbot.waitUntil(lambda: all(enabled()))

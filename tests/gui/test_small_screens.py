@@ -183,3 +183,29 @@ def test_that_messages_leave_room_for_the_scans(qtbot, window):
     # The newest is the one in view.
     roller = area.verticalScrollBar()
     qtbot.waitUntil(lambda: roller.value() == roller.maximum() > 0)
+
+
+def test_that_messages_take_the_room_that_they_need_as_the_window_grows_in_height(qtbot, window):
+    shrink(qtbot, window, SIZES["200 %"])
+    for number in range(3):
+        window.bars.show_notice(
+            Notice(kind="warning", text=f"Notice {number} of some length. " * 4)
+        )
+    qtbot.wait(50)
+    area = window.bars.parentWidget().parentWidget()
+    assert area.height() < sum(window.bars.heights(area.width()))
+
+    shrink(qtbot, window, (SIZES["200 %"][0], 1400))
+
+    qtbot.waitUntil(lambda: area.height() == sum(window.bars.heights(area.width())))
+
+
+@pytest.mark.parametrize("size", [(3840, 2160), (1920, 1080)], ids=["100 %", "200 %"])
+def test_that_a_4k_screen_shows_every_pane_and_gives_its_room_to_the_scan(qtbot, window, size):
+    shrink(qtbot, window, size)
+
+    shows(qtbot, window, *Pane)
+    qtbot.waitUntil(lambda: out_of_reach(window) == [])
+    view = window.room.panel.view
+    assert view.width() > window.width() / 2
+    assert view.height() > window.height() / 3
