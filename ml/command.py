@@ -4,13 +4,14 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from app.errors import AppError, UsageError
 from ml.assemble import run_folder
-from ml.config import Run, load_run
+from ml.config import Run, load_run, read_dumped
 from ml.dryrun import rehearse
 from ml.processes import join_processes
 from ml.validation import Scores
@@ -77,12 +78,17 @@ def train_apart(config: Path, keys: Sequence[str], name: str, out: Path | None =
         out: The run's folder, if not the file's own.
 
     Raises:
-        UsageError: If the run fails.
+        UsageError: If the run fails, or `out` holds one that was made otherwise.
     """
     keys = [*keys, 'package=""']
     run = load_run(config, keys)
     out = out or run_folder(config, run)
     if (out / "model.safetensors").exists():
+        if _without_places(read_dumped(out / "run.json")) != _without_places(run):
+            raise UsageError(
+                f"{out} holds a finished run of another configuration, which is not {name}. Move "
+                "it away, or name another --out."
+            )
         return
     print(f"{name}, in {out}", file=sys.stderr)
     module = "ml.distill" if run.distill else "ml.teach"
@@ -92,6 +98,11 @@ def train_apart(config: Path, keys: Sequence[str], name: str, out: Path | None =
             f"{name} failed, as said above. Mend that and start the same command again: it goes on "
             "from here."
         )
+
+
+def _without_places(run: Run) -> Run:
+    """The run, wherever its data lie: a path can be written in several ways."""
+    return replace(run, data=replace(run.data, manifest=Path(), root=None, split=None))
 
 
 def print_scores(out: Path, scores: Scores) -> None:

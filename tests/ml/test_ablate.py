@@ -45,6 +45,9 @@ def test_that_a_switch_is_measured_against_the_base_and_not_trained_twice(base, 
         r"train\.ema=0\.99 \| base \| \d\.\d{3} \(.* to .*\) \| [+-]\d\.\d{3}", lines[3]
     )
     assert lines[3] in capsys.readouterr().out
+    base.write_text(base.read_text().replace("lr = 0.001", "lr = 0.002"))
+    assert main(command) == 1
+    assert "base holds a finished run of another configuration" in capsys.readouterr().err
 
 
 def test_that_an_unknown_switch_and_missing_teachers_are_refused(base, tmp_path):
