@@ -16,7 +16,7 @@ from ml.cost import cost_of, count
 from ml.data import network_input
 from ml.evaluate import main
 from ml.evaluation import evaluate, scope_of
-from ml.evaluation_report import worst_mistakes
+from ml.evaluation_report import report, worst_mistakes
 from ml.importers import import_folders
 from ml.manifest import read_manifest, write_manifest
 from ml.predict import five_views
@@ -142,6 +142,7 @@ def test_that_a_network_with_a_gate_is_compared_with_one_without_as_if_it_had_no
     for each in found.comparisons:
         assert each.differences[0].value == 0
         assert (each.only_this_right, each.only_other_right) == (0, 0)
+    assert "called by the same rule, without a gate" in report(found, {})
 
 
 def test_that_the_test_parts_of_folds_are_judged_together(tmp_path, capsys):
