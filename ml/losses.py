@@ -26,10 +26,14 @@ def classification_loss(
     Focal loss is alpha_t (1 - p_t)^gamma (-log p_t) with p_t of the bare softmax (Lin et al. 2017,
     eq. 5). The published code took p_t from the weighted cross-entropy, which bends gamma by alpha.
     """
+    if loss.kind == "cross-entropy" and weights is None:
+        return functional.cross_entropy(logits, labels, label_smoothing=loss.smoothing)
     if loss.kind == "cross-entropy":
+        # Torch's own mean is over the batch's weights: shares of a batch, by processes or by
+        # accumulation, would add up to another gradient than the batch's.
         return functional.cross_entropy(
-            logits, labels, weight=weights, label_smoothing=loss.smoothing
-        )
+            logits, labels, weight=weights, label_smoothing=loss.smoothing, reduction="none"
+        ).mean()
     log_p = functional.log_softmax(logits, dim=1)
     focal = -((1 - log_p.exp()) ** loss.gamma) * log_p
     if weights is not None:

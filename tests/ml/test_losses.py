@@ -33,7 +33,7 @@ def test_that_focal_loss_takes_p_from_the_softmax_before_weighting():
 def test_that_whole_shares_give_the_loss_of_labels(kind):
     loss, whole = Loss(kind=kind), functional.one_hot(LABELS, 3).float()
 
-    for weights in (None, torch.tensor([0.5, 1.0, 4.0]) if kind == "focal" else None):
+    for weights in (None, torch.tensor([0.5, 1.0, 4.0])):
         shared = classification_loss(LOGITS, whole, loss, weights)
         plain = classification_loss(LOGITS, LABELS, loss, weights)
         assert shared.item() == pytest.approx(plain.item(), rel=1e-6)
@@ -54,6 +54,21 @@ def test_that_focal_loss_without_gamma_is_cross_entropy():
     focal = classification_loss(LOGITS, LABELS, Loss(kind="focal", gamma=0.0), None)
 
     assert focal.item() == pytest.approx(functional.cross_entropy(LOGITS, LABELS).item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["focal", "cross-entropy"])
+def test_that_the_shares_of_a_batch_add_up_to_its_loss_under_weights(kind):
+    """As two processes, or two accumulated batches, have them."""
+    logits, labels = torch.randn(6, 3), torch.tensor([0, 0, 1, 0, 2, 2])
+    weights = class_weights(labels.tolist(), 3)
+    loss = Loss(kind=kind, balanced=True, smoothing=0.0)
+
+    whole = classification_loss(logits, labels, loss, weights)
+
+    halves = [
+        classification_loss(logits[i], labels[i], loss, weights) for i in (slice(3), slice(3, 6))
+    ]
+    assert whole.item() == pytest.approx(sum(halves).item() / 2, rel=1e-5)
 
 
 def test_that_distillation_weighs_the_soft_part_by_the_squared_temperature():
