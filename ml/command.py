@@ -84,11 +84,7 @@ def train_apart(config: Path, keys: Sequence[str], name: str, out: Path | None =
     run = load_run(config, keys)
     out = out or run_folder(config, run)
     if (out / "model.safetensors").exists():
-        if _without_places(read_dumped(out / "run.json")) != _without_places(run):
-            raise UsageError(
-                f"{out} holds a finished run of another configuration, which is not {name}. Move "
-                "it away, or name another --out."
-            )
+        require_finished_of(run, out)
         return
     print(f"{name}, in {out}", file=sys.stderr)
     module = "ml.distill" if run.distill else "ml.teach"
@@ -100,9 +96,23 @@ def train_apart(config: Path, keys: Sequence[str], name: str, out: Path | None =
         )
 
 
+def require_finished_of(run: Run, out: Path) -> None:
+    """Verify that the finished run in `out` was made as `run` says.
+
+    Raises:
+        UsageError: If it was not: its weights are not what is asked for.
+    """
+    if _without_places(read_dumped(out / "run.json")) != _without_places(run):
+        raise UsageError(
+            f"{out} holds a finished run of another configuration. Move it away, or name another "
+            "--out."
+        )
+
+
 def _without_places(run: Run) -> Run:
-    """The run, wherever its data lie: a path can be written in several ways."""
-    return replace(run, data=replace(run.data, manifest=Path(), root=None, split=None))
+    """The run, wherever its data lie and its package goes: a path can be written in many ways."""
+    data = replace(run.data, manifest=Path(), root=None, split=None)
+    return replace(run, data=data, package="")
 
 
 def print_scores(out: Path, scores: Scores) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor
 from app.errors import UsageError
 from app.modelpack import InputSpec
 from ml.assemble import divide, on_same_data, run_folder, trainer
-from ml.command import arguments_of, carry_out, print_scores
+from ml.command import arguments_of, carry_out, print_scores, require_finished_of
 from ml.config import Distill, Run, load_run
 from ml.data import Batch, network_input
 from ml.losses import distillation_loss, softened
@@ -145,7 +145,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def work(run: Run, out: Path) -> None:
-        if not (options.resume and (out / "model.safetensors").exists()):
+        if options.resume and (out / "model.safetensors").exists():
+            require_finished_of(run, out)
+        else:
             print_scores(out, distil(run, out, resume=options.resume))
         package = options.package or run.package
         if package and is_first():

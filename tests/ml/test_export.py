@@ -19,6 +19,7 @@ from app.modelpack import load_package
 from app.preprocess import prepare
 from app.reading import open_studies
 from ml.calibrate import calibration_of, load_calibration
+from ml.distill import main as distil
 from ml.export import make_package
 from ml.graph import Explained, export_graph
 from ml.manifest import decode, read_manifest
@@ -66,6 +67,15 @@ def test_that_the_missing_teacher_was_trained_first_on_the_same_split(pipeline):
     ]
 
     assert splits[0] == splits[1]
+
+
+def test_that_a_finished_run_is_not_taken_for_that_of_a_file_that_was_changed(pipeline, capsys):
+    command = ["--config", str(pipeline / "student.toml"), "--out", str(pipeline / "runs/student")]
+
+    assert distil([*command, "--resume"]) == 0
+    assert distil([*command, "--resume", "--set", "version=2.0.0"]) == 1
+
+    assert "a finished run of another configuration" in capsys.readouterr().err
 
 
 def test_that_the_package_loads_and_carries_its_card(package):
