@@ -144,7 +144,8 @@ def _prove(
         np.concatenate([getattr(each, name) for each in found]) for name in ("logits", "maps")
     ]
     differences = difference(explained, outputs, frames)
-    if exact and max(differences) > TOLERANCE:
+    # Written so that a NaN fails it.
+    if exact and not all(each <= TOLERANCE for each in differences):
         raise UsageError(
             f"The graph does not agree with the network: probabilities differ by "
             f"{differences[0]:.2g}, maps by {differences[1]:.2g} of their range. No package was "
