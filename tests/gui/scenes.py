@@ -55,7 +55,9 @@ def main(folder: Path, states: list[str]) -> None:
         end = time.monotonic() + PATIENCE
         while not condition():
             assert time.monotonic() < end
-            QTest.qWait(20)
+            program.processEvents()
+            # Not QTest.qWait: it sleeps without letting the threads run that are waited for.
+            time.sleep(0.01)
 
     wait_for(lambda: [case.state in ENDED for case in window.session.cases] == [True])
     wait_for(lambda: not window.session.busy)
