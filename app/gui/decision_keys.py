@@ -90,12 +90,15 @@ class DecisionKeys(QObject):
 
     # What is at hand
 
-    def _case(self) -> Case | None:
-        """The case whose scans or answers are in front, once there is something to decide on."""
+    def _answered(self) -> Case | None:
+        """The present case, once there is something to decide on."""
         case = self._session.current
         ready = case is not None and case.result is not None and case.card is not None
-        seen = self._room.isVisible() or self._panel.isVisible()
-        return case if ready and seen else None
+        return case if ready else None
+
+    def _case(self) -> Case | None:
+        """The same, as long as its scans or answers are in front."""
+        return self._answered() if self._room.isVisible() or self._panel.isVisible() else None
 
     def _eye(self) -> str:
         return str(self._room.active)
@@ -122,7 +125,7 @@ class DecisionKeys(QObject):
     def refresh(self) -> None:
         """Show what stands, and enable what can be done."""
         case, seen = self._session.current, self._case()
-        ready = case is not None and case.result is not None and case.card is not None
+        ready = self._answered() is not None
         self._actions.enable(ready, "trail")
         self._actions.enable(seen is not None, "decide_eye", "decide_bscan", "decide_patient")
         self._actions.enable(seen is not None and seen.revealed(self._room.active), "agree")

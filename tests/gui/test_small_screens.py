@@ -170,15 +170,20 @@ def test_that_the_class_of_the_heat_map_is_chosen_from_the_menu_too(qtbot, windo
     assert window.room.options.class_index == window.heat.classes.itemData(2)
 
 
-def test_that_messages_leave_room_for_the_scans(qtbot, window):
-    shrink(qtbot, window, SIZES["300 %"])
+def full_of_notices(qtbot, window):
+    """What rolls the bars, with as many notices as stand at once."""
     for number in range(3):
         window.bars.show_notice(
             Notice(kind="warning", text=f"Notice {number} of some length. " * 4)
         )
     qtbot.wait(50)
+    return window.bars.parentWidget().parentWidget()
 
-    area = window.bars.parentWidget().parentWidget()
+
+def test_that_messages_leave_room_for_the_scans(qtbot, window):
+    shrink(qtbot, window, SIZES["300 %"])
+    area = full_of_notices(qtbot, window)
+
     assert area.height() <= max(window.height() // 2, 90)
     # The newest is the one in view.
     roller = area.verticalScrollBar()
@@ -187,12 +192,8 @@ def test_that_messages_leave_room_for_the_scans(qtbot, window):
 
 def test_that_messages_take_the_room_that_they_need_as_the_window_grows_in_height(qtbot, window):
     shrink(qtbot, window, SIZES["200 %"])
-    for number in range(3):
-        window.bars.show_notice(
-            Notice(kind="warning", text=f"Notice {number} of some length. " * 4)
-        )
-    qtbot.wait(50)
-    area = window.bars.parentWidget().parentWidget()
+    area = full_of_notices(qtbot, window)
+
     assert area.height() < sum(window.bars.heights(area.width()))
 
     shrink(qtbot, window, (SIZES["200 %"][0], 1400))
