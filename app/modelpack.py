@@ -127,6 +127,14 @@ class TrainingData:
 
 
 @checked(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class TrainingSplit:
+    """The division of patients that a model was made with: which of them are new to it."""
+
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # of the split file
+    fold: Annotated[int, Field(ge=0)] = 0
+
+
+@checked(frozen=True, slots=True, kw_only=True, config=_STRICT)
 class Card:
     """The contents of `model.json`."""
 
@@ -151,6 +159,7 @@ class Card:
     scan_width_mm: tuple[PositiveFloat, PositiveFloat] | None = None
     # By class: the thresholds that a clinic may choose from, with what each was measured to give.
     operating_points: dict[str, tuple[OperatingPoint, ...]] = field(default_factory=dict)
+    split: TrainingSplit | None = None  # None: not stated
 
     def __post_init__(self) -> None:
         names = [each.name for each in self.classes]

@@ -9,7 +9,7 @@ from hashlib import sha256
 import numpy as np
 
 from app.language import counted, fill, list_of, mark
-from app.modelpack import FORMAT, Card, Figure, ReferralRule, TrainingData
+from app.modelpack import FORMAT, Card, Figure, ReferralRule, TrainingData, TrainingSplit
 from ml.calibrate import Calibration
 from ml.classes import class_info
 from ml.config import Run
@@ -100,6 +100,7 @@ def make_card(
         figures=tuple(figures),
         limits=limits_of(names, tested or training),
         graph_sha256=sha256(graph).hexdigest(),
+        split=TrainingSplit(sha256=calibration.split_sha256, fold=run.data.fold),
     )
 
 

@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
@@ -20,6 +21,7 @@ from tqdm import tqdm
 from app.errors import AppError, StorageError, UsageError
 from app.files import whole_file
 from app.modelpack import Card, ModelPackage, load_package
+from ml.calibrate import fit_temperature
 from ml.cost import cost_of
 from ml.evaluation import Evaluation, evaluate
 from ml.evaluation_report import report
@@ -34,7 +36,16 @@ from ml.predictions import (
     save_predictions,
 )
 from ml.scoring import score_package, score_run
-from ml.splits import division, select
+from ml.splits import Split, division, select
+
+_UNCHECKED = (
+    "Nobody checked whose validation patients the rule for eyes was fitted on: if some of them are "
+    "among these, the figures by eye and patient are too good."
+)
+_ONE_VIEW_TEMPERATURE = (
+    "The package's temperature was fitted on one view of each B-scan, as the program looks at it, "
+    "and not on the mean of five: what is said of calibration is not the best for five."
+)
 
 
 def write_evaluation(evaluation: Evaluation, samples: Sequence[Sample], folder: Path) -> None:
@@ -94,57 +105,128 @@ def in_short(evaluation: Evaluation) -> str:
     return "\n".join(lines)
 
 
-def _part(options: argparse.Namespace, samples: Sequence[Sample]) -> tuple[list[Sample], str]:
-    """The samples of the wanted part, and the hash of the split they come from."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Asked:
+    """The B-scans to score, and the division that they are a part of."""
+
+    samples: tuple[Sample, ...]
+    split: Split | None  # None: all of the manifest
+
+    @property
+    def sha256(self) -> str:
+        return self.split.sha256 if self.split else ""
+
+
+def _asked(options: argparse.Namespace, samples: Sequence[Sample]) -> _Asked:
     if options.split == "all":
-        return list(samples), ""
+        return _Asked(samples=tuple(samples), split=None)
     split = division(samples, options.folds, options.fold)
     hashes = {"train": split.train, "val": split.val, "test": split.test}[options.split]
-    chosen = [
+    chosen = tuple(
         sample
         for sample in select(samples, hashes)
         if not options.sources or sample.source in options.sources.split(",")
-    ]
-    return chosen, split.sha256
+    )
+    return _Asked(samples=chosen, split=split)
 
 
-def _require_own_division(run_folder: Path, split_sha256: str, fold: int) -> None:
+def _require_own_division(run_folder: Path, asked: _Asked) -> None:
     """A run may only be judged on the division it was trained on.
 
     Raises:
         UsageError: If it was another: test patients may be among those it learnt from.
     """
     trained = load_trained(run_folder)
-    if (trained.split_sha256, trained.run.data.fold) != (split_sha256, fold):
+    fold = asked.split.fold if asked.split else None
+    if (trained.split_sha256, trained.run.data.fold) != (asked.sha256, fold):
         raise UsageError(
             f"{run_folder.name} was trained on fold {trained.run.data.fold} of another division "
-            f"({trained.split_sha256[:12]}, not {split_sha256[:12] or 'none'}). Name its own with "
+            f"({trained.split_sha256[:12]}, not {asked.sha256[:12] or 'none'}). Name its own with "
             "--folds and --fold."
         )
 
 
-def _score(
-    options: argparse.Namespace, package: ModelPackage | None, samples: Sequence[Sample]
+def _doubts(card: Card, asked: _Asked) -> tuple[str, ...]:
+    """What nobody can tell of whether a package was made with patients that are scored.
+
+    Raises:
+        UsageError: If it was made with another division: it may know some of them.
+    """
+    name, own = f"The package {card.id} {card.version}", card.split
+    if own is None:
+        return (
+            f"{name} does not say on which division it was trained: if it was another than this "
+            "one, it may know some of these patients, and the figures are too good.",
+        )
+    if asked.split is None:
+        return (
+            f"{name} was judged on the whole manifest: if it holds patients whom the package was "
+            "trained on, the figures are too good.",
+        )
+    if (own.sha256, own.fold) != (asked.sha256, asked.split.fold):
+        raise UsageError(
+            f"{name} was trained on fold {own.fold} of the division {own.sha256[:12]}, not on fold "
+            f"{asked.split.fold} of {asked.sha256[:12]}: it may know some of these patients. Name "
+            "its own with --folds and --fold, or, for data that it never saw, --split all."
+        )
+    return ()
+
+
+def _temperature(options: argparse.Namespace, split: Split, samples: Sequence[Sample]) -> float:
+    """The temperature of a run's five views, fitted on its validation patients."""
+    classes = load_trained(options.run).run.data.classes
+    known = [each for each in select(samples, split.val) if each.label in classes]
+    said = score_run(options.run, known, tta=True, temperature=1.0)
+    return fit_temperature(said.logits, said.labels)
+
+
+def _score_run(
+    options: argparse.Namespace, asked: _Asked, samples: Sequence[Sample]
 ) -> Predictions:
-    if options.predictions:
-        return join_predictions([load_predictions(path) for path in options.predictions])
-    if not samples:
-        raise UsageError("Say with --manifest which B-scans to score.")
-    part, split_sha256 = _part(options, samples)
-    if options.run:
-        _require_own_division(options.run, split_sha256, options.fold)
-        return score_run(options.run, part, tta=options.tta, temperature=options.temperature)
-    if package is None:
-        raise UsageError("Say what to evaluate: --package, --run or --predictions.")
-    bar = tqdm(total=len(part), desc="scoring", unit="B-scan", disable=None, leave=False)
+    _require_own_division(options.run, asked)
+    temperature = options.temperature
+    if temperature is None and options.tta and asked.split:
+        temperature = _temperature(options, asked.split, samples)
+    return score_run(options.run, asked.samples, tta=options.tta, temperature=temperature)
+
+
+def _score_package(
+    options: argparse.Namespace, asked: _Asked, package: ModelPackage
+) -> Predictions:
+    samples = asked.samples
+    bar = tqdm(total=len(samples), desc="scoring", unit="B-scan", disable=None, leave=False)
     with bar:
         return score_package(
             package,
-            part,
+            samples,
             tta=options.tta,
-            split_sha256=split_sha256,
+            split_sha256=asked.sha256,
             progress=lambda done, _: bar.update(done - bar.n),
         )
+
+
+def _score(
+    options: argparse.Namespace,
+    package: ModelPackage | None,
+    card: Card | None,
+    samples: Sequence[Sample],
+) -> tuple[Predictions, tuple[str, ...]]:
+    """What the model says, and what is to be known beside it."""
+    if options.predictions:
+        said = join_predictions([load_predictions(path) for path in options.predictions])
+        return said, (_UNCHECKED,) if card else ()
+    if not samples:
+        raise UsageError("Say with --manifest which B-scans to score.")
+    asked = _asked(options, samples)
+    cards = {each.id: each for each in (package.card if package else None, card) if each}
+    notes = tuple(doubt for each in cards.values() for doubt in _doubts(each, asked))
+    if options.run:
+        return _score_run(options, asked, samples), notes
+    if package is None:
+        raise UsageError("Say what to evaluate: --package, --run or --predictions.")
+    if options.tta:
+        notes += (_ONE_VIEW_TEMPERATURE,)
+    return _score_package(options, asked, package), notes
 
 
 def run(options: argparse.Namespace) -> Evaluation:
@@ -155,13 +237,15 @@ def run(options: argparse.Namespace) -> Evaluation:
         card = load_package(options.card).card
     samples = read_manifest(options.manifest) if options.manifest else ()
     scored = package if package and not (options.predictions or options.run) else None
+    said, notes = _score(options, package, card, samples)
     evaluation = evaluate(
-        _score(options, package, samples),
+        said,
         part=options.split,
         card=card,
         threshold=options.threshold,
         others=[load_predictions(path) for path in options.compare],
         cost=cost_of(scored) if scored else None,
+        notes=notes,
         replicates=options.replicates,
     )
     write_evaluation(evaluation, samples, options.out)
@@ -205,6 +289,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except AppError as error:
         print(error, file=sys.stderr)
         return 2
+    for note in evaluation.notes:
+        print(note, file=sys.stderr)
     print(in_short(evaluation))
     print(f"Wrote {options.out / 'report.html'}.")
     return 0

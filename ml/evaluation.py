@@ -11,7 +11,7 @@ from app.language import mark
 from app.modelpack import Card
 from ml.classes import OUT_OF_SCOPE
 from ml.cost import Cost
-from ml.levels import bscan_cases, eye_cases, patient_cases
+from ml.levels import Cards, bscan_cases, eye_cases, patient_cases
 from ml.metrics import (
     REPLICATES,
     Cases,
@@ -92,9 +92,11 @@ def evaluate(
     *,
     part: str = mark("test"),
     card: Card | None = None,
+    own_cards: Cards | None = None,
     threshold: float | None = None,
     others: Sequence[Predictions] = (),
     cost: Cost | None = None,
+    notes: Sequence[str] = (),
     replicates: int = REPLICATES,
 ) -> Evaluation:
     """Judge predictions at every level, for each source and all together.
@@ -103,9 +105,11 @@ def evaluate(
         predictions: Of labelled B-scans, and of unlabelled ones for the gate.
         part: What the B-scans are, in a word.
         card: With the rule that calls eyes and patients; without it only B-scans are judged.
+        own_cards: Of patients who are called by another rule than the card's, as those of a fold.
         threshold: From which a B-scan is referred; by default the card's, else 0.5.
         others: Models to compare with, scored on the same B-scans in the same way.
         cost: Of the package.
+        notes: What a reader of the figures has to know beside them, in sentences.
         replicates: Bootstrap draws.
 
     Raises:
@@ -118,7 +122,7 @@ def evaluate(
     results = []
     for subset in ["all", *sources] if len(sources) > 1 else ["all"]:
         chosen = known if subset == "all" else known.take(known.sources == subset)
-        for cases in _levels(chosen, card, referable, operating):
+        for cases in _levels(chosen, card, own_cards, referable, operating):
             estimates = measure(cases, replicates=replicates)
             results.append(Result(subset=subset, cases=cases, estimates=estimates))
     return Evaluation(
@@ -130,18 +134,22 @@ def evaluate(
         comparisons=tuple(
             comparison
             for other in others
-            for comparison in _against(known, other, card, referable, operating, replicates)
+            for comparison in _against(
+                known, other, card, own_cards, referable, operating, replicates
+            )
         ),
         cost=cost,
-        notes=_notes(known),
+        notes=(*notes, *_notes(known)),
     )
 
 
 def _operating(card: Card | None, threshold: float | None) -> float:
     if threshold is not None or card is None:
         return 0.5 if threshold is None else threshold
-    mildest = min((each for each in card.classes if each.referable), key=lambda each: each.severity)
-    return card.aggregation.rules[mildest.name].frame
+    referable = [each for each in card.classes if each.referable]
+    if not referable:
+        return 0.5
+    return card.aggregation.rules[min(referable, key=lambda each: each.severity).name].frame
 
 
 def _referable(card: Card | None) -> tuple[str, ...]:
@@ -149,13 +157,17 @@ def _referable(card: Card | None) -> tuple[str, ...]:
 
 
 def _levels(
-    known: Predictions, card: Card | None, referable: Sequence[str], threshold: float
+    known: Predictions,
+    card: Card | None,
+    own_cards: Cards | None,
+    referable: Sequence[str],
+    threshold: float,
 ) -> list[Cases]:
     cases = [bscan_cases(known, referable, threshold)]
     if card:
         if (known.eyes != "").any():
-            cases.append(eye_cases(known, card))
-        cases.append(patient_cases(known, card))
+            cases.append(eye_cases(known, card, own_cards))
+        cases.append(patient_cases(known, card, own_cards))
     return cases
 
 
@@ -261,6 +273,7 @@ def _against(
     known: Predictions,
     other: Predictions,
     card: Card | None,
+    own_cards: Cards | None,
     referable: Sequence[str],
     threshold: float,
     replicates: int,
@@ -270,7 +283,7 @@ def _against(
     return [
         _comparison(other.model, mine, theirs, replicates)
         for mine, theirs in zip(
-            *(_levels(each, card, referable, threshold) for each in alike),
+            *(_levels(each, card, own_cards, referable, threshold) for each in alike),
             strict=True,
         )
         if mine.unit != "eye"

@@ -5,7 +5,7 @@ set does not say which eye a B-scan shows, all B-scans of a patient are taken fo
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,9 @@ from app.modelpack import Card
 from app.study import Call, Outcome
 from ml.metrics import Cases, Ranking
 from ml.predictions import Predictions
+
+Cards = Mapping[str, Card]
+"""By patient: the card whose rule calls that patient, where it is not everybody's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -76,25 +79,38 @@ def eyes_of(predictions: Predictions, card: Card) -> list[Eye]:
     return eyes
 
 
-def call_eyes(predictions: Predictions, eyes: Sequence[Eye], card: Card) -> list[Call]:
-    """Call eyes as the clinic does; B-scans beyond the unfamiliarity threshold are left out."""
+def call_eyes(
+    predictions: Predictions, eyes: Sequence[Eye], card: Card, own: Cards | None = None
+) -> list[Call]:
+    """Call eyes as the clinic does; B-scans beyond the unfamiliarity threshold are left out.
+
+    Args:
+        predictions: Of all the eyes' B-scans.
+        eyes: To call.
+        card: Whose rule calls them.
+        own: Patients' own cards, in the place of that one.
+    """
     probabilities = predictions.probabilities
     familiar = np.ones(len(predictions), dtype=np.bool_)
     if predictions.unfamiliarity is not None:
         familiar = predictions.unfamiliarity <= card.unfamiliarity_threshold
-    return [call_eye(probabilities[eye.bscans], familiar[eye.bscans], card) for eye in eyes]
+    rules = own or {}
+    return [
+        call_eye(probabilities[eye.bscans], familiar[eye.bscans], rules.get(eye.patient, card))
+        for eye in eyes
+    ]
 
 
-def eye_cases(predictions: Predictions, card: Card) -> Cases:
-    """Judge every eye."""
+def eye_cases(predictions: Predictions, card: Card, own: Cards | None = None) -> Cases:
+    """Judge every eye, called as `call_eyes` says."""
     eyes = eyes_of(predictions, card)
-    return _cases("eye", eyes, call_eyes(predictions, eyes, card), card)
+    return _cases("eye", eyes, call_eyes(predictions, eyes, card, own), card)
 
 
-def patient_cases(predictions: Predictions, card: Card) -> Cases:
+def patient_cases(predictions: Predictions, card: Card, own: Cards | None = None) -> Cases:
     """Judge every patient by the more severe eye, label and call alike."""
     eyes = eyes_of(predictions, card)
-    calls = call_eyes(predictions, eyes, card)
+    calls = call_eyes(predictions, eyes, card, own)
     of_patient: dict[str, list[int]] = defaultdict(list)
     for index, eye in enumerate(eyes):
         of_patient[eye.patient].append(index)

@@ -88,7 +88,7 @@ def test_that_a_package_of_a_later_program_says_to_update(package):
     assert "Update the program" in refusal(package)
 
 
-OPTIONAL = {"scan_width_mm", "operating_points"}
+OPTIONAL = {"scan_width_mm", "operating_points", "split"}
 
 
 @pytest.mark.parametrize("key", sorted(set(json.loads(CARD.dump_json(tiny_card()))) - OPTIONAL))

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -12,17 +13,23 @@ from onnx import TensorProto, helper, numpy_helper
 from app.engine import Engine
 from app.errors import UsageError
 from app.preprocess import prepare, retina_band
+from ml.assemble import divide
+from ml.calibrate import fit_temperature
 from ml.cost import cost_of, count
 from ml.data import network_input
 from ml.evaluate import main
 from ml.evaluation import evaluate, scope_of
 from ml.evaluation_report import report, worst_mistakes
+from ml.evaluation_tables import as_csv
 from ml.importers import import_folders
 from ml.manifest import read_manifest, write_manifest
 from ml.predict import five_views
 from ml.predictions import load_predictions, predictions_of, save_predictions
-from ml.scoring import FIVE_VIEWS, score_package
+from ml.scoring import FIVE_VIEWS, score_package, score_run
+from ml.splits import make_folds, write_splits
+from ml.teach import teach
 from tests.labelled_sets import sample, write_image
+from tests.ml.training_data import tiny_run
 from tests.tiny_package import CLASSES, tiny_card, tiny_package
 
 
@@ -104,6 +111,86 @@ def test_the_command_from_a_package_to_a_page(manifest, package, tmp_path, capsy
         figures = {(row["unit"], row["figure"]): row["value"] for row in csv.DictReader(file)}
     stated = {each["name"]: each["value"] for each in plain["results"][0]["figures"]}
     assert float(figures["B-scan", "accuracy"]) == pytest.approx(stated["accuracy"], abs=1e-6)
+
+
+def judged(manifest, package, folder, *more):
+    """The command's status on a package, and what it wrote if it wrote something."""
+    command = f"--package {package.folder} --manifest {manifest} --replicates 5 --out"
+    status = main([*command.split(), str(folder), *more])
+    written = folder / "evaluation.json"
+    return status, json.loads(written.read_text()) if written.exists() else None
+
+
+def test_that_a_package_of_another_division_is_not_judged_on_patients_it_may_know(
+    manifest, tmp_path, capsys
+):
+    samples = read_manifest(manifest)
+    folds = make_folds(samples, folds=2)
+    write_splits(folds, tmp_path / "folds.json")
+    own = {"sha256": folds.sha256, "fold": 1}
+    package = tiny_package(tmp_path / "models", split=own)
+    given = ("--folds", str(tmp_path / "folds.json"), "--fold")
+
+    assert judged(manifest, package, tmp_path / "own", *given, "1")[0] == 0
+    for name, wrong in (("other fold", (*given, "0")), ("the manifest's own", ())):
+        status, written = judged(manifest, package, tmp_path / name, *wrong)
+        assert (status, written) == (2, None)
+        assert "it may know some of these patients. Name its own" in capsys.readouterr().err
+
+
+def test_that_it_is_said_where_nobody_knows_whom_a_package_was_trained_on(
+    manifest, package, tmp_path, capsys
+):
+    _, silent = judged(manifest, package, tmp_path / "silent")
+    assert "does not say on which division" in silent["notes"][0]
+    assert "does not say on which division" in capsys.readouterr().err
+
+    stated = tiny_package(tmp_path / "models", split={"sha256": "a" * 64})
+    _, everything = judged(manifest, stated, tmp_path / "all", "--split", "all")
+    assert "the whole manifest" in everything["notes"][0]
+
+
+def test_that_a_rule_of_another_division_does_not_call_a_run_s_patients(phantoms, tmp_path, capsys):
+    teach(tiny_run(phantoms, train={"epochs": 1}), tmp_path / "run")
+    lender = tiny_package(tmp_path / "models", split={"sha256": "a" * 64})
+    command = f"--run {tmp_path}/run --manifest {phantoms} --card {lender.folder} --out {tmp_path}"
+
+    assert main(command.split()) == 2
+    assert "it may know some of these patients" in capsys.readouterr().err
+
+
+def test_that_five_views_of_a_run_have_a_temperature_of_their_own(phantoms, tmp_path):
+    run = tiny_run(phantoms, train={"epochs": 3})
+    teach(run, tmp_path / "run")
+    command = f"--run {tmp_path}/run --manifest {phantoms} --replicates 5 --tta --out {tmp_path}"
+
+    assert main(command.split()) == 0
+
+    said = score_run(tmp_path / "run", divide(run).val, tta=True, temperature=1.0)
+    expected = fit_temperature(said.logits, said.labels)
+    assert load_predictions(tmp_path / "predictions.npz").temperature == expected != 1
+
+
+def test_that_a_package_s_five_views_are_said_to_have_the_temperature_of_one(
+    manifest, package, tmp_path
+):
+    _, one = judged(manifest, package, tmp_path / "one")
+    _, five = judged(manifest, package, tmp_path / "five", "--tta")
+
+    assert [each for each in five["notes"] if each not in one["notes"]] == [
+        "The package's temperature was fitted on one view of each B-scan, as the program looks at "
+        "it, and not on the mean of five: what is said of calibration is not the best for five."
+    ]
+
+
+def test_that_a_package_that_refers_nothing_is_judged_all_the_same():
+    classes = [replace(each, referable=False) for each in tiny_card().classes]
+    card = tiny_card(temperature=1.0, classes=[asdict(each) for each in classes])
+
+    found = evaluate(answers(RIGHT), card=card, replicates=5)
+
+    assert found.result("all", "patient").value("accuracy").value == 1
+    assert "AUROC for referable" in as_csv(found)
 
 
 def test_that_teacher_and_student_scored_in_different_ways_are_not_compared(tmp_path, capsys):
