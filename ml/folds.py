@@ -5,9 +5,11 @@
 
 Each fold is trained by the run's own command, its teachers first, in `runs/NAME-foldK`; no package
 is made. Every network is scored on the test patients of its own fold, with the temperature of its
-own validation patients, and each B-scan is tested once. `DIR` (by default `runs/NAME-pooled`) then
-holds `table.md`, fold by fold, and the evaluation of all folds together with intervals by patient,
-the student compared with each teacher. Stopped anywhere, the same command goes on.
+own validation patients, and each B-scan is tested once. Eyes and patients are called by the rule
+that the student's validation patients of that fold give: a rule of other patients would have been
+fitted to some who are tested here. `DIR` (by default `runs/NAME-pooled`) then holds `table.md`,
+fold by fold, and the evaluation of all folds together with intervals by patient, the student
+compared with each teacher. Stopped anywhere, the same command goes on.
 """
 
 import argparse
@@ -19,9 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from app.errors import AppError, UsageError
-from app.modelpack import load_package
+from app.modelpack import Card
 from ml.assemble import divide, on_same_data, run_folder
-from ml.calibrate import fit_temperature
+from ml.calibrate import calibrate, fit_temperature
+from ml.card import make_card
 from ml.command import train_apart
 from ml.config import Run, load_run
 from ml.evaluate import in_short, write_evaluation
@@ -40,11 +43,16 @@ FIGURES = ("accuracy", "balanced accuracy", "macro specificity")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Folded:
-    """What one model said of each fold's test patients."""
+    """What one model said of each fold's patients, at the temperature fitted in that fold."""
 
     name: str
-    parts: tuple[Predictions, ...]  # by fold
-    folds: tuple[int, ...]
+    runs: tuple[Run, ...]  # by fold, as what follows
+    validations: tuple[Predictions, ...]
+    parts: tuple[Predictions, ...]  # of test patients
+
+    @property
+    def folds(self) -> tuple[int, ...]:
+        return tuple(run.data.fold for run in self.runs)
 
 
 def run_folds(
@@ -75,24 +83,27 @@ def run_folds(
         train_apart(config, keys, f"Fold {fold} of {config.stem}")
     distill = runs[wanted[0]].distill
     names = [config, *(distill.teachers if distill else ())]
-    return tuple(
-        Folded(
-            name=name.stem,
-            parts=tuple(_score(name, config, runs[fold], tta=tta) for fold in wanted),
-            folds=wanted,
-        )
-        for name in names
+    return tuple(_folded(name, config, tuple(runs.values()), tta=tta) for name in names)
+
+
+def _folded(name: Path, config: Path, runs: Sequence[Run], *, tta: bool) -> Folded:
+    own = tuple(run if name == config else on_same_data(load_run(name), run) for run in runs)
+    said = [_score(name, run, tta=tta) for run in own]
+    return Folded(
+        name=name.stem,
+        runs=own,
+        validations=tuple(validation for validation, _ in said),
+        parts=tuple(part for _, part in said),
     )
 
 
-def _score(name: Path, config: Path, run: Run, *, tta: bool) -> Predictions:
-    """One network on its fold's test patients, its temperature from the validation patients.
+def _score(name: Path, run: Run, *, tta: bool) -> tuple[Predictions, Predictions]:
+    """One network on its fold's validation patients, who give the temperature, and test patients.
 
     Raises:
         UsageError: If it was trained on another split: it may know some of these patients.
     """
-    own = run if name == config else on_same_data(load_run(name), run)
-    folder, division = run_folder(name, own), divide(run)
+    folder, division = run_folder(name, run), divide(run)
     validation = score_run(folder, division.val, tta=tta, temperature=1.0)
     own_split, wanted = validation.split_sha256, division.split.sha256
     if own_split != wanted:
@@ -101,7 +112,8 @@ def _score(name: Path, config: Path, run: Run, *, tta: bool) -> Predictions:
             "it may know some of the test patients. Move it away, or name its own split."
         )
     temperature = fit_temperature(validation.logits, validation.labels)
-    return score_run(folder, division.test, tta=tta, temperature=temperature)
+    part = score_run(folder, division.test, tta=tta, temperature=temperature)
+    return replace(validation, temperature=temperature), part
 
 
 def table(folded: Sequence[Folded]) -> str:
@@ -122,19 +134,47 @@ def _value(part: Predictions, figure: str) -> float:
     return next(each.value for each in found if each.name == figure)
 
 
-def pooled(folded: Sequence[Folded], package: Path | None = None) -> Evaluation:
+def pooled(folded: Sequence[Folded]) -> Evaluation:
     """Judge the first model on all folds' test patients together, against the others.
 
-    Args:
-        folded: From `run_folds`.
-        package: Whose rule calls eyes and patients; without it only B-scans are judged.
+    Every fold's patients are called by the first model's rule of that fold. Where one cannot be
+    fitted, the evaluation says why and judges only B-scans.
     """
+    first = folded[0]
     whole = [replace(join_predictions(each.parts), model=each.name) for each in folded]
+    try:
+        cards = [_card(*each) for each in zip(first.runs, first.validations, strict=True)]
+        note = "Eyes and patients of a fold are called by the rule of its own validation patients."
+    except UsageError as error:
+        cards, note = [], f"Eyes and patients are not judged. {error}"
     return evaluate(
         replace(whole[0], features=None),
-        part=f"test of {len(folded[0].folds)} folds",
-        card=load_package(package).card if package else None,
+        part=f"test of {len(first.folds)} folds",
+        card=cards[0] if cards else None,
+        own_cards={
+            patient: card
+            for card, part in zip(cards, first.parts, strict=False)
+            for patient in part.patients.tolist()
+        },
+        # No fold's own: B-scans of all folds are referred alike.
+        threshold=0.5,
         others=whole[1:],
+        notes=[note],
+    )
+
+
+def _card(run: Run, validation: Predictions) -> Card:
+    """A card with the rule of a fold's validation patients, of a package that is never made.
+
+    Raises:
+        UsageError: If a class has no validation patient, or is none that can be exported.
+    """
+    return make_card(
+        package_id="fold",
+        run=run,
+        calibration=calibrate(validation, unfamiliarity_threshold=0.0),  # there is no gate
+        graph=b"",
+        training=(),
     )
 
 
@@ -147,7 +187,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--fold", type=int, action="append", default=[], help="by default all")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--tta", action="store_true", help="average five views of each B-scan")
-    parser.add_argument("--card", type=Path, help="package whose rule calls eyes and patients")
     parser.add_argument("--out", type=Path, metavar="DIR", help="by default runs/NAME-pooled")
     options = parser.parse_args(arguments)
     out = options.out or Path("runs") / f"{options.config.stem}-pooled"
@@ -156,7 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.config, options.split, options.fold, options.overrides, tta=options.tta
         )
         made = table(folded)
-        evaluation = pooled(folded, options.card)
+        evaluation = pooled(folded)
         data = load_run(options.config, options.overrides).data
         write_evaluation(evaluation, read_manifest(data.manifest, data.root), out)
         write_table(out / "table.md", made)

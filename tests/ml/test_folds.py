@@ -1,19 +1,73 @@
 """All folds of a split, teacher and student, pooled by patient; on phantoms."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from app.errors import UsageError
-from ml.folds import main, run_folds
+from ml.calibrate import calibrate
+from ml.classes import class_info
+from ml.folds import Folded, main, pooled, run_folds
+from ml.levels import patient_cases
 from ml.manifest import read_manifest
-from ml.predictions import load_predictions
+from ml.predictions import load_predictions, predictions_of
 from ml.splits import make_folds, write_splits
-from tests.ml.training_data import tiny_settings, write_toml
+from tests.labelled_sets import sample
+from tests.ml.training_data import CLASSES, tiny_run, tiny_settings, write_toml
+from tests.tiny_package import tiny_card
 
 FOLDS = 2
+
+
+def said(prefix, *, skill):
+    """Predictions of a dozen patients of each class, two B-scans each; another set by prefix."""
+    samples = [
+        sample(f"{prefix}{label}{p}{i}", label=label, patient=f"{prefix}{label}{p}")
+        for label in CLASSES
+        for p in range(12)
+        for i in range(2)
+    ]
+    truth = np.eye(4)[[CLASSES.index(each.label) for each in samples]]
+    noise = np.random.default_rng(len(prefix)).normal(size=truth.shape)
+    return predictions_of(samples, CLASSES, skill * truth + noise, model="m", split_sha256="5" * 64)
+
+
+@pytest.fixture
+def two_folds():
+    """One fold's network tells the classes apart, the other's hardly does: their rules differ."""
+    runs = [tiny_run(Path("none.csv"), data={"fold": fold}) for fold in range(2)]
+    skills = (8.0, 1.5)
+    return Folded(
+        name="m",
+        runs=tuple(runs),
+        validations=tuple(said("v" * (n + 1), skill=skill) for n, skill in enumerate(skills)),
+        parts=tuple(said("t" * (n + 3), skill=skill) for n, skill in enumerate(skills)),
+    )
+
+
+def test_that_each_fold_s_patients_are_called_by_the_rule_of_its_own_validation(two_folds):
+    found = pooled([two_folds])
+
+    rules, calls = [], []
+    for validation, part in zip(two_folds.validations, two_folds.parts, strict=True):
+        rules.append(calibrate(validation, unfamiliarity_threshold=0.0).aggregation)
+        card = replace(tiny_card(), classes=class_info(CLASSES), aggregation=rules[-1])
+        calls += patient_cases(part, card).answers.tolist()
+    assert rules[0] != rules[1]
+    assert found.result("all", "patient").cases.answers.tolist() == calls
+    assert "the rule of its own validation patients" in found.notes[0]
+
+
+def test_that_folds_whose_rule_cannot_be_fitted_are_judged_by_bscan(two_folds):
+    without = tuple(each.take(each.labels != 3) for each in two_folds.validations)
+
+    found = pooled([replace(two_folds, validations=without)])
+
+    assert {each.cases.unit for each in found.results} == {"B-scan"}
+    assert "No validation patient has DME" in found.notes[0]
 
 
 @pytest.fixture(scope="module")
