@@ -37,8 +37,7 @@ class Desk(QObject):
         self._known: set[Case] = set()  # whose decisions are loaded
         self._undoing = Undoing()
         self._unsigned: list[Callable[[], None]] = []
-        # `trail_key` and subject of each decision on its way
-        self._asked: list[tuple[str, str]] = []
+        self._asked: list[Decision] = []  # on their way to the trail
         self._answers: tuple[StudyResult, dict[str, str]] | None = None  # the machine's, latest
         session.cases_changed.connect(self._take_stock)
         session.settings_changed.connect(self._take_stock)
@@ -60,7 +59,7 @@ class Desk(QObject):
             return
         subjects = [str(eye.laterality) for eye in case.result.eyes]
         for subject in (*subjects, PATIENT):
-            if case.readings.of(subject) is None:
+            if case.readings.of(subject) is None and self._on_its_way(case, subject) is None:
                 self.agree(case, subject)
 
     def decide(self, case: Case, subject: str, answer: str | None, note: str = "") -> None:
@@ -147,8 +146,7 @@ class Desk(QObject):
         facts = _facts(case)
         if facts is None:
             return None
-        key = (_key(case), subject)
-        known = self.shows(case, subject) or key in self._asked
+        known = self.shows(case, subject) or self._on_its_way(case, subject) is not None
         if subject == PATIENT:
             # One eye's answer tells of the patient's.
             known = any(case.revealed(each) for each in case.summary.eyes)
@@ -171,9 +169,14 @@ class Desk(QObject):
         reader = self._session.settings.reader
         return self._undoing.of(case, reader, self._machine_answers(case))
 
+    def _on_its_way(self, case: Case, subject: str) -> Decision | None:
+        """The newest decision on a subject that does not stand in the trail yet."""
+        asked = (each for each in reversed(self._asked) if each.study_uid == _key(case))
+        return next((each for each in asked if each.subject == subject), None)
+
     def _once_written(self, case: Case, act: Callable[[Case], object]) -> None:
         """Go on when what was decided on a case stands: the newest decision may be on its way."""
-        if any(uid == _key(case) for uid, _ in self._asked):
+        if any(each.study_uid == _key(case) for each in self._asked):
             self._session.keeper.do(lambda store: None, lambda _: act(case))
         else:
             act(case)
@@ -196,8 +199,10 @@ class Desk(QObject):
 
     def _stands(self, case: Case, decision: Decision) -> bool:
         """Whether it would change nothing: once more in the trail, it would not be read blind."""
-        if (decision.study_uid, decision.subject) in self._asked:
-            return False
+        last = self._on_its_way(case, decision.subject)
+        if last is not None:
+            # How blind it is may differ: the first of the two is the one that counts.
+            return replace(last, blind=decision.blind) == decision
         entry = case.readings.of(decision.subject)
         if entry is None:
             return decision.answer is None
@@ -215,11 +220,10 @@ class Desk(QObject):
         Args:
             remember: Called once it is written, before it stands.
         """
-        key = (decision.study_uid, decision.subject)
-        self._asked.append(key)
+        self._asked.append(decision)
 
         def written(entry: Entry) -> None:
-            self._asked.remove(key)
+            self._asked.remove(decision)
             if is_eye(decision.subject):
                 # From here on the machine's answer is beside it, whatever becomes of it.
                 case.seen |= {Laterality(decision.subject)}
@@ -228,7 +232,7 @@ class Desk(QObject):
             self._tell(case)
 
         def not_written(error: AppError) -> None:
-            self._asked.remove(key)
+            self._asked.remove(decision)
             self._session.noticed.emit(Notice(kind="problem", text=str(error)))
 
         when = datetime.now().astimezone()
@@ -250,7 +254,7 @@ class Desk(QObject):
         withdrawn: list[Laterality] = []
         for eye in changed:
             entry = case.readings.of(str(eye))
-            on_its_way = (_key(case), str(eye)) in self._asked
+            on_its_way = self._on_its_way(case, str(eye)) is not None
             if entry is None and not on_its_way:
                 continue
             withdrawal = self._on_new_scans(case, eye, None, entry)

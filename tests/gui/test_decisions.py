@@ -295,6 +295,33 @@ def test_that_agreeing_with_all_leaves_what_was_said_alone(qtbot, window):
     assert decided(qtbot, window, RIGHT, "other finding").number == 1
 
 
+@pytest.mark.parametrize("first", [Qt.Key.Key_A, Qt.Key.Key_7])
+def test_that_agreeing_with_all_leaves_what_is_still_being_written_alone(qtbot, window, first):
+    written = threading.Event()
+    window.session.keeper.do(lambda store: written.wait(5))
+
+    press(qtbot, window, first)
+    press(qtbot, window, Qt.Key.Key_A, Qt.KeyboardModifier.ShiftModifier)
+    written.set()
+
+    decided(qtbot, window, PATIENT, machine_answer(window.session.current.result.call))
+    said = machine(window) if first is Qt.Key.Key_A else "other finding"
+    assert [(each.subject, each.after) for each in kept()][0] == (RIGHT, said)
+    assert sorted(each.subject for each in kept()) == sorted([RIGHT, LEFT, PATIENT])
+
+
+def test_that_a_key_pressed_twice_decides_once(qtbot, window):
+    written = threading.Event()
+    window.session.keeper.do(lambda store: written.wait(5))
+
+    for key in (Qt.Key.Key_A, Qt.Key.Key_A, Qt.Key.Key_1, Qt.Key.Key_1):
+        press(qtbot, window, key)
+    written.set()
+
+    decided(qtbot, window, RIGHT, "NORMAL")
+    assert [each.after for each in kept()] == [machine(window), "NORMAL"]
+
+
 def test_that_nobody_decides_without_initials_which_are_then_remembered(qtbot, both_eyes):
     with opened_window(qtbot, [both_eyes]) as window:
         wait_until_ended(qtbot, window)
