@@ -121,6 +121,26 @@ def permitted(settings: Settings) -> Settings:
     return replace(settings, **{name: getattr(clinic.settings, name) for name in clinic.locked})
 
 
+def edited_onto(now: Settings, before: Settings, after: Settings) -> Settings:
+    """Return the settings of now with what somebody who edited them changed since.
+
+    Each class and each model of a setting that has several counts by itself.
+
+    Args:
+        before: The settings when the editing began.
+        after: Those when it ended.
+    """
+    changes: dict[str, object] = {}
+    for each in fields(Settings):
+        held, old, new = (getattr(one, each.name) for one in (now, before, after))
+        if isinstance(held, dict):
+            kept = {key: value for key, value in held.items() if key in new or key not in old}
+            changes[each.name] = kept | {k: v for k, v in new.items() if v != old.get(k)}
+        elif new != old:
+            changes[each.name] = new
+    return replace(now, **changes)  # type: ignore[arg-type]
+
+
 def dated(settings: Settings) -> Settings:
     """Return the settings with the moment from which on the machine's calls are hidden.
 

@@ -212,7 +212,9 @@ class DecisionKeys(QObject):
     def _ask_operating_point(self) -> None:
         card = self._session.package_card
         if card is not None:
-            dialog = OperatingDialog(self._session.settings, card, locked_settings(), self._window)
+            dialog = OperatingDialog(
+                lambda: self._session.settings, card, locked_settings(), self._window
+            )
             dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             dialog.changed.connect(self._session.change_settings)
             dialog.open()

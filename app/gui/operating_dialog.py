@@ -1,5 +1,7 @@
 """The clinic's operating point, in a window of its own."""
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QDialog, QFrame, QScrollArea, QVBoxLayout, QWidget
 
@@ -7,16 +9,20 @@ from app.gui import theme
 from app.gui.dialogs import save_or_cancel
 from app.gui.operating_form import OperatingForm
 from app.modelpack import Card
-from app.settings import Settings
+from app.settings import Settings, edited_onto
 
 
 class OperatingDialog(QDialog):
-    """Edits a copy of the settings; `changed` carries it once it is accepted."""
+    """Edits a copy; once it is accepted, `changed` carries what holds then with what was edited."""
 
     changed = Signal(object)  # Settings
 
     def __init__(
-        self, settings: Settings, card: Card, locked: frozenset[str], parent: QWidget
+        self,
+        current: Callable[[], Settings],
+        card: Card,
+        locked: frozenset[str],
+        parent: QWidget,
     ) -> None:
         """Build it.
 
@@ -26,7 +32,9 @@ class OperatingDialog(QDialog):
         """
         super().__init__(parent)
         self.setWindowTitle(self.tr("Operating point"))
-        self.form = OperatingForm(card, settings, locked)
+        self._current = current
+        self._before = current()
+        self.form = OperatingForm(card, self._before, locked)
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
@@ -39,5 +47,5 @@ class OperatingDialog(QDialog):
         theme.fit(self, 560, 560)
 
     def accept(self) -> None:
-        self.changed.emit(self.form.edited())
+        self.changed.emit(edited_onto(self._current(), self._before, self.form.edited()))
         super().accept()

@@ -44,6 +44,9 @@ class OperatingForm(QWidget):
         """
         super().__init__()
         self._card, self._settings, self._locked = card, settings, locked
+        # Of which diseases they were set here: what the settings hold need not be what is shown.
+        self._prevalences: set[str] = set()
+        self._thresholds: set[str] = set()
         diseases = sorted(card.classes, key=lambda each: -each.severity)
         self.lines = [self._line(each) for each in diseases if each.severity]
         about = QLabel(
@@ -66,23 +69,36 @@ class OperatingForm(QWidget):
         layout.addStretch(1)
 
     def edited(self) -> Settings:
-        """The settings with the prevalence and the thresholds as they stand in the form."""
-        prevalence = dict(self._settings.prevalence)
-        own = {}
-        for line in self.lines:
-            name = line.disease.name
-            prevalence.pop(name, None)
-            if line.prevalence.value() > 0:
-                prevalence[name] = round(line.prevalence.value() / 100, 5)
-            if line.threshold.currentData() != self._card.aggregation.rules[name].threshold:
-                own[name] = line.threshold.currentData()
-        thresholds = {k: v for k, v in self._settings.thresholds.items() if k != self._card.id}
-        known = {k: v for k, v in self._settings.thresholds_known.items() if k != self._card.id}
+        """The settings with the prevalence and the thresholds that were set in the form."""
+        settings = replace(self._settings, prevalence=self._edited_prevalence())
+        if not self._thresholds:
+            return settings
+        own = self._edited_thresholds()
+        thresholds = {k: v for k, v in settings.thresholds.items() if k != self._card.id}
+        known = {k: v for k, v in settings.thresholds_known.items() if k != self._card.id}
         if own:
             thresholds[self._card.id], known[self._card.id] = own, self._card.version
-        return replace(
-            self._settings, prevalence=prevalence, thresholds=thresholds, thresholds_known=known
-        )
+        return replace(settings, thresholds=thresholds, thresholds_known=known)
+
+    def _edited_prevalence(self) -> dict[str, float]:
+        prevalence = dict(self._settings.prevalence)
+        for line in self.lines:
+            name, share = line.disease.name, line.prevalence.value() / 100
+            if name in self._prevalences:
+                prevalence.pop(name, None)
+                if share > 0:
+                    prevalence[name] = round(share, 5)
+        return prevalence
+
+    def _edited_thresholds(self) -> dict[str, float]:
+        own = dict(self._settings.thresholds.get(self._card.id, {}))
+        for line in self.lines:
+            name, threshold = line.disease.name, line.threshold.currentData()
+            if name in self._thresholds:
+                own.pop(name, None)
+                if threshold != self._card.aggregation.rules[name].threshold:
+                    own[name] = threshold
+        return own
 
     def _box(self, line: Line) -> QGroupBox:
         title = told(line.disease.title)
@@ -106,16 +122,20 @@ class OperatingForm(QWidget):
         prevalence.setValue(100 * self._settings.prevalence.get(disease.name, 0.0))
         prevalence.setEnabled("prevalence" not in self._locked)
         theme.say(prevalence, self.tr("{name}: prevalence here").format(name=word))
-        threshold = self._thresholds(disease)
+        threshold = self._threshold_box(disease)
         theme.say(threshold, self.tr("{name}: called from").format(name=word))
         worth = QLabel()
         wrap(worth)
         line = Line(disease=disease, prevalence=prevalence, threshold=threshold, worth=worth)
-        prevalence.valueChanged.connect(lambda _: self._show_worth(line))
-        threshold.currentIndexChanged.connect(lambda _: self._show_worth(line))
+        prevalence.valueChanged.connect(lambda _: self._set(line, self._prevalences))
+        threshold.currentIndexChanged.connect(lambda _: self._set(line, self._thresholds))
         return line
 
-    def _thresholds(self, disease: ClassInfo) -> QComboBox:
+    def _set(self, line: Line, changed: set[str]) -> None:
+        changed.add(line.disease.name)
+        self._show_worth(line)
+
+    def _threshold_box(self, disease: ClassInfo) -> QComboBox:
         own = self._card.aggregation.rules[disease.name].threshold
         points = self._card.operating_points.get(disease.name, ())
         box = QComboBox()

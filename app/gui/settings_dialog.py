@@ -31,22 +31,23 @@ from app.gui.operating_form import OperatingForm
 from app.installed import choose_package
 from app.language import languages
 from app.modelpack import ModelPackage
-from app.settings import Settings, locked_settings
+from app.settings import Settings, edited_onto, locked_settings
 
 _SCALES = (75, 100, 125, 150, 175, 200, 250, 300)
 _INITIALS = 12
 
 
 class SettingsDialog(QDialog):
-    """Edits a copy; `changed` carries it once it is accepted."""
+    """Edits a copy; once it is accepted, `changed` carries what holds then with what was edited."""
 
     changed = Signal(object)  # Settings
     broken = Signal(Exception)
 
-    def __init__(self, settings: Settings, parent: QWidget) -> None:
+    def __init__(self, current: Callable[[], Settings], parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Settings"))
-        self._settings = settings
+        self._current = current
+        self._settings = settings = current()
         self._locked = locked_settings()
         self.operating: OperatingForm | None = None
         self._choosers: dict[str, QPushButton] = {}
@@ -65,11 +66,13 @@ class SettingsDialog(QDialog):
             layout.addWidget(_note(self.tr("What is greyed is set for the whole clinic.")))
         layout.addWidget(save_or_cancel(self))
         theme.fit(self, 600, 520)
+        # As the controls show them, which cannot show each value.
+        self._before = self.edited()
         model = settings.model_id, settings.keys
         self._jobs.do(lambda: choose_package(*model), self._show_model)
 
     def accept(self) -> None:
-        self.changed.emit(self.edited())
+        self.changed.emit(edited_onto(self._current(), self._before, self.edited()))
         super().accept()
 
     def done(self, result: int) -> None:

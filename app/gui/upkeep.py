@@ -54,7 +54,7 @@ class Upkeep(QObject):
             settings.shut_down()
 
     def _edit_settings(self) -> None:
-        dialog = SettingsDialog(self._session.settings, self._window)
+        dialog = SettingsDialog(lambda: self._session.settings, self._window)
         dialog.changed.connect(self._session.change_settings)
         dialog.broken.connect(self.broken)
         dialog.open()

@@ -1,5 +1,6 @@
 """The settings dialog, on the real window."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,45 @@ def test_that_nothing_changes_when_the_dialog_is_left(qtbot, window, open_dialog
     dialog.reject()
 
     assert window.session.settings == before
+
+
+def test_that_only_what_was_changed_in_the_dialog_is_saved(qtbot, window, open_dialog):
+    set_before = replace(
+        window.session.settings,
+        clinic_name="Northfield",
+        thresholds={"measured": {"CNV": 0.55}, "other": {"CNV": 0.3}},
+        prevalence={"CNV": 0.0123},
+    )
+    window.session.change_settings(set_before)
+    dialog = open_dialog(window)
+    meanwhile = replace(
+        window.session.settings,
+        theme="light",
+        clinic_name="Southfield",
+        thresholds_known={"a": "2"},
+    )
+    window.session.change_settings(meanwhile)
+    dialog.address.setText("1 High Street")
+
+    dialog.accept()
+
+    expected = replace(meanwhile, clinic_address="1 High Street")
+    assert window.session.settings == load_settings() == expected
+
+
+def test_that_a_threshold_goes_beside_those_that_came_meanwhile(qtbot, window, open_dialog):
+    dialog = open_dialog(window)
+    meanwhile = replace(
+        window.session.settings, thresholds={"other": {"CNV": 0.3}}, thresholds_known={"other": "2"}
+    )
+    window.session.change_settings(meanwhile)
+    of(dialog, "CNV").threshold.setCurrentIndex(0)
+
+    dialog.accept()
+
+    settings = window.session.settings
+    assert settings.thresholds == {"other": {"CNV": 0.3}, "measured": {"CNV": 0.4}}
+    assert settings.thresholds_known == {"other": "2", "measured": "1.0"}
 
 
 def of(dialog, name):
