@@ -13,12 +13,16 @@ from app.errors import AppError, UsageError
 from ml.assemble import run_folder
 from ml.config import Run, load_run, read_dumped
 from ml.dryrun import rehearse
-from ml.processes import join_processes
+from ml.processes import join_processes, lost_process
 from ml.validation import Scores
 
 OUT_OF_MEMORY = (
     "The memory does not suffice. Lower train.batch and raise train.accumulate by the same "
     "factor, or lower input.height and input.width, and start again with another --out."
+)
+LOST_PROCESS = (
+    "Another of the processes ended, so this one cannot go on. Mend what that one says, then start "
+    "all of them again with --resume."
 )
 
 
@@ -61,9 +65,10 @@ def carry_out(options: argparse.Namespace, work: Callable[[Run, Path], None]) ->
         print(f"{error}. Mend that, then go on with --resume.", file=sys.stderr)
         return 1
     except (MemoryError, RuntimeError) as error:
-        if not out_of_memory(error):
+        sentence = _sentence(error)
+        if not sentence:
             raise
-        print(OUT_OF_MEMORY, file=sys.stderr)
+        print(sentence, file=sys.stderr)
         return 1
     return 0
 
@@ -117,6 +122,13 @@ def _without_places(run: Run) -> Run:
 
 def print_scores(out: Path, scores: Scores) -> None:
     print(f"{out}: validation accuracy {scores.accuracy:.4f}, loss {scores.loss:.4f}")
+
+
+def _sentence(error: Exception) -> str:
+    """What to tell the user of an error that is none of the program's; "" if it is one."""
+    if out_of_memory(error):
+        return OUT_OF_MEMORY
+    return LOST_PROCESS if lost_process(error) else ""
 
 
 def out_of_memory(error: Exception) -> bool:

@@ -10,6 +10,7 @@ where the program finds it. Stopped anywhere, the same command with `--resume` g
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -20,7 +21,7 @@ from app.errors import UsageError
 from app.modelpack import InputSpec
 from ml.assemble import divide, on_same_data, run_folder, trainer
 from ml.command import arguments_of, carry_out, print_scores, require_finished_of
-from ml.config import Distill, Run, load_run
+from ml.config import Distill, Run, load_run, read_dumped
 from ml.data import Batch, network_input
 from ml.losses import distillation_loss, softened
 from ml.predict import Trained, load_trained
@@ -86,10 +87,14 @@ def trained_teachers(run: Run, *, resume: bool) -> list[Trained]:
     """Load the teachers of a run, training those that are not finished.
 
     Raises:
-        UsageError: If a teacher has other classes, or was trained on another split.
+        UsageError: If a teacher has other classes, was trained on another split or otherwise than
+            its file says, or sees another part of the frame.
     """
     teachers = []
-    for config in cast("Distill", run.distill).teachers:
+    configs = cast("Distill", run.distill).teachers
+    for config in configs:
+        _require_same_crop(config, run)  # before any of them is trained
+    for config in configs:
         teacher = load_trained(_earlier(config, run, resume=resume))
         if teacher.run.data.classes != run.data.classes:
             raise UsageError(
@@ -100,15 +105,46 @@ def trained_teachers(run: Run, *, resume: bool) -> list[Trained]:
     return teachers
 
 
+def _require_same_crop(config: Path, run: Run) -> None:
+    """Verify that a teacher and the student see the same part of a frame, at whatever size.
+
+    Raises:
+        UsageError: If they do not: one view cannot serve both.
+    """
+    theirs, own = load_run(config).input.crop, run.input.crop
+    if theirs != own:
+        raise UsageError(
+            f"The teacher {config.stem} sees the frame cut to “{theirs}”, the student to “{own}”, "
+            "but both are shown the same views. Set input.crop alike in both files."
+        )
+
+
 def _earlier(config: Path, run: Run, *, resume: bool) -> Path:
-    """The folder of a run that `run` builds on, trained on the same data if it is not finished."""
+    """The folder of a run that `run` builds on, trained on the same data if it is not finished.
+
+    Raises:
+        UsageError: If it is finished, but was not made as its file says now.
+    """
     own = on_same_data(load_run(config), run)
     folder = run_folder(config, own)
-    if not (folder / "model.safetensors").exists():
-        print(f"Training {config.stem} first.", file=sys.stderr)
-        train = distil if own.distill else teach
-        train(own, folder, resume=resume or any(folder.glob("checkpoint-*")))
+    if (folder / "model.safetensors").exists():
+        _require_made_by(config, own, folder)
+        return folder
+    print(f"Training {config.stem} first.", file=sys.stderr)
+    train = distil if own.distill else teach
+    train(own, folder, resume=resume or any(folder.glob("checkpoint-*")))
     return folder
+
+
+def _require_made_by(config: Path, own: Run, folder: Path) -> None:
+    made = read_dumped(folder / "run.json")
+    # Patients and classes are compared by themselves, with sentences of their own.
+    data = replace(made.data, balance=own.data.balance)
+    if made != replace(own, data=data, package=made.package, version=made.version):
+        raise UsageError(
+            f"The finished run in {folder} was not made as {config} says now. Move it away, to "
+            "have it trained anew, or put the file back as it was."
+        )
 
 
 def distil(run: Run, out: Path, *, resume: bool = False) -> Scores:

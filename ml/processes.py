@@ -57,6 +57,14 @@ def first_ones(mine: _T) -> _T:
     return shared[0]
 
 
+def lost_process(error: Exception) -> bool:
+    """Whether an error means that another process ended while this one waited for it."""
+    # Gloo tells it in words only.
+    return isinstance(error, torch.distributed.DistError) or "Connection closed by peer" in str(
+        error
+    )
+
+
 def require_even_shares(batch: int) -> None:
     """Refuse a batch that the processes cannot share evenly.
 

@@ -258,6 +258,29 @@ def test_that_two_killed_processes_resume_to_the_numbers_of_unbroken_ones(shared
     assert (whole / "result.json").read_text() == (broken / "result.json").read_text()
 
 
+def test_that_a_process_ends_with_a_sentence_when_another_one_has_ended(phantoms, tmp_path):
+    """Started without torchrun, which would end the second itself."""
+    config = write_toml(tmp_path / "tiny.toml", tiny_settings(phantoms, data={"limit": 8}))
+    # Only the first writes, and a limit on the size of its files stands for its full disk.
+    ended = []
+    for rank, limit in enumerate(("ulimit -f 600; ", "")):
+        place = {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
+        ended.append(
+            subprocess.Popen(
+                ["bash", "-c", f"{limit}exec {' '.join(command(config, tmp_path / 'out'))}"],
+                env=quick() | place | {"MASTER_PORT": "29521"},
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+    said = [process.communicate(timeout=300)[1] for process in ended]
+
+    assert [process.returncode for process in ended] == [1, 1]
+    assert "cannot be written" in said[0]
+    assert "Another of the processes ended" in said[1]
+    assert "Traceback" not in "".join(said)
+
+
 def test_that_processes_refuse_a_batch_that_they_cannot_share(phantoms, tmp_path):
     from torch.testing._internal.distributed.fake_pg import FakeStore
 

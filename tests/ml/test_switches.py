@@ -294,3 +294,30 @@ def test_that_a_teacher_of_other_classes_is_refused(phantoms, tmp_path, monkeypa
 
     with pytest.raises(UsageError, match="teacher knows NORMAL, DRUSEN, CNV, the student"):
         distil(tiny_run(phantoms, distill={"teachers": (str(config),)}), tmp_path / "student")
+
+
+def test_that_a_teacher_whose_file_was_changed_since_is_not_taken(phantoms, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    short = {"data": {"limit": 4}, "train": {"epochs": 1}}
+    config = write_toml(tmp_path / "teacher.toml", tiny_settings(phantoms, **short))
+    student = tiny_run(phantoms, **short, distill={"teachers": (str(config),)})
+    distil(student, tmp_path / "first")
+    distil(student, tmp_path / "second")  # as its file says: taken as it is
+
+    longer = {**short, "train": {"epochs": 2}}
+    write_toml(config, tiny_settings(phantoms, **longer))
+
+    with pytest.raises(UsageError, match=r"runs/teacher was not made as .*teacher\.toml says now"):
+        distil(student, tmp_path / "third")
+
+
+def test_that_a_teacher_of_another_part_of_the_frame_is_refused_before_it_is_trained(
+    phantoms, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    whole = tiny_settings(phantoms, input={"crop": "whole"}, train={"epochs": 1})
+    config = write_toml(tmp_path / "teacher.toml", whole)
+
+    with pytest.raises(UsageError, match="cut to “whole”, the student to “retina”"):
+        distil(tiny_run(phantoms, distill={"teachers": (str(config),)}), tmp_path / "student")
+    assert not (tmp_path / "runs").exists()
