@@ -80,12 +80,16 @@ def press(*keys: str) -> None:
     xdotool("key", "--delay", "80", *keys)
 
 
-def press_until_there(key: str, title: str, within: str = _WINDOW) -> str:
-    """Press a key in the program's window, or another of its own, until a dialog comes of it."""
+def press_until_there(keys: str, title: str, within: str = _WINDOW) -> str:
+    """Press keys in the program's window, or another of its own, until a dialog comes of it.
+
+    Args:
+        keys: As xdotool names them, with blanks between them.
+    """
 
     def tried() -> list[str]:
         window(within)
-        press(key)
+        press(*keys.split())
         time.sleep(2)
         return windows(title)
 
