@@ -82,6 +82,7 @@ def analyse(
     return replace(
         joined,
         model_signer=seal.signer,
+        model_key=seal.key,
         model_key_withdrawn=seal.withdrawn_since,
         preprocessing=VERSION,
         software=__version__,
@@ -135,6 +136,7 @@ def set_eye(result: StudyResult, uid: str, laterality: Laterality, card: Card) -
     return replace(
         join(study, volumes, card, analysed=result.analysed),
         model_signer=result.model_signer,
+        model_key=result.model_key,
         model_key_withdrawn=result.model_key_withdrawn,
         preprocessing=result.preprocessing,
         software=result.software,

@@ -8,14 +8,14 @@ make it (`resources/keys`); a clinic adds its own as PEM files in the folder tha
 A package that is not signed, or by nobody we know, can be used, but every result says so. One
 that is signed and was changed is refused: whoever can change a file could also take the signature
 away, and then the results say that. A key that was withdrawn (`app.withdrawn`) vouches for nothing,
-even if its file is still there.
+even if its file is still there. As long as it cannot be read which were, none vouches for anything.
 """
 
 import base64
 import hashlib
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -28,6 +28,7 @@ from app.errors import PackageError
 from app.language import fill, mark
 from app.paths import resources
 from app.site import read_site
+from app.study import StudyResult
 from app.withdrawn import Withdrawal, shipped_withdrawals, withdrawal_of
 
 logger = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 class Trust(StrEnum):
     SIGNED = "signed"  # by somebody this computer knows
     WITHDRAWN_KEY = mark("signed with a key that was withdrawn")
+    UNCHECKED = mark("signed, but whether its key was withdrawn cannot be read")
     UNKNOWN_KEY = mark("signed with a key that is not known here")
     UNSIGNED = mark("not signed")
 
@@ -60,6 +62,8 @@ class Seal:
     trust: Trust = Trust.UNSIGNED
     signer: str | None = None  # the key's name if trust is SIGNED, else None
     withdrawal: Withdrawal | None = None  # of the key, if trust is WITHDRAWN_KEY
+    # Its fingerprint, whoever's it is: what it is worth may change.
+    key: str | None = field(default=None, compare=False)
 
     @property
     def withdrawn_since(self) -> date | None:
@@ -85,6 +89,7 @@ class Keyring:
 
     keys: tuple[TrustedKey, ...] = ()  # withdrawn ones among them do not count
     withdrawn: tuple[Withdrawal, ...] = ()
+    complete: bool = True  # whether all that were withdrawn are known; else no key counts
 
     def named(self, fingerprint: str) -> TrustedKey | None:
         return next((each for each in self.keys if each.fingerprint == fingerprint), None)
@@ -191,8 +196,12 @@ def _sealed_by(signature: Signature, signed: bytes, folder: Path, keyring: Keyri
             raise _refused(folder, fill("is not by {name}, as it claims", name=key.name)) from error
     withdrawal = withdrawal_of(signature.key, keyring.withdrawn)
     if withdrawal is not None:
-        return Seal(Trust.WITHDRAWN_KEY, withdrawal=withdrawal)
-    return Seal(Trust.UNKNOWN_KEY) if key is None else Seal(Trust.SIGNED, key.name)
+        return Seal(Trust.WITHDRAWN_KEY, withdrawal=withdrawal, key=signature.key)
+    if key is None:
+        return Seal(Trust.UNKNOWN_KEY, key=signature.key)
+    if not keyring.complete:
+        return Seal(Trust.UNCHECKED, key=signature.key)
+    return Seal(Trust.SIGNED, key.name, key=signature.key)
 
 
 def _refused(folder: Path, why: str) -> PackageError:
@@ -224,8 +233,27 @@ def read_keyring(clinic: Path | None = None) -> Keyring:
             logger.warning("%s is not the PEM file of an Ed25519 public key.", path.name)
         else:
             found.append(TrustedKey(name=path.stem, raw=raw))
-    withdrawn = (*shipped_withdrawals(), *read_site().withdrawn)
-    return Keyring(keys=tuple(found), withdrawn=withdrawn)
+    site = read_site()
+    withdrawn = (*shipped_withdrawals(), *site.withdrawn)
+    return Keyring(keys=tuple(found), withdrawn=withdrawn, complete=site.withdrawn_known)
+
+
+def vouched_now(result: StudyResult) -> StudyResult:
+    """Return a result that was kept, with what its model's signature is worth today.
+
+    Results that do not state the key, of earlier versions, stay as they are.
+    """
+    if result.model_key is None:
+        return result
+    site = read_site()
+    try:
+        withdrawn, known = (*shipped_withdrawals(), *site.withdrawn), site.withdrawn_known
+    except PackageError:
+        withdrawn, known = site.withdrawn, False
+    withdrawal = withdrawal_of(result.model_key, withdrawn)
+    if withdrawal is not None:
+        return replace(result, model_signer=None, model_key_withdrawn=withdrawal.since)
+    return result if known else replace(result, model_signer=None)
 
 
 def _public_key(path: Path) -> bytes | None:

@@ -4,7 +4,7 @@ It holds settings by the names of `app.settings.Settings`, `locked`, the names o
 cannot change, and `withdrawn_keys`, whose signatures no longer count. installers/kd-oct.toml is a
 sample that explains each. What users set themselves stands over it, but for what is locked. A file
 that cannot be used is told in one sentence and counts as none: nobody's reading room closes over a
-comma.
+comma. But as it may withdraw any key, no model counts as signed then.
 """
 
 import tomllib
@@ -26,6 +26,7 @@ class Site:
     values: Mapping[str, object] = field(default_factory=dict)
     locked: frozenset[str] = frozenset()
     withdrawn: tuple[Withdrawal, ...] = ()
+    withdrawn_known: bool = True  # whether those are all that the file names
     folder: Path | None = None  # where the file lies: relative paths in it start there
     problems: tuple[str, ...] = ()  # sentences
 
@@ -43,13 +44,13 @@ def read_site(path: Path | None = None) -> Site:
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
-            return _unusable(candidate, error.strerror or mark("it cannot be read"))
+            return _unreadable(candidate, error.strerror or mark("it cannot be read"))
         try:
             values = tomllib.loads(content.decode("utf-8-sig"))
         except UnicodeDecodeError:
-            return _unusable(candidate, mark("it is not in UTF-8"))
+            return _unreadable(candidate, mark("it is not in UTF-8"))
         except (tomllib.TOMLDecodeError, RecursionError) as error:
-            return _unusable(candidate, str(error) or mark("it is nested too deeply"))
+            return _unreadable(candidate, str(error) or mark("it is nested too deeply"))
         return _site(values, candidate)
     return Site()
 
@@ -58,25 +59,33 @@ def _site(values: dict[str, object], path: Path) -> Site:
     locked = values.pop("locked", [])
     withdrawn, problems = read_withdrawals(values.pop("withdrawn_keys", []))
     if not isinstance(locked, list) or not all(isinstance(name, str) for name in locked):
-        unusable = _unusable(path, mark("“locked” is no list of names"))
+        unusable = Site(problems=(fill(_NO_LOCKS, path=path),))
         # A stolen key must not count again because of it.
-        return replace(unusable, withdrawn=withdrawn, problems=(*unusable.problems, *problems))
+        return replace(
+            unusable,
+            withdrawn=withdrawn,
+            withdrawn_known=not problems,
+            problems=(*unusable.problems, *problems),
+        )
     return Site(
         values=values,
         locked=frozenset(locked),
         withdrawn=withdrawn,
+        withdrawn_known=not problems,
         folder=path.parent,
         problems=problems,
     )
 
 
-def _unusable(path: Path, why: str) -> Site:
-    return Site(
-        problems=(
-            fill(
-                "The clinic's configuration {path} cannot be used and is left out: {why}.",
-                path=path,
-                why=why,
-            ),
-        )
-    )
+def _unreadable(path: Path, why: str) -> Site:
+    return Site(withdrawn_known=False, problems=(fill(_UNREADABLE, path=path, why=why),))
+
+
+_NO_LOCKS = mark(
+    "The clinic's configuration {path} cannot be used and is left out: “locked” is no list of "
+    "names."
+)
+_UNREADABLE = mark(
+    "The clinic's configuration {path} cannot be used ({why}): it is left out, and as it may "
+    "withdraw keys, no model counts as signed until it is corrected."
+)

@@ -259,6 +259,7 @@ class StudyResult:
     model_sha256: str
     analysed: datetime  # with time zone
     model_signer: str | None = None  # who signed the model package; None: nobody known here
-    model_key_withdrawn: date | None = None  # since when its signer's key does not count
+    model_key: str | None = None  # SHA-256 of the key it is signed with; None: none, or not stated
+    model_key_withdrawn: date | None = None  # since when that key does not count
     preprocessing: int | None = None  # app.preprocess.VERSION at that time; None: not stated
     software: str | None = None  # version of the program that analysed; None: not stated

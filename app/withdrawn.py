@@ -4,7 +4,8 @@ Packages they signed are as good as unsigned, whenever they were signed: a signa
 that could be believed.
 
 The program ships a list, `resources/keys/withdrawn.toml`; whoever looks after a clinic's computers
-adds to it under `withdrawn_keys` in `kd-oct.toml`. Nobody can take from either by a setting.
+adds to it under `withdrawn_keys` in `kd-oct.toml`. Nobody can take from either by a setting, and
+while either cannot be read, no key counts.
 """
 
 import tomllib
@@ -55,7 +56,10 @@ def read_withdrawals(entries: object) -> tuple[tuple[Withdrawal, ...], tuple[str
     """Return the entries of a list, and a sentence for each that cannot be used."""
     if not isinstance(entries, list):
         return (), (
-            mark("“withdrawn_keys” in the clinic's configuration is no list, so it is left out."),
+            mark(
+                "“withdrawn_keys” in the clinic's configuration is no list, so no model counts as "
+                "signed until it is corrected."
+            ),
         )
     found, problems = [], []
     for number, entry in enumerate(entries, start=1):
@@ -67,7 +71,7 @@ def read_withdrawals(entries: object) -> tuple[tuple[Withdrawal, ...], tuple[str
             problems.append(
                 fill(
                     "Entry {number} of “withdrawn_keys” in the clinic's configuration cannot be "
-                    "used ({place}: {msg}), so that key still counts. Correct the entry.",
+                    "used ({place}: {msg}), so no model counts as signed until it is corrected.",
                     number=number,
                     place=place,
                     msg=first["msg"],

@@ -2,23 +2,26 @@
 
 import json
 import shutil
-from datetime import date
+import zlib
+from contextlib import closing
+from datetime import date, datetime
 
 import pytest
 
 from app import withdrawn
 from app.analysis import analyse
 from app.cases.result_record import decode_result, encode_result
+from app.cases.store import Store
 from app.cli import main
 from app.errors import PackageError, UnsignedPackage
 from app.installed import choose_package
 from app.modelpack import load_package
-from app.notices import WITHDRAWN, banners
+from app.notices import UNSIGNED, WITHDRAWN, banners
 from app.packages import examine, install
 from app.paths import resources, site_configs
 from app.results.record import as_record
 from app.settings import load_settings, settings_path
-from app.signatures import Keyring, Seal, Trust, fingerprint, read_keyring
+from app.signatures import Keyring, Seal, Trust, fingerprint, read_keyring, vouched_now
 from app.site import SITE_FILE
 from app.withdrawn import LIST, Withdrawal, read_withdrawals, shipped_withdrawals
 from tests.signing import key_pair, signed
@@ -48,10 +51,10 @@ def named(ring: Keyring, name: str) -> str:
     return next(each.fingerprint for each in ring.keys if each.name == name)
 
 
-def configure(text: str) -> None:
+def configure(text: str | bytes) -> None:
     folder = site_configs()[0]
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / SITE_FILE).write_text(text, "utf-8")
+    (folder / SITE_FILE).write_bytes(text if isinstance(text, bytes) else text.encode())
 
 
 def withdraw(*keys: str) -> None:
@@ -162,6 +165,76 @@ def test_that_a_result_says_so_and_keeps_saying_so(package, keys, key):
     assert (kept.model_signer, kept.model_key_withdrawn) == (None, SINCE)
     model = as_record(result, card)["model"]
     assert (model["signed_by"], model["key_withdrawn"]) == (None, "2026-03-01")
+
+
+@pytest.fixture
+def kept(package, keys, tmp_path):
+    """Reads back a result that was kept while the key still counted."""
+    study = study_of(volume_of([layered_bscan(seed) for seed in range(4)]))
+    made = load_package(package, read_keyring(keys[1]))
+    with closing(Store(tmp_path / "cases.sqlite")) as store:
+        number = store.keep(study, [], datetime.now().astimezone())
+        store.keep_result(number, analyse(study, made), made.card, {})
+        yield lambda: store.load(number)
+
+
+def test_that_a_kept_result_tells_when_its_key_was_withdrawn_since(kept, key):
+    assert banners(kept().result, kept().card) == ()
+
+    withdraw(key)
+
+    result = kept().result
+    assert (result.model_signer, result.model_key_withdrawn) == (None, SINCE)
+    assert banners(result, kept().card) == (WITHDRAWN,)
+
+
+def test_that_a_kept_result_that_names_no_key_is_read_as_it_was_kept(package, keys, key):
+    study = study_of(volume_of([layered_bscan(seed) for seed in range(4)]))
+    result = analyse(study, load_package(package, read_keyring(keys[1])))
+    record, maps = encode_result(result)
+    earlier = json.loads(zlib.decompress(record))
+    assert earlier.pop("model_key") == key
+
+    read = decode_result(zlib.compress(json.dumps(earlier).encode()), maps, study)
+
+    assert (read.model_key, read.model_signer) == (None, "Clinic")
+    withdraw(key)
+    assert vouched_now(read) is read
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'clinic_name = "Noor\n',
+        b"clinic_name = '\xff'",
+        "withdrawn_keys = 3\n",
+        f'withdrawn_keys = [{{ key = "abc", since = {SINCE}, reason = "typed wrong" }}]\n',
+    ],
+)
+def test_that_no_signature_counts_while_the_clinic_s_withdrawals_cannot_be_read(
+    content, package, keys, kept
+):
+    configure(content)
+    told = []
+
+    load_settings(report=told.append)
+
+    assert len(told) == 1
+    assert "no model counts as signed until it is corrected" in told[0]
+    for seal in (load_package(package, read_keyring(keys[1])).seal, choose_package().seal):
+        assert (seal.trust, seal.signer) == (Trust.UNCHECKED, None)
+    assert banners(kept().result, kept().card) == (UNSIGNED,)
+    with pytest.raises(UnsignedPackage, match="cannot be read"):
+        install(package, keys[1])
+    configure("")
+    assert load_package(package, read_keyring(keys[1])).seal.trust is Trust.SIGNED
+    assert banners(kept().result, kept().card) == ()
+
+
+def test_that_a_kept_result_counts_as_unsigned_without_the_program_s_own_list(kept, shipping):
+    (shipping / LIST).unlink()
+
+    assert banners(kept().result, kept().card) == (UNSIGNED,)
 
 
 def test_that_an_entry_that_cannot_be_used_is_told_and_the_others_count(package, keys, key):

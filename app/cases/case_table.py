@@ -29,6 +29,7 @@ from app.cases.result_record import decode_result, encode_result
 from app.cases.study_record import decode_study, encode_study
 from app.errors import StorageError
 from app.modelpack import CARD, Card
+from app.signatures import vouched_now
 from app.study import Patient, Study, StudyResult
 
 _UNDO_DAYS = 1
@@ -87,6 +88,8 @@ class CaseTable(Database):
     def load(self, number: int) -> LoadedCase:
         """Read a case back; the disk is asked whether its files are still there.
 
+        Whether its model's key was withdrawn since is told by the result.
+
         Raises:
             StorageError: If there is no such case, or what was kept cannot be read.
         """
@@ -103,7 +106,7 @@ class CaseTable(Database):
         study = decode_study(row[1], KeptFiles(sources))
         return LoadedCase(
             study=study,
-            result=None if row[2] is None else decode_result(row[2], row[3], study),
+            result=None if row[2] is None else vouched_now(decode_result(row[2], row[3], study)),
             card=None if row[5] is None else read_card(row[5]),
             contents={} if row[4] is None else read_as(CONTENTS, row[4]),
             missing=missing_sentence(sources),

@@ -70,6 +70,7 @@ class ResultRecord:
     preprocessing: int | None = None  # earlier records do not state these
     software: str | None = None
     model_key_withdrawn: date | None = None
+    model_key: str | None = None
 
 
 _RESULT: TypeAdapter[ResultRecord] = TypeAdapter(ResultRecord)
@@ -89,6 +90,7 @@ def encode_result(result: StudyResult) -> tuple[bytes, bytes]:
         model_sha256=result.model_sha256,
         analysed=result.analysed,
         model_signer=result.model_signer,
+        model_key=result.model_key,
         model_key_withdrawn=result.model_key_withdrawn,
         preprocessing=result.preprocessing,
         software=result.software,
@@ -121,6 +123,7 @@ def decode_result(raw: bytes, raw_maps: bytes, study: Study) -> StudyResult:
             model_sha256=record.model_sha256,
             analysed=record.analysed,
             model_signer=record.model_signer,
+            model_key=record.model_key,
             model_key_withdrawn=record.model_key_withdrawn,
             preprocessing=record.preprocessing,
             software=record.software,

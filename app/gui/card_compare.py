@@ -25,6 +25,7 @@ def seal_words(seal: Seal) -> str:
         )
     return {
         Trust.SIGNED: translate("signed by {signer}").format(signer=seal.signer),
+        Trust.UNCHECKED: translate("signed, but whether its key was withdrawn cannot be read"),
         Trust.UNKNOWN_KEY: translate("signed with a key that is not known here"),
         Trust.UNSIGNED: translate("not signed"),
     }[seal.trust]

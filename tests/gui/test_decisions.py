@@ -306,7 +306,7 @@ def test_that_agreeing_with_all_leaves_what_is_still_being_written_alone(qtbot, 
 
     decided(qtbot, window, PATIENT, machine_answer(window.session.current.result.call))
     said = machine(window) if first is Qt.Key.Key_A else "other finding"
-    assert [(each.subject, each.after) for each in kept()][0] == (RIGHT, said)
+    assert (kept()[0].subject, kept()[0].after) == (RIGHT, said)
     assert sorted(each.subject for each in kept()) == sorted([RIGHT, LEFT, PATIENT])
 
 

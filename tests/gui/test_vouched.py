@@ -2,9 +2,11 @@
 
 import pytest
 
-from app.notices import UNSIGNED
+from app.notices import UNSIGNED, WITHDRAWN
 from app.packages import install
-from app.paths import user_data
+from app.paths import site_configs, user_data
+from app.signatures import read_keyring
+from app.site import SITE_FILE
 from tests.gui_window import opened_window, wait_until_ended
 from tests.oct_files import bscans, write
 from tests.signing import key_pair, signed
@@ -47,3 +49,22 @@ def test_that_a_model_signed_by_a_key_of_the_clinic_is_not_marked(qtbot, exam, p
     assert UNSIGNED not in texts
     assert signer == "Clinic"
     assert made.folder.parent == user_data() / "models"
+
+
+def test_that_a_kept_result_is_marked_once_its_key_was_withdrawn(qtbot, exam, package, tmp_path):
+    private, keys = key_pair(tmp_path)
+    made = install(signed(package, private), keys)
+    assert WITHDRAWN not in banners(qtbot, exam, model_id=made.name, keys=keys)[0]
+    (key,) = (each.fingerprint for each in read_keyring(keys).keys if each.name == "Clinic")
+    folder = site_configs()[0]
+    folder.mkdir(parents=True)
+    (folder / SITE_FILE).write_text(
+        f'withdrawn_keys = [{{ key = "{key}", since = 2026-03-01, reason = "lost" }}]\n'
+    )
+
+    with opened_window(qtbot, [], model_id=made.name, keys=keys) as window:
+        window.session.resume()
+        qtbot.waitUntil(lambda: window.session.current is not None)
+
+        assert WITHDRAWN in window.bars.texts
+        assert not window.session.busy
