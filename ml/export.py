@@ -2,8 +2,9 @@
 
     python -m ml.export --run runs/NAME --package ID [--install | --out DIR] [--int8]
 
-The package is refused unless the graph and the network it came from agree on real B-scans. Its
-figures are measured on the split's test patients, through the program's own engine.
+The package is refused unless the graph and the network it came from agree on real B-scans; one in
+8-bit integers (`--int8`) unless it says nearly the same of all validation B-scans as in full
+precision. Its figures are measured on the split's test patients, through the program's own engine.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -48,6 +49,14 @@ _INT8_FRAMES = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Int8:
+    """What 8-bit integers may cost on validation B-scans, against full precision."""
+
+    accuracy: float = 0.005  # that may be lost
+    movement: float = 0.05  # of the class that moves most, in probability, on average
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
     """A package that was written, and what was measured of it."""
 
@@ -57,7 +66,7 @@ class Exported:
 
 
 def make_package(
-    run_folder: Path, package_id: str, models: Path | None = None, *, int8: bool = False
+    run_folder: Path, package_id: str, models: Path | None = None, *, int8: Int8 | None = None
 ) -> Exported:
     """Calibrate, export, prove, measure and install a finished run.
 
@@ -65,12 +74,12 @@ def make_package(
         run_folder: Of `ml.teach` or `ml.distill`.
         package_id: The package's folder name.
         models: Where packages lie; by default where the program looks for them.
-        int8: Convolutions in 8-bit integers. Numbers then differ, and none is refused for that;
-            the card says what it costs in accuracy against the same package in full precision.
+        int8: Convolutions in 8-bit integers, if they cost no more than this. The card says what
+            they cost on test patients.
 
     Raises:
-        UsageError: If the run is not finished, the graph does not agree with the network, or the
-            split has changed since the training.
+        UsageError: If the run is not finished, the graph does not agree with the network, 8-bit
+            integers cost too much, or the split has changed since the training.
         StorageError: If the package cannot be written.
     """
     trained = load_trained(run_folder)
@@ -96,8 +105,12 @@ def make_package(
         folder = Path(staging) / package_id
         _write(folder, card, graph, trained, explained)
         differences = _prove(folder, explained, _frames(trained, division.val, _PROOF_FRAMES),
-                             exact=not int8)  # fmt: skip
-        others = [_full_precision(Path(staging), card, whole, trained, explained)] if int8 else []
+                             exact=int8 is None)  # fmt: skip
+        others = []
+        if int8:
+            full = _full_precision(Path(staging), card, whole, trained, explained)
+            _require_alike(folder, full, division.val, int8)
+            others = [_score(full, trained)]
         evaluation = _measure(folder, trained, others)
         card = replace(
             card,
@@ -156,12 +169,30 @@ def _prove(
 
 def _full_precision(
     staging: Path, card: Card, graph: bytes, trained: Trained, explained: Explained
-) -> Predictions:
-    """What the same package says with its convolutions as they were trained."""
+) -> Path:
+    """The same package with its convolutions as they were trained."""
     folder = staging / f"{card.id}-full"
     card = replace(card, version="in full precision", graph_sha256=sha256(graph).hexdigest())
     _write(folder, card, graph, trained, explained)
-    return _score(folder, trained)
+    return folder
+
+
+def _require_alike(folder: Path, full: Path, samples: Sequence[Sample], allowed: Int8) -> None:
+    """Refuse 8-bit integers that cost more than is allowed on labelled B-scans."""
+    small, whole = (score_package(load_package(each), samples) for each in (folder, full))
+    after, before = (
+        float((each.probabilities.argmax(axis=1) == each.labels).mean()) for each in (small, whole)
+    )
+    moved = float(np.abs(small.probabilities - whole.probabilities).max(axis=1).mean())
+    # Written so that a NaN fails it.
+    if not (before - after <= allowed.accuracy and moved <= allowed.movement):
+        raise UsageError(
+            f"8-bit integers cost too much: on {len(samples)} validation B-scans accuracy goes "
+            f"from {before:.4f} to {after:.4f} (it may fall by {allowed.accuracy:g}) and "
+            f"probabilities move by {moved:.4f} on average (they may by {allowed.movement:g}). No "
+            "package was written; export without --int8, or allow more with --int8-accuracy and "
+            "--int8-movement."
+        )
 
 
 def _score(folder: Path, trained: Trained) -> Predictions:
@@ -189,18 +220,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--run", type=Path, required=True, help="folder of the finished run")
     parser.add_argument("--package", required=True, metavar="ID", help="name of the package")
     parser.add_argument("--int8", action="store_true", help="convolutions in 8-bit integers")
+    for name, allowed in asdict(Int8()).items():
+        parser.add_argument(
+            f"--int8-{name}",
+            type=float,
+            default=allowed,
+            metavar="X",
+            help=f"what they may cost in {name} on validation B-scans; by default {allowed:g}",
+        )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--install", action="store_true", help="put it where the program looks")
     where.add_argument("--out", type=Path, default=Path("runs/packages"), metavar="DIR")
     options = parser.parse_args(arguments)
-    torch.set_grad_enabled(False)
+    allowed = Int8(accuracy=options.int8_accuracy, movement=options.int8_movement)
     try:
-        made = make_package(
-            options.run,
-            options.package,
-            None if options.install else options.out,
-            int8=options.int8,
-        )
+        with torch.no_grad():
+            made = make_package(
+                options.run,
+                options.package,
+                None if options.install else options.out,
+                int8=allowed if options.int8 else None,
+            )
     except AppError as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,6 +1,7 @@
 """From phantoms to an installed package in one command, and what must not be exported."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -15,12 +16,13 @@ from torch import nn
 from app.analysis import analyse
 from app.engine import Engine
 from app.errors import UsageError
-from app.modelpack import load_package
+from app.modelpack import TrainingSplit, load_package
 from app.preprocess import prepare
 from app.reading import open_studies
 from ml.calibrate import calibration_of, load_calibration
 from ml.distill import main as distil
-from ml.export import make_package
+from ml.export import Int8, make_package
+from ml.export import main as export
 from ml.graph import Explained, export_graph
 from ml.manifest import decode, read_manifest
 from ml.models import build
@@ -88,6 +90,12 @@ def test_that_the_package_loads_and_carries_its_card(package):
     assert card.graph_sha256 in (package / "card.md").read_text()
 
 
+def test_that_the_package_says_on_which_division_it_was_trained(package, pipeline):
+    split = json.loads((pipeline / "runs" / "student" / "split.json").read_text())
+
+    assert load_package(package).card.split == TrainingSplit(sha256=split["sha256"], fold=0)
+
+
 def test_that_the_program_runs_the_package_on_a_study(package, phantoms):
     images = sorted((phantoms.parent / "CNV").glob("*.png"))[:2]
     study = open_studies(images).studies[0]
@@ -140,9 +148,30 @@ def test_that_an_unfinished_run_is_not_exported(tmp_path):
         make_package(tmp_path, "none", tmp_path / "models")
 
 
+@pytest.mark.parametrize(
+    ("allowed", "sentence"),
+    [
+        (("--int8-movement", "0"), r"move by 0\.\d+ on average \(they may by 0\)"),
+        (("--int8-accuracy", "-1"), r"from [01]\.\d+ to [01]\.\d+ \(it may fall by -1\)"),
+        (("--int8-movement", "nan"), r"\(they may by nan\)"),
+    ],
+)
+def test_that_int8_that_costs_more_than_allowed_is_refused(pipeline, allowed, sentence, capsys):
+    run = ["--run", str(pipeline / "runs" / "student"), "--package", "costly", "--int8"]
+
+    assert export([*run, "--out", str(pipeline / "costly"), *allowed]) == 1
+
+    said = capsys.readouterr().err
+    assert re.search(sentence, said)
+    assert "No package was written" in said
+    assert not list((pipeline / "costly").iterdir())
+
+
 def test_that_int8_answers_much_like_the_network(pipeline, package, phantoms):
+    # So small a network on so few B-scans: one of them is more accuracy than is usually allowed.
+    allowed = Int8(accuracy=0.25, movement=0.1)
     folder = make_package(
-        pipeline / "runs" / "student", "smoke-int8", pipeline / "models", int8=True
+        pipeline / "runs" / "student", "smoke-int8", pipeline / "models", int8=allowed
     ).folder
 
     small, whole = (each / "model.onnx" for each in (folder, package))
