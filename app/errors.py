@@ -9,6 +9,7 @@ AppError
 ├── InvalidOutput        the network returned something that is not a probability
 ├── ReportError          a report or result file could not be written
 ├── StorageError         the case list or the settings could not be read or written
+│   └── DamagedRecord    what was kept of one study is damaged; the others can be read
 └── UsageError           a call, option or configuration is wrong
 
 A message is one or two sentences in words a clinician reads: which file, what is wrong, what to
@@ -51,6 +52,10 @@ class ReportError(AppError):
 
 class StorageError(AppError):
     """The case list or the settings could not be read or written."""
+
+
+class DamagedRecord(StorageError):
+    """What was kept of one study is damaged; the others can be read."""
 
 
 class UsageError(AppError):

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from app.cases.files import KeptFiles, Sources
 from app.cases.kept import CaseState, KeptCase, ModelName, Summary
 from app.cases.study_record import UNREADABLE, decode_study
-from app.errors import StorageError
+from app.errors import DamagedRecord, StorageError
 from app.modelpack import CARD, Card
 from app.study import Call, Study
 
@@ -91,7 +91,7 @@ def read_as(adapter: TypeAdapter[Any], text: str) -> Any:  # noqa: ANN401 - as t
     try:
         return adapter.validate_python(json.loads(text))
     except (TypeError, ValueError, ValidationError) as error:
-        raise StorageError(UNREADABLE) from error
+        raise DamagedRecord(UNREADABLE) from error
 
 
 def _time(text: str) -> datetime:

@@ -73,7 +73,8 @@ class CaseTable(Database):
         """Of whom a case with this UID was kept first; None if there is none.
 
         Raises:
-            StorageError: If what was kept of that case is damaged.
+            DamagedRecord: If what was kept of that case cannot be read.
+            StorageError: If the database fails.
         """
         with self.reading() as database:
             row = database.execute(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from app.cases.study_record import UNREADABLE, pack, unpack
-from app.errors import StorageError
+from app.errors import DamagedRecord
 from app.study import (
     BScanResult,
     Call,
@@ -105,7 +105,7 @@ def decode_result(raw: bytes, raw_maps: bytes, study: Study) -> StudyResult:
     """Return the result of `study`.
 
     Raises:
-        StorageError: If the record is damaged, or of other volumes than the study's.
+        DamagedRecord: If the record is damaged, or of other volumes than the study's.
     """
     record: ResultRecord = unpack(_RESULT, raw)
     try:
@@ -129,7 +129,7 @@ def decode_result(raw: bytes, raw_maps: bytes, study: Study) -> StudyResult:
             software=record.software,
         )
     except (zlib.error, ValueError, StopIteration) as error:
-        raise StorageError(UNREADABLE) from error
+        raise DamagedRecord(UNREADABLE) from error
 
 
 def _bscans(result: StudyResult) -> Iterator[BScanResult]:

@@ -11,7 +11,7 @@ from app.cases.case_table import CaseTable
 from app.cases.kept import CaseState, KeptCase, LoadedCase, Summary
 from app.cases.subjects import PATIENT, bscan_subject
 from app.cases.trail import Decision, Entry, Trail
-from app.errors import StorageError
+from app.errors import DamagedRecord
 from app.reading.found import uid_of_patient
 from app.study import Patient
 
@@ -68,7 +68,7 @@ class Store(Trail, Annotations, CaseTable):
     def _is_first(self, uid: str, plain: str, patient: Patient) -> bool:
         try:
             first = self.first_patient(plain)
-        except StorageError:
+        except DamagedRecord:
             # Whose they were cannot be told any more: better nobody's than another's.
             return False
         if first is None:

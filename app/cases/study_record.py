@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from app.cases.files import KeptFiles
-from app.errors import StorageError
+from app.errors import DamagedRecord
 from app.language import mark
 from app.study import (
     BScan,
@@ -83,7 +83,7 @@ def decode_study(raw: bytes, files: KeptFiles) -> Study:
     """Return the study, whose pixels come from `files`.
 
     Raises:
-        StorageError: If the record is damaged.
+        DamagedRecord: If the record is damaged.
     """
     record = unpack(_STUDY, raw)
     return Study(
@@ -102,11 +102,11 @@ def pack(adapter: TypeAdapter[Any], value: object) -> bytes:
 
 
 def unpack(adapter: TypeAdapter[Any], raw: bytes) -> Any:  # noqa: ANN401 - as the adapter says
-    """Raises: StorageError: If it is not what `pack` made."""
+    """Raises: DamagedRecord: If it is not what `pack` made."""
     try:
         return adapter.validate_python(json.loads(zlib.decompress(raw)))
     except (zlib.error, ValueError, ValidationError) as error:
-        raise StorageError(UNREADABLE) from error
+        raise DamagedRecord(UNREADABLE) from error
 
 
 def _record(study: Study) -> StudyRecord:

@@ -260,3 +260,13 @@ def test_that_a_damaged_case_keeps_nobody_from_reading_decisions(store, namesake
     # Whose the earlier version's was, nobody can tell: it is shown as nobody's.
     assert [[each.after for each in trail] for trail in store.trails([one, other])] == [[], ["DME"]]
     assert len(store.trail()) == 2
+
+
+def test_that_decisions_are_not_lost_from_sight_when_the_disk_fails(store, namesakes):
+    (study,) = open_studies(namesakes[:1]).studies
+    store.decide(decision("CNV", study=study.uid), WHEN)
+    with store.writing() as database:
+        database.execute("DROP TABLE study_case")
+
+    with pytest.raises(StorageError, match="no such table"):
+        store.trails([(study.uid, study.patient)])
