@@ -49,6 +49,7 @@ VIAddVersionKey "LegalCopyright" "MIT licence. Research use only."
 !define MUI_COMPONENTSPAGE_NODESC
 !insertmacro MUI_PAGE_WELCOME
 !insertmacro MUI_PAGE_LICENSE "..\..\LICENSE"
+!define MUI_PAGE_CUSTOMFUNCTION_LEAVE RequireOwnFolder
 !insertmacro MUI_PAGE_DIRECTORY
 !insertmacro MUI_PAGE_INSTFILES
 !insertmacro MUI_PAGE_FINISH
@@ -66,7 +67,24 @@ Function .onInit
     SetErrorLevel 3
     Abort
   ${EndIf}
+  ${If} ${Silent}
+    Call RequireOwnFolder
+  ${EndIf}
   Call CloseIfRunning
+FunctionEnd
+
+; Upgrading and removing take all of lib away, so a folder that holds other things is not made ours.
+Function RequireOwnFolder
+  ${DirState} "$INSTDIR" $0
+  ${If} $0 = 1
+  ${AndIfNot} ${FileExists} "$INSTDIR\kd-oct.exe"
+    MessageBox MB_ICONSTOP|MB_OK \
+      "$INSTDIR holds other things. Choose an empty folder, or the one that KD-OCT is in." /SD IDOK
+    ${If} ${Silent}
+      SetErrorLevel 5
+    ${EndIf}
+    Abort
+  ${EndIf}
 FunctionEnd
 
 ; A program file that is in use cannot be replaced: say so before half of them are.
@@ -98,9 +116,11 @@ FunctionEnd
 
 Section "-${NAME}"
   SetOutPath "$INSTDIR"
+  ; First, so that a folder in which setup was stopped half-way is known for ours.
+  File "${BUNDLE}/kd-oct.exe"
   ; Files of the version before that this one no longer has must not be found by it.
   RMDir /r "$INSTDIR\lib"
-  File /r "${BUNDLE}/*"
+  File /r /x kd-oct.exe "${BUNDLE}/*"
   WriteUninstaller "$INSTDIR\uninstall.exe"
 
   CreateShortCut "$SMPROGRAMS\KD-OCT.lnk" "$INSTDIR\kd-oct.exe"
