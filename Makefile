@@ -8,6 +8,8 @@
 #   make translations                 bring the translators' files up to date, and compile them
 #   make bundle                       the frozen program, dist/kd-oct, and what is in it by size
 #   make bundle-test                  run the frozen program as a clinic would
+#   make hand-tools                   what bundle-test needs to use it by hand, on Debian
+#   make model-packages               the models that ship, each as the one file that clinics install
 #   make deb tarball                  packages for Linux, in dist/
 #   make windows-try                  compile the Windows setup, with what stands in for Windows' files
 #   make sbom checksums               what releases list: parts (CycloneDX), SHA-256
@@ -39,7 +41,7 @@ KD_OCT_BUNDLE ?= dist/kd-oct
 FROZEN := $(shell find app resources installers -type f -not -name '*.pyc') pyproject.toml
 
 .PHONY: run test test-long benchmark fuzz lint format translations clean
-.PHONY: bundle bundle-test deb tarball windows-try sbom checksums
+.PHONY: bundle bundle-test hand-tools model-packages deb tarball windows-try sbom checksums
 .DELETE_ON_ERROR:
 
 run: $(VENV)/run.stamp
@@ -76,10 +78,16 @@ dist/bundle.stamp: $(FROZEN) $(BUNDLE_VENV)/bundle.stamp
 	$(BUNDLE_BIN)/python installers/freeze.py
 	touch $@
 
-bundle-test: bundle $(VENV)/test.stamp
-	sh installers/debian-packages.sh $(HAND_TOOLS)
+hand-tools:
+	sh installers/debian-packages.sh $(TEST_TOOLS) $(HAND_TOOLS)
+
+bundle-test: bundle hand-tools $(VENV)/test.stamp
 	KD_OCT_BUNDLE=$(KD_OCT_BUNDLE) $(subst xvfb-run,xvfb-run --server-args="-screen 0 1600x1000x24",$(SCREEN)) \
 		$(BIN)/python -m pytest -m bundle tests/bundle
+
+# They are signed in the repository, so no key is needed.
+model-packages: $(BUNDLE_VENV)/bundle.stamp
+	$(BUNDLE_BIN)/python -m ml.sign --signed resources/models/* --archive dist
 
 deb: dist/bundle.stamp
 	sh installers/debian-packages.sh dpkg-dev xz-utils $(DEB_LIBRARIES)
@@ -100,7 +108,7 @@ sbom: dist/bundle.stamp $(SBOM_VENV)/sbom.stamp
 	$(BUNDLE_BIN)/python installers/sbom.py build/environment.cdx.json dist
 
 checksums:
-	cd dist && rm -f SHA256SUMS && find . -maxdepth 1 -type f -name 'kd-oct*' -printf '%f\n' | \
+	cd dist && rm -f SHA256SUMS && find . -maxdepth 1 -type f \( -name 'kd-oct*' -o -name '*.kdoct' \) -printf '%f\n' | \
 		sort | xargs sha256sum >SHA256SUMS && cat SHA256SUMS
 
 clean:

@@ -3,10 +3,11 @@
     python -m ml.sign --new-key PRIVATE.pem --public resources/keys/NAME.pem
     python -m ml.sign --key PRIVATE.pem FOLDER… [--archive DIR]
     KD_OCT_SIGNING_KEY="$(cat PRIVATE.pem)" python -m ml.sign FOLDER…
+    python -m ml.sign --signed FOLDER… --archive DIR
 
 The private key stays outside the repository, readable by its owner alone. NAME is what reports
 say of a package signed with it. `--archive` also writes each package as one file, ID-VERSION.kdoct,
-which `python -m app model install` takes.
+which `python -m app model install` takes; with `--signed` nothing else is done, and no key needed.
 """
 
 import argparse
@@ -29,7 +30,15 @@ from app.errors import AppError, UsageError
 from app.files import whole_file
 from app.modelpack import load_package
 from app.package_file import SUFFIX, write_package_file
-from app.signatures import SIGNATURE, SIGNATURE_FILE, Signature, digests_in, fingerprint, message
+from app.signatures import (
+    SIGNATURE,
+    SIGNATURE_FILE,
+    Signature,
+    Trust,
+    digests_in,
+    fingerprint,
+    message,
+)
 
 VARIABLE = "KD_OCT_SIGNING_KEY"
 
@@ -99,30 +108,61 @@ def sign_package(folder: Path, key: Ed25519PrivateKey) -> None:
         file.write(SIGNATURE_FILE.dump_json(signature, indent=1) + b"\n")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def require_signed(folder: Path) -> None:
+    """Verify that a package is signed with a key that counts here.
+
+    Raises:
+        PackageError: If the package does not verify.
+        UsageError: If it is not.
+    """
+    trust = load_package(folder).seal.trust
+    if trust is not Trust.SIGNED:
+        raise UsageError(f"{folder} cannot be packed as it is: {trust}. Sign it, without --signed.")
+
+
+def pack_package(folder: Path, into: Path) -> Path:
+    """Write a package as one file, ID-VERSION.kdoct.
+
+    Raises:
+        PackageError: If the package does not verify, or the file cannot be written.
+    """
+    card = load_package(folder).card
+    return write_package_file(folder, into / f"{card.id}-{card.version}{SUFFIX}")
+
+
+def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Sign model packages.")
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="of a package")
     parser.add_argument("--key", type=Path, metavar="PEM", help=f"default: from {VARIABLE}")
     parser.add_argument("--archive", type=Path, metavar="DIR", help="where ID-VERSION.kdoct goes")
+    parser.add_argument("--signed", action="store_true", help="only write what is signed already")
     parser.add_argument("--new-key", type=Path, metavar="PEM", help="make a pair of keys")
     parser.add_argument("--public", type=Path, metavar="PEM", help="where its public half goes")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = _arguments()
     options = parser.parse_args(arguments)
     if bool(options.new_key) != bool(options.public) or bool(options.new_key) == bool(
         options.folders
     ):
         parser.error("name packages to sign, or --new-key and --public")
+    if options.signed and (options.key or not options.archive):
+        parser.error("--signed takes --archive and no --key")
     try:
         if options.new_key:
             make_keys(options.new_key, options.public)
             return 0
-        key = read_key(options.key)
+        key = None if options.signed else read_key(options.key)
         for folder in options.folders:
-            sign_package(folder, key)
-            package = load_package(folder)
-            print(f"{folder}: {package.seal.trust}")
+            if key:
+                sign_package(folder, key)
+            else:
+                require_signed(folder)
+            print(f"{folder}: {load_package(folder).seal.trust}")
             if options.archive:
-                name = f"{package.card.id}-{package.card.version}{SUFFIX}"
-                print(write_package_file(folder, options.archive / name))
+                print(pack_package(folder, options.archive))
     except AppError as error:
         print(error, file=sys.stderr)
         return 1

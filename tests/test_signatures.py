@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from app.errors import PackageError, UsageError
 from app.installed import choose_package
 from app.modelpack import load_package
+from app.packages import examine
+from app.paths import resources
 from app.signatures import SIGNATURE, SIGNED_FILES, Seal, Trust, read_keyring
 from ml.sign import VARIABLE, main, make_keys, read_key
 from tests.signing import key_pair, signed
@@ -201,6 +203,31 @@ def test_that_signing_without_a_key_says_where_it_may_come_from(package, monkeyp
 
     assert main([str(package)]) == 1
     assert VARIABLE in capsys.readouterr().err
+
+
+def test_that_what_is_signed_already_is_packed_without_a_key(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    shipped = resources() / "models" / "kd-oct-b2"
+    before = {path: path.stat().st_mtime_ns for path in shipped.iterdir()}
+
+    assert main(["--signed", str(shipped), "--archive", str(tmp_path)]) == 0
+
+    (packed,) = tmp_path.iterdir()
+    assert packed.name == f"kd-oct-b2-{load_package(shipped).card.version}.kdoct"
+    assert str(packed) in capsys.readouterr().out
+    assert examine(packed).seal.trust is Trust.SIGNED
+    assert {path: path.stat().st_mtime_ns for path in shipped.iterdir()} == before
+
+
+@pytest.mark.parametrize("by", ["a key that is not known", "nobody"])
+def test_that_what_nobody_known_signed_is_not_packed_for_signed(package, by, tmp_path, capsys):
+    if by == "nobody":
+        (package / SIGNATURE).unlink()
+
+    assert main(["--signed", str(package), "--archive", str(tmp_path / "out")]) == 1
+
+    assert "cannot be packed as it is" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("content", ["", "no key"])

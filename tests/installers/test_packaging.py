@@ -3,6 +3,7 @@
 import configparser
 import os
 import plistlib
+import re
 import shutil
 import subprocess
 import time
@@ -223,6 +224,17 @@ def test_that_the_deb_depends_on_all_that_its_libraries_need_or_is_not_made(tmp_
     told = subprocess.run(script, capture_output=True, text=True, check=False)
     assert (told.returncode, told.stdout) == (1, "")
     assert "cannot find library libz.so.9" in told.stderr
+
+
+def test_that_a_release_is_used_by_hand_and_brings_the_models():
+    release = INSTALLERS.parent / ".github" / "workflows" / "release.yml"
+    linux = release.read_text("utf-8").partition("  linux:")[2].partition("  windows:")[0]
+
+    assert {"make hand-tools", "model-packages", f"dist/*{SUFFIX}"} <= set(
+        re.findall(r"make hand-tools|model-packages|dist/\*\.\w+", linux)
+    )
+    # Windows fit on it whole; without a size the screen is a small one.
+    assert "1600x1000x24" in linux
 
 
 @pytest.mark.parametrize("path", sorted(INSTALLERS.rglob("*.sh")), ids=lambda path: path.name)
