@@ -53,7 +53,7 @@ class Int8:
     """What 8-bit integers may cost on validation B-scans, against full precision."""
 
     accuracy: float = 0.005  # that may be lost
-    movement: float = 0.05  # of the class that moves most, in probability, on average
+    movement: float = 0.03  # of the class that moves most, in probability, on average
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
