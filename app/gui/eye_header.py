@@ -75,7 +75,17 @@ class EyeHeader(QWidget):
             button.setVisible(unknown and not visit)
         self._close.setVisible(bool(visit))
         self._volumes.setVisible(len(siblings) > 1)
-        self._volumes.clear()
-        for number, each in enumerate(siblings, start=1):
-            self._volumes.addItem(f"{number}: {wording.volume_line(each)}")
+        self._offer(
+            [
+                f"{number}: {wording.volume_line(each)}"
+                for number, each in enumerate(siblings, start=1)
+            ]
+        )
         self._volumes.setCurrentIndex([each.uid for each in siblings].index(volume.uid))
+
+    def _offer(self, acquisitions: list[str]) -> None:
+        offered = [self._volumes.itemText(at) for at in range(self._volumes.count())]
+        # Filled anew, a list that the reader has open would close.
+        if acquisitions != offered:
+            self._volumes.clear()
+            self._volumes.addItems(acquisitions)

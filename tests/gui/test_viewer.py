@@ -308,3 +308,21 @@ def test_that_figures_on_a_scan_stand_beside_their_bars_in_every_language(qtbot,
 
     lower = QRect(0, view.height() // 2, view.width() // 2, view.height() // 2)
     assert view.grab().toImage().copy(lower) == before.copy(lower)
+
+
+def test_that_an_open_list_of_acquisitions_stays_when_the_case_changes(qtbot, tmp_path):
+    for number in (1, 2):
+        write(tmp_path / f"{number}.dcm", bscans(3, seed=number), uid=f"1.2.5.{number}")
+    with opened_window(qtbot, [tmp_path]) as window:
+        wait_until_ended(qtbot, window)
+        choice = window.room.panel.header._volumes
+        choice.showPopup()
+        qtbot.waitUntil(choice.view().isVisible)
+        other = 1 - choice.currentIndex()
+        choice.view().setCurrentIndex(choice.model().index(other, 0))
+
+        window.session.case_changed.emit(window.session.current)
+
+        assert choice.view().isVisible()
+        assert choice.view().currentIndex().row() == other
+        choice.hidePopup()
