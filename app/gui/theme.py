@@ -136,8 +136,13 @@ def apply(choice: ThemeChoice) -> None:
     program = QApplication.instance()
     assert isinstance(program, QApplication)
     program.setPalette(_palette(colours))
-    mirrored = _mirrored(colours) if program.isRightToLeft() else ""
-    program.setStyleSheet(_style_sheet(colours) + mirrored)
+    sheet = _style_sheet(colours) + (_mirrored(colours) if program.isRightToLeft() else "")
+    if sheet != program.styleSheet():
+        # From one sheet to another Qt dresses each widget once more for every widget that it lies
+        # in: 260 ms of a reader's time. From none, and to none, it comes to each once: 60 ms, with
+        # whatever sheet, for as many widgets as the window has.
+        program.setStyleSheet("")
+        program.setStyleSheet(sheet)
 
 
 def repolish(*widgets: QWidget) -> None:
