@@ -25,26 +25,29 @@ class HandedOut:
     def clear(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def mime(self, pdf: bytes) -> QMimeData:
-        """The report as a file and as bytes, for whoever it is given to.
+    def write(self, pdf: bytes) -> Path:
+        """Put a copy there, off the GUI thread, and return where it is.
 
         Raises:
-            ReportError: If no copy can be written.
+            ReportError: If it cannot be written.
         """
-        data = QMimeData()
-        data.setUrls([QUrl.fromLocalFile(str(self._write(pdf)))])
-        data.setData("application/pdf", pdf)
-        return data
-
-    def _write(self, pdf: bytes) -> Path:
         path = self._folder / default_report_name(datetime.now())
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Not through `whole_file`: a drag cannot wait for the disk.
-            path.write_bytes(pdf)
+            # What it is copied to may be reading it: the same report is not written twice.
+            if not (path.is_file() and path.read_bytes() == pdf):
+                path.write_bytes(pdf)
         except OSError as error:
             words = QCoreApplication.translate(
                 "HandedOut", "The report could not be copied ({why}). Save it as a file instead."
             )
             raise ReportError(words.format(why=error.strerror)) from error
         return path
+
+
+def mime(copy: Path, pdf: bytes) -> QMimeData:
+    """A report as a file and as bytes, for whoever it is given to."""
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(copy))])
+    data.setData("application/pdf", pdf)
+    return data

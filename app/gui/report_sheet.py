@@ -10,6 +10,7 @@ from app.gui import theme
 class Sheet(QWidget):
     """A page at its own size, or smaller where the window is narrower; it can be dragged out."""
 
+    pressed = Signal()
     dragged = Signal()
 
     def __init__(self, picture: QImage, name: str, words: str) -> None:
@@ -35,6 +36,8 @@ class Sheet(QWidget):
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         left = event.button() is Qt.MouseButton.LeftButton
         self._pressed = event.position().toPoint() if left else None
+        if left:
+            self.pressed.emit()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         if self._pressed is None:

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from app.errors import AppError
 from app.gui import theme
-from app.gui.handed_out import HandedOut
+from app.gui.handed_out import HandedOut, mime
 from app.gui.images import colour_image
 from app.gui.jobs import Jobs
 from app.gui.printing import make_printer, print_pages
@@ -77,11 +77,19 @@ class ReportView(QWidget):
         self._maker = Task(self._make, self)
         self._maker.succeeded.connect(self._show)
         self._maker.failed.connect(self._not_made)
+        self._to_drag: tuple[_Made, Path] | None = None  # written since a page was pressed
+        self._drag_waits = False
         # A printer that does not answer must not keep a report from being saved.
-        self._writing, self._printing = Jobs(self), Jobs(self)
-        for each in (self._writing, self._printing):
+        self._writing, self._printing, self._copying = Jobs(self), Jobs(self), Jobs(self)
+        for each in (self._writing, self._printing, self._copying):
             each.failed.connect(self._failed)
         self._build()
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a report is still to be made, saved, printed or copied because of a command."""
+        waiting = any(each.act is not None for each in self._wishes)
+        return waiting or any(each.busy for each in (self._writing, self._printing, self._copying))
 
     @property
     def pdf(self) -> bytes | None:
@@ -170,7 +178,7 @@ class ReportView(QWidget):
         self._closing.set()
         self._maker.cancel()
         self._maker.wait()
-        for each in (self._writing, self._printing):
+        for each in (self._writing, self._printing, self._copying):
             each.shut_down()
         self._handed_out.clear()
 
@@ -240,6 +248,7 @@ class ReportView(QWidget):
             zip(made.pictures, made.texts, strict=True), start=1
         ):
             sheet = Sheet(picture, self.tr("Page {n}").format(n=number), text)
+            sheet.pressed.connect(partial(self._prepare_drag, made))
             sheet.dragged.connect(self._drag)
             self.sheets.append(sheet)
             self._sheets.addWidget(sheet, 0, Qt.AlignmentFlag.AlignHCenter)
@@ -260,23 +269,32 @@ class ReportView(QWidget):
             raise Cancelled
 
     def _hand_out(self, made: _Made) -> None:
-        try:
-            QGuiApplication.clipboard().setMimeData(self._handed_out.mime(made.pdf))
-        except AppError as error:
-            self._failed(error)
-        else:
+        def copy(path: Path) -> None:
+            QGuiApplication.clipboard().setMimeData(mime(path, made.pdf))
             self._tell(self.tr("The report was copied; it can be pasted while KD-OCT is open."))
 
+        self._copying.do(lambda: self._handed_out.write(made.pdf), copy)
+
+    def _prepare_drag(self, made: _Made) -> None:
+        # Written as the button goes down: a drag cannot wait for the disk.
+        self._to_drag, self._drag_waits = None, False
+        self._copying.do(
+            lambda: self._handed_out.write(made.pdf), lambda path: self._ready_to_drag(made, path)
+        )
+
+    def _ready_to_drag(self, made: _Made, path: Path) -> None:
+        self._to_drag = made, path
+        held = QGuiApplication.mouseButtons() & Qt.MouseButton.LeftButton
+        if self._drag_waits and held:
+            self._drag()
+
     def _drag(self) -> None:
-        if self.pdf is None:
+        self._drag_waits = self._to_drag is None
+        if self._to_drag is None:
             return
-        try:
-            data = self._handed_out.mime(self.pdf)
-        except AppError as error:
-            self._failed(error)
-            return
+        made, path = self._to_drag
         drag = QDrag(self)
-        drag.setMimeData(data)
+        drag.setMimeData(mime(path, made.pdf))
         drag.exec(Qt.DropAction.CopyAction)
 
     def _not_made(self, error: Exception) -> None:

@@ -153,7 +153,8 @@ def test_that_reports_printed_in_a_row_are_each_of_their_own_patient(
 def test_that_the_pdf_is_copied_as_a_file_and_as_bytes_under_a_name_that_tells_nothing(
     qtbot, report
 ):
-    report.head.copy_file.trigger()
+    with qtbot.waitSignal(report.noticed):
+        report.head.copy_file.trigger()
 
     data = QGuiApplication.clipboard().mimeData()
     (url,) = data.urls()
@@ -183,25 +184,20 @@ def test_that_the_page_in_view_is_copied_as_a_picture(qtbot, report):
     assert copied.size() == report.sheets[-1].picture.size()
 
 
+def move_pressed(sheet, kind, place):
+    button, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    event = QMouseEvent(kind, place, sheet.mapToGlobal(place), button, button, none)
+    QApplication.sendEvent(sheet, event)
+
+
 def test_that_the_pdf_can_be_dragged_out(qtbot, report, monkeypatch):
     dropped = []
     # A drag needs a pointer that a test has not; everything up to it is real.
     monkeypatch.setattr(QDrag, "exec", lambda drag, _: dropped.append(drag.mimeData().urls()))
     sheet = report.sheets[0]
-
-    for kind, place in (
-        (QEvent.Type.MouseButtonPress, QPointF(20, 20)),
-        (QEvent.Type.MouseMove, QPointF(60, 60)),
-    ):
-        event = QMouseEvent(
-            kind,
-            place,
-            sheet.mapToGlobal(place),
-            Qt.MouseButton.LeftButton,
-            Qt.MouseButton.LeftButton,
-            Qt.KeyboardModifier.NoModifier,
-        )
-        QApplication.sendEvent(sheet, event)
+    move_pressed(sheet, QEvent.Type.MouseButtonPress, QPointF(20, 20))
+    qtbot.waitUntil(lambda: not report.wanted)
+    move_pressed(sheet, QEvent.Type.MouseMove, QPointF(60, 60))
 
     ((url,),) = dropped
     assert Path(url.toLocalFile()).read_bytes() == report.pdf
