@@ -10,7 +10,7 @@ from app.gui.application import open_window
 from app.gui.main_window import MainWindow
 from app.gui.session import CaseState
 from app.paths import user_data
-from app.settings import Settings
+from app.settings import Settings, load_settings
 from tests.tiny_package import tiny_package
 
 WAIT = 60_000  # ms: other work may hold this machine
@@ -33,10 +33,17 @@ def opened_window(qtbot, paths: Sequence[Path], **settings: object) -> Iterator[
     try:
         yield window
     finally:
-        window.close()
+        if not window.close():
+            window.close()  # what could not be saved has been told
         window.deleteLater()
         QApplication.processEvents()
     assert faults == []
+
+
+def settings_on_disk(qtbot, window: MainWindow) -> Settings:
+    """What the next start will find, once all that was changed has been saved."""
+    qtbot.waitUntil(lambda: not window.session.saving)
+    return load_settings()
 
 
 def wait_until_ended(

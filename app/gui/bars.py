@@ -78,6 +78,7 @@ class Bars(QWidget):
     """Banners that stay while they hold, above notices that can be dismissed."""
 
     acted = Signal(object)  # Notice whose button was pressed
+    troubled = Signal()  # a problem is told
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -114,6 +115,8 @@ class Bars(QWidget):
         self._layout.addWidget(bar)
         # What just happened is read out at once, wherever the focus is.
         QAccessible.updateAccessibility(QAccessibleEvent(bar, QAccessible.Event.Alert))
+        if notice.kind == "problem":
+            self.troubled.emit()
 
     def clear_notices(self) -> None:
         for bar in list(self._notices):

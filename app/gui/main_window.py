@@ -31,6 +31,7 @@ from app.gui.heat_controls import HeatControls
 from app.gui.help_desk import HelpDesk
 from app.gui.icons import program_icon
 from app.gui.languages import told
+from app.gui.leaving import Leaving
 from app.gui.opening import Opening, local_paths
 from app.gui.pages import Pages
 from app.gui.panes import Pane, Panes
@@ -105,6 +106,7 @@ class MainWindow(QMainWindow):
         self.viewing = Viewing(session, self.room, self.heat, self.actions_)
         self.upkeep = Upkeep(session, self)
         self.help = HelpDesk(self)
+        self.leaving = Leaving(lambda: session.saving or self.papers.unsaved, self.bars, self)
         self._wire_session()
         self._wire_room()
         self._wire_actions()
@@ -377,6 +379,9 @@ class MainWindow(QMainWindow):
         self.open(local_paths(event.mimeData()) or self._dragged)
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
+        if not self.leaving.allowed():
+            event.ignore()
+            return
         self.state.save(self, self.panes)
         self.session.shut_down()
         self.papers.shut_down()

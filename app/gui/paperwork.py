@@ -141,6 +141,11 @@ class Paperwork(QObject):
         dialog.finished.connect(self._close_anonymising)
         dialog.open()
 
+    @property
+    def unsaved(self) -> bool:
+        """Whether anything that the reader asked for is still to be written or printed."""
+        return self.report.wanted or self.exporter.busy
+
     def _close_anonymising(self) -> None:
         self._anonymising = None
 

@@ -19,6 +19,7 @@ from app.gui.admission import Admission
 from app.gui.case import Case
 from app.gui.case_queue import CaseQueue
 from app.gui.intake import Intake, Read, Reading
+from app.gui.jobs import Jobs
 from app.gui.keeper import Keeper
 from app.gui.languages import told
 from app.gui.notice import Notice
@@ -55,6 +56,7 @@ class Session(QObject):
         self.settings = settings
         self._wanted: Case | None = None  # to be shown once it is read back
         self._begun = False
+        self._saving = Jobs(self)
         self.keeper = Keeper(self)
         self.shelf = Shelf(self.keeper, lambda: self.current, self)
         self._intake = Intake(self.keeper, self)
@@ -65,6 +67,7 @@ class Session(QObject):
         self._wire()
 
     def _wire(self) -> None:
+        self._saving.failed.connect(self._tell_failure)
         self.keeper.failed.connect(self._not_kept)
         self.keeper.broken.connect(self.broken)
         self.shelf.changed.connect(self._tell_change)
@@ -90,10 +93,12 @@ class Session(QObject):
         self.settings = settings = dated(settings)
         self._queue.use(settings)
         self.settings_changed.emit()
-        try:
-            save_settings(settings)
-        except AppError as error:
-            self._tell_failure(error)
+        self._saving.do(lambda: save_settings(settings), lambda _: None)
+
+    @property
+    def saving(self) -> bool:
+        """Whether settings are still on their way to the disk."""
+        return self._saving.busy
 
     @property
     def card(self) -> "Card | None":
@@ -242,6 +247,7 @@ class Session(QObject):
         """Stop all background work and keep what is done. Call it before the window goes."""
         self._intake.shut_down()
         self._queue.shut_down()
+        self._saving.shut_down()
         self.keeper.shut_down()
 
     # What earlier runs kept

@@ -131,6 +131,10 @@ def _dialogs(window: MainWindow, wait: Wait) -> Iterator[tuple[str, QWidget]]:
     dialog.open()
     yield "left-out", dialog
     dialog.close()
+    question = window.leaving.question()
+    question.open()
+    yield "leaving", question
+    question.close()
 
 
 def _new(window: MainWindow, known: set[QDialog]) -> list[QDialog]:

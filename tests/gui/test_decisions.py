@@ -15,7 +15,7 @@ from app.readings import machine_answer
 from app.settings import load_settings
 from app.site import SITE_FILE
 from app.study import Laterality, Patient
-from tests.gui_window import install_tiny_package, opened_window, wait_until_ended
+from tests.gui_window import install_tiny_package, opened_window, settings_on_disk, wait_until_ended
 from tests.oct_files import bscans, write, write_visit
 
 RIGHT, LEFT = str(Laterality.RIGHT), str(Laterality.LEFT)
@@ -335,7 +335,7 @@ def test_that_nobody_decides_without_initials_which_are_then_remembered(qtbot, b
         qtbot.keyClick(dialog.initials, Qt.Key.Key_Return)
 
         assert decided(qtbot, window, RIGHT, machine(window)).reader == "CD"
-        assert load_settings().reader == "CD"
+        assert settings_on_disk(qtbot, window).reader == "CD"
         # What was not signed the first time was not said.
         assert len(kept()) == 1
 
@@ -397,7 +397,7 @@ def test_that_the_clinic_s_operating_point_is_set_and_holds_from_the_next_analys
         assert "50.0 %" in cnv.worth.text()
         dialog.accept()
 
-        assert load_settings().thresholds == {"permits": {"CNV": 0.5}}
+        assert settings_on_disk(qtbot, window).thresholds == {"permits": {"CNV": 0.5}}
         assert load_settings().prevalence == {"CNV": 0.1}
         # What was found stays as it was found.
         assert window.session.current.card.aggregation.rules["CNV"].threshold == 0.6
@@ -659,7 +659,7 @@ def test_that_what_was_shown_before_the_clinic_had_all_read_blind_is_not_read_bl
         qtbot.waitUntil(lambda: bool(window.session.cases))
 
         assert window.session.cases[0].revealed()
-        assert load_settings().blind_since > 0
+        assert settings_on_disk(qtbot, window).blind_since > 0
         switch = window.actions_["blind_first"]
         assert switch.isChecked()
         (themes,) = [

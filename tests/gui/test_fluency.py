@@ -11,7 +11,6 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
 from app import analysis, enface, overlay, preprocess, reading, report
@@ -19,14 +18,16 @@ from app.cases import files
 from app.cases.database import Database
 from app.gui import report_pdf
 from app.gui.frames import _AHEAD, _BEHIND, _DECODED_BYTES, _PICTURE_BYTES
+from app.gui.handed_out import HandedOut
+from app.settings import save_settings
 from app.study import BScan, Laterality
 from tests.gui_window import opened_window, wait_until_ended
+from tests.heartbeat import STALL_MS, Heartbeat
 from tests.oct_files import bscans, write
 from tests.tiny_study import layered_bscan
 
 BSCANS = 300
 FRAME_SECONDS = 1 / 60
-STALL_MS = 50
 
 SLOW = (
     BScan.pixels,
@@ -41,6 +42,8 @@ SLOW = (
     report_pdf.make_report,
     report_pdf.save_report,
     report_pdf.page_texts,
+    HandedOut.write,
+    save_settings,
     files.digest_of,
     Database.__init__,
     Database.reading.__wrapped__,
@@ -87,7 +90,11 @@ def test_that_nothing_slow_is_done_on_the_thread_of_the_window(qtbot, tmp_path):
             QApplication.processEvents()
         window.actions_["show_report"].trigger()
         qtbot.waitUntil(lambda: window.papers.report.pdf is not None, timeout=60_000)
+        window.papers.report.copy_file()
+        qtbot.waitUntil(lambda: not window.papers.unsaved)
         window.show_scans()
+        window.tools._switch()
+        qtbot.waitUntil(lambda: not window.session.saving)
         window.actions_["close_study"].trigger()
         QApplication.processEvents()
         assert called == []
@@ -124,28 +131,6 @@ def test_that_pictures_are_ready_ahead_of_the_reader_and_take_bounded_memory(qtb
             QApplication.processEvents()
         assert sum(each.sizeInBytes() for each in frames._pictures.values()) <= _PICTURE_BYTES
         assert sum(each.nbytes for each in frames._decoded.values()) <= _DECODED_BYTES
-
-
-class Heartbeat:
-    """How long the thread of the window was at work between two turns of its event loop."""
-
-    def __init__(self):
-        self.held_ms = []
-        self.gaps_ms = []
-        self._last = time.perf_counter(), time.thread_time()
-        self._timer = QTimer()
-        self._timer.timeout.connect(self._beat)
-        # Not 0: a loop that never rests would keep the workers from their turn.
-        self._timer.start(5)
-
-    def _beat(self):
-        now = time.perf_counter(), time.thread_time()
-        self.gaps_ms.append((now[0] - self._last[0]) * 1000)
-        self.held_ms.append((now[1] - self._last[1]) * 1000)
-        self._last = now
-
-    def stop(self):
-        self._timer.stop()
 
 
 @pytest.fixture

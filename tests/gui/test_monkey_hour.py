@@ -125,7 +125,7 @@ def settings():
 
 
 def close(window):
-    window.close()
+    assert window.close() or window.close()  # what could not be saved has been told
     window.deleteLater()
     QApplication.processEvents()
     # Deletion that was put off is done by an event loop alone, unless it is asked for.

@@ -8,9 +8,9 @@ import pytest
 from app.gui.settings_dialog import SettingsDialog
 from app.modelpack import Estimate, OperatingPoint
 from app.paths import site_configs, user_data
-from app.settings import Settings, load_settings
+from app.settings import Settings
 from app.site import SITE_FILE
-from tests.gui_window import opened_window
+from tests.gui_window import opened_window, settings_on_disk
 from tests.tiny_package import tiny_package
 
 WAIT = 60_000
@@ -58,7 +58,7 @@ def test_that_what_is_saved_holds_at_once_and_at_the_next_start(qtbot, window, o
 
     dialog.accept()
 
-    for settings in (window.session.settings, load_settings()):
+    for settings in (window.session.settings, settings_on_disk(qtbot, window)):
         assert settings.clinic_name == "Northfield Eye Clinic"
         assert settings.folder == Path("/srv/reports")
         assert (settings.paper, settings.reader, settings.blind_first) == ("Letter", "AB", True)
@@ -97,7 +97,7 @@ def test_that_only_what_was_changed_in_the_dialog_is_saved(qtbot, window, open_d
     dialog.accept()
 
     expected = replace(meanwhile, clinic_address="1 High Street")
-    assert window.session.settings == load_settings() == expected
+    assert window.session.settings == settings_on_disk(qtbot, window) == expected
 
 
 def test_that_a_threshold_goes_beside_those_that_came_meanwhile(qtbot, window, open_dialog):

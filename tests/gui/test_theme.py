@@ -31,7 +31,7 @@ class Dressed(QWidget):
         super().__init__(parent)
         self.times = 0
 
-    def changeEvent(self, event):
+    def changeEvent(self, event):  # noqa: N802 - Qt's name
         self.times += event.type() is QEvent.Type.StyleChange
         super().changeEvent(event)
 
