@@ -19,7 +19,10 @@ from ml.phantom.dataset import write_dataset
 from ml.predict import Trained
 
 CONFIGS = Path(__file__).parents[2] / "ml" / "configs"
-BATCH = 8
+BATCH = 4
+STEPS = 12  # in a row: more than the batches that a worker holds ready
+TIMES_AS_QUICK = 5  # reading the teacher back, against asking it
+FED = 0.95  # of the network's speed alone, where views are drawn beside it
 
 
 @pytest.fixture(scope="module")
@@ -67,29 +70,32 @@ def test_that_reading_the_teacher_back_is_five_times_as_quick(desk, tmp_path):
     teacher = Trained(network=network, run=desk, folder=tmp_path, split_sha256="")
     teacher = replace(teacher, run=replace(desk, input=paper.input))
     views = views_of(desk)
-    pairs = draw_epoch(views.labels, desk, 0)[: 2 * BATCH]
-    given = list(batches(views, [pairs[:BATCH], pairs[BATCH:]], 0))
-    rates, losses = {}, {}
-    for replay in (False, True):
-        distill = Distill(teachers=(), replay=replay)
-        task = Distillation(distill, [teacher], len(views), desk.augment.views)
-        if replay:
-            for batch in given:
-                task.targets(batch)  # the first epoch
-        torch.manual_seed(0)
-        student = student_of(desk)
-        step(student, desk, given[0])
-        torch.manual_seed(1)
-        begun = time.perf_counter()
-        losses[replay] = [step(student, desk, batch, task) for batch in given]
-        rates[replay] = 2 * BATCH / (time.perf_counter() - begun)
+    (batch,) = batches(views, [draw_epoch(views.labels, desk, 0)[:BATCH]], 0)
+    tasks = {
+        replay: Distillation(
+            Distill(teachers=(), replay=replay), [teacher], len(views), desk.augment.views
+        )
+        for replay in (False, True)
+    }
+    tasks[True].targets(batch)  # the first epoch
+    torch.manual_seed(0)
+    student = student_of(desk)
+    step(student, desk, batch)
+    seconds, losses = dict.fromkeys(tasks, 0.0), {}
+    for _ in range(2):  # in turn, so that other work on the machine slows both alike
+        for replay, task in tasks.items():
+            torch.manual_seed(1)
+            begun = time.perf_counter()
+            losses[replay] = step(student, desk, batch, task)
+            seconds[replay] += time.perf_counter() - begun
 
-    ratio = rates[True] / rates[False]
+    ratio = seconds[False] / seconds[True]
     print(
-        f"\ndistillation: {rates[True]:.2f} images/s with the teacher read back, "
-        f"{rates[False]:.2f} with it asked: {ratio:.1f} times"
+        f"\ndistillation: {2 * BATCH / seconds[True]:.2f} images/s with the teacher read back, "
+        f"{2 * BATCH / seconds[False]:.2f} with it asked: {ratio:.1f} times"
     )
     assert losses[True] == pytest.approx(losses[False], abs=1e-6)
+    assert ratio >= TIMES_AS_QUICK
 
 
 @pytest.mark.benchmark
@@ -110,12 +116,12 @@ def test_that_the_input_pipeline_does_not_starve_the_network(desk):
     step(network, desk, next(stream))
     start = time.perf_counter() - begun
     alone = fed = 0.0
-    for _ in range(4):  # in turn, so that other work on the machine slows both alike
+    for _ in range(2):  # in turn, so that other work on the machine slows both alike
         begun = time.perf_counter()
-        for _ in range(16):
+        for _ in range(STEPS):
             step(network, desk, ready)
         half = time.perf_counter()
-        for batch in islice(stream, 16):
+        for batch in islice(stream, STEPS):
             step(network, desk, batch)
         alone += half - begun
         fed += time.perf_counter() - half
@@ -124,3 +130,4 @@ def test_that_the_input_pipeline_does_not_starve_the_network(desk):
         f"\ninput pipeline: {alone / fed:.3f} of the network-only throughput, "
         f"its start {start:.1f} s once"
     )
+    assert alone / fed >= FED
