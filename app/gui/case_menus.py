@@ -1,16 +1,26 @@
-"""The two buttons over the case list: which cases, and in which order."""
+"""What stands over the case list: which cases, and in which order."""
 
 from dataclasses import replace
 from functools import partial
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup
-from PySide6.QtWidgets import QComboBox, QMenu, QPushButton, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QWidget,
+)
 
 from app.gui import theme
 from app.gui.case_order import Order, Reader, Sieve, Standing, answers
 from app.gui.session import Session
 from app.gui.wording import answer_word
+
+_ARROW = 8
 
 
 class FilterButton(QPushButton):
@@ -154,6 +164,52 @@ class OrderBox(QComboBox):
             (Order.VISIT, self.tr("Latest visit")),
             (Order.ADDED, self.tr("Last added")),
             (Order.NAME, self.tr("Name")),
+            (Order.CALL, self.tr("Call")),
             (Order.READER, self.tr("Undecided")),
             (Order.STANDING, self.tr("State")),
+        ]
+
+
+class Heading(QWidget):
+    """What is mostly ordered by, as the heads of a table's columns are."""
+
+    chosen = Signal(Order)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        self.buttons = {order: self._button(order, words) for order, words in self._words()}
+        for button in self.buttons.values():
+            row.addWidget(button, 1)
+        self.show_order(Order.URGENCY, backwards=False)
+
+    def show_order(self, order: Order, *, backwards: bool) -> None:
+        for each, button in self.buttons.items():
+            arrow, said = Qt.ArrowType.NoArrow, ""
+            if each is order:
+                arrow = Qt.ArrowType.UpArrow if backwards else Qt.ArrowType.DownArrow
+                said = self.tr("Ordered backwards") if backwards else self.tr("Ordered so")
+            button.setArrowType(arrow)
+            theme.say(button, self.tr("Order by: {what}").format(what=button.text()), said)
+
+    def _button(self, order: Order, words: str) -> QToolButton:
+        button = QToolButton()
+        button.setText(words)
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        button.setToolTip(self.tr("Order the list by this; once more turns it round"))
+        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        button.setIconSize(QSize(_ARROW, _ARROW))
+        button.setObjectName("head")
+        button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        button.clicked.connect(lambda: self.chosen.emit(order))
+        return button
+
+    def _words(self) -> list[tuple[Order, str]]:
+        return [
+            (Order.NAME, self.tr("Name")),
+            (Order.VISIT, self.tr("Visit")),
+            (Order.CALL, self.tr("Call")),
+            (Order.READER, self.tr("Reader")),
         ]

@@ -21,6 +21,7 @@ class CaseModel(QAbstractListModel):
         super().__init__(session)
         self._session = session
         self.order = Order.URGENCY
+        self.backwards = False
         self.sieve = Sieve()
         self.cases: list[Case] = []
         self._stale: list[Case] = []  # changed since the list was arranged
@@ -50,7 +51,9 @@ class CaseModel(QAbstractListModel):
 
     def arrange(self) -> None:
         """Filter and order anew."""
-        cases = listed(self._session.cases, self.order, self.sieve, date.today())
+        cases = listed(
+            self._session.cases, self.order, self.sieve, date.today(), backwards=self.backwards
+        )
         if cases == self.cases:
             return
         if set(cases) != set(self.cases):

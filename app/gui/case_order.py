@@ -38,6 +38,7 @@ class Order(StrEnum):
     VISIT = "visit"
     ADDED = "added"
     NAME = "name"
+    CALL = "call"
     READER = "reader"
     STANDING = "standing"
 
@@ -110,9 +111,20 @@ def reader(case: Case) -> Reader:
     return Reader.AGREED if all(each.agrees for each in said) else Reader.CHANGED
 
 
-def listed(cases: Iterable[Case], order: Order, sieve: Sieve, today: date) -> list[Case]:
-    """The cases that fit, in order; equal ones as they were added."""
-    return sorted((case for case in cases if sieve.fits(case, today)), key=_KEYS[order])
+def listed(
+    cases: Iterable[Case], order: Order, sieve: Sieve, today: date, *, backwards: bool = False
+) -> list[Case]:
+    """The cases that fit, in order; of equal ones the most urgent first, then as they were added.
+
+    What an order knows nothing of comes last, backwards too.
+    """
+    fitting = sorted((case for case in cases if sieve.fits(case, today)), key=_urgency)
+    key = _KEYS[order]
+    known = [case for case in fitting if key(case) is not None]
+    return [
+        *sorted(known, key=key, reverse=backwards),
+        *(case for case in fitting if key(case) is None),
+    ]
 
 
 def answers(cases: Sequence[Case]) -> list[str]:
@@ -147,15 +159,32 @@ def _subjects(case: Case) -> set[str]:
     return {PATIENT, *eyes} if case.revealed() else eyes
 
 
-def _visit(case: Case) -> int:
-    return -(case.summary.visited or date.min).toordinal()
+def _urgency(case: Case) -> int:
+    return -case.urgency()
 
+
+def _visit(case: Case) -> int | None:
+    visited = case.summary.visited
+    return None if visited is None else -visited.toordinal()
+
+
+def _call(case: Case) -> tuple[int, int] | None:
+    """Calls by severity, then what is suspected, and what the machine cannot say."""
+    call, card = case.call, case.card
+    if call is None or card is None or shown_answer(case) is None:
+        return None
+    severity = card.class_named(call.label).severity if call.label is not None else 0
+    return _OUTCOMES[call.outcome], -severity
+
+
+_OUTCOMES = {each: place for place, each in enumerate(Outcome)}
 
 _KEYS: dict[Order, Callable[[Case], Any]] = {
-    Order.URGENCY: lambda case: -case.urgency(),
+    Order.URGENCY: _urgency,
     Order.VISIT: _visit,
     Order.ADDED: lambda case: -case.added.timestamp(),
     Order.NAME: lambda case: plain(case.summary.name),
-    Order.READER: lambda case: (_READERS[reader(case)], -case.urgency()),
-    Order.STANDING: lambda case: (_STANDINGS[standing(case)], -case.urgency()),
+    Order.CALL: _call,
+    Order.READER: lambda case: _READERS[reader(case)],
+    Order.STANDING: lambda case: _STANDINGS[standing(case)],
 }

@@ -30,9 +30,9 @@ from PySide6.QtWidgets import (
 from app.gui import theme
 from app.gui.case import Case, CaseState
 from app.gui.case_delegate import CaseDelegate
-from app.gui.case_menus import FilterButton, OrderBox
+from app.gui.case_menus import FilterButton, Heading, OrderBox
 from app.gui.case_model import CASE, CaseModel
-from app.gui.case_order import Sieve
+from app.gui.case_order import Order, Sieve
 from app.gui.session import Session
 
 _LOW, _WIDE = 200, 380  # where search, filter and order stand in one row
@@ -59,7 +59,9 @@ class StudyList(QWidget):
         self.filter = FilterButton(session)
         self.filter.changed.connect(self._sift)
         self.order = OrderBox()
-        self.order.chosen.connect(self._order_by)
+        self.order.chosen.connect(lambda: self._order_by(self.order.order))
+        self.heading = Heading()
+        self.heading.chosen.connect(self._turn_to)
         self.view = self._make_view()
         self.shown = QLabel()
         self.shown.setObjectName("muted")
@@ -155,6 +157,7 @@ class StudyList(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(head)
+        layout.addWidget(self.heading)
         layout.addWidget(self.view, 1)
         layout.addWidget(self._foot)
 
@@ -164,6 +167,7 @@ class StudyList(QWidget):
         across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
         low = event.size().height() < _LOW and event.size().width() >= _WIDE
         self._head.setDirection(across if low else down)
+        self.heading.setVisible(event.size().height() >= _LOW)
 
     # What is listed
 
@@ -175,10 +179,18 @@ class StudyList(QWidget):
         self._model.arrange()
         self._count()
 
-    def _order_by(self) -> None:
-        self._model.order = self.order.order
+    def _order_by(self, order: Order, *, backwards: bool = False) -> None:
+        self._model.order, self._model.backwards = order, backwards
         self._model.arrange()
+        self.heading.show_order(order, backwards=backwards)
         self.view.scrollToTop()
+
+    def _turn_to(self, order: Order) -> None:
+        """Order by this, or where that is so already, the other way round."""
+        if order is self._model.order:
+            self._order_by(order, backwards=not self._model.backwards)
+        else:
+            self.order.choose(order)
 
     def _keep_selection(self, change: Callable[[], None]) -> None:
         selected = self._selected()

@@ -4,7 +4,7 @@ import shutil
 import sqlite3
 from contextlib import closing, suppress
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +13,14 @@ from PySide6.QtCore import QItemSelectionModel, Qt
 
 from app import preprocess
 from app.analysis import analyse
-from app.cases.store import Decision, Store
+from app.cases.store import PATIENT, Decision, Store
 from app.errors import StorageError
+from app.gui import case_order
 from app.gui.case_order import Order, Reader, Sieve, Standing
 from app.gui.session import CaseState
 from app.paths import user_data
-from app.study import Laterality, Patient
+from app.study import Laterality, Outcome, Patient
+from tests.decisions import entry
 from tests.gui_window import opened_window, wait_until_ended
 from tests.oct_files import bscans, write
 from tests.tiny_package import tiny_card, tiny_package
@@ -288,6 +290,77 @@ def test_that_the_most_urgent_comes_first_and_other_orders_can_be_chosen(window)
     assert names(window) == ["Doe, Jane", "Müller, Anna", "Rezaei, Parvin"]
     window.list.order.choose(Order.ADDED)
     assert set(names(window)) == set(NAMES)
+
+
+def test_that_a_heading_orders_the_list_and_once_more_turns_it_round(qtbot, window):
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    for number, day in enumerate((date(2026, 1, 5), None, date(2026, 3, 1))):
+        case = named(window, NAMES[number])
+        case.summary = replace(case.summary, visited=day)
+    heading = window.list.heading
+    most_urgent = names(window)
+
+    qtbot.mouseClick(heading.buttons[Order.NAME], Qt.MouseButton.LeftButton)
+    assert names(window) == ["Doe, Jane", "Müller, Anna", "Rezaei, Parvin"]
+    qtbot.mouseClick(heading.buttons[Order.NAME], Qt.MouseButton.LeftButton)
+    assert names(window) == ["Rezaei, Parvin", "Müller, Anna", "Doe, Jane"]
+    assert heading.buttons[Order.NAME].arrowType() is Qt.ArrowType.UpArrow
+
+    window.list.find_study()
+    while window.focusWidget() is not heading.buttons[Order.VISIT]:
+        assert window.focusWidget() is not window.list.view
+        qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Tab)
+    qtbot.keyClick(heading.buttons[Order.VISIT], Qt.Key.Key_Space)
+    assert names(window) == ["Doe, Jane", "Müller, Anna", "Rezaei, Parvin"]
+    qtbot.keyClick(heading.buttons[Order.VISIT], Qt.Key.Key_Space)
+    # When nobody knows is neither early nor late.
+    assert names(window) == ["Müller, Anna", "Doe, Jane", "Rezaei, Parvin"]
+    assert window.list.order.order is Order.VISIT
+
+    window.list.order.choose(Order.URGENCY)
+    assert names(window) == most_urgent
+    arrows = {each.arrowType() for each in heading.buttons.values()}
+    assert arrows == {Qt.ArrowType.NoArrow}
+
+
+def test_that_the_list_is_ordered_by_call_and_by_what_the_reader_said(qtbot, window):
+    calls = {
+        "Müller, Anna": (Outcome.CALLED, "NORMAL"),
+        "Rezaei, Parvin": (Outcome.UNCERTAIN, "CNV"),
+        "Doe, Jane": (Outcome.CALLED, "DME"),
+    }
+    for name, (outcome, label) in calls.items():
+        case = named(window, name)
+        case.call = replace(case.call, outcome=outcome, label=label)
+    buttons = window.list.heading.buttons
+
+    buttons[Order.CALL].click()
+    assert names(window) == ["Doe, Jane", "Müller, Anna", "Rezaei, Parvin"]
+    buttons[Order.CALL].click()
+    assert names(window) == ["Rezaei, Parvin", "Müller, Anna", "Doe, Jane"]
+
+    case = named(window, "Rezaei, Parvin")
+    case.readings = case.readings.with_entry(entry(PATIENT, "CNV"))
+    buttons[Order.READER].click()
+    assert names(window)[-1] == "Rezaei, Parvin"
+    buttons[Order.READER].click()
+    assert names(window)[0] == "Rezaei, Parvin"
+
+
+def test_that_a_hidden_call_does_not_show_by_its_place(window):
+    case = named(window, "Doe, Jane")
+    case.call = replace(case.call, outcome=Outcome.CALLED, label="CNV")
+    window.list.heading.buttons[Order.CALL].click()
+    assert names(window)[0] == "Doe, Jane"
+
+    window.upkeep.choose_blind_first(True)
+    for each in window.session.cases:
+        each.seen = frozenset()
+    window.list.model().arrange()
+
+    assert case_order.answers(window.session.cases) == []
+    assert names(window) == [each.summary.name for each in window.session.cases]
 
 
 def test_that_a_study_is_found_by_name_or_number_with_the_keyboard_alone(qtbot, window):
