@@ -235,6 +235,7 @@ def _style_sheet(c: Colours) -> str:
         border-color: {c.accent}; }}
     QToolButton:focus {{ border-color: {c.accent}; }}
     QToolButton:disabled {{ color: {c.muted}; }}
+    QToolButton#head {{ padding: 3px; }}
     QStatusBar {{ background: {c.panel}; border-top: 1px solid {c.line}; color: {c.muted}; }}
     QStatusBar::item {{ border: none; }}
     QStatusBar QPushButton {{ padding: 1px 12px; }}
