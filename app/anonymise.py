@@ -20,7 +20,7 @@ from pydicom.uid import generate_uid
 from app import __version__
 from app.anonymise_table import ACTIONS, DEVICE
 from app.convert import write_linked
-from app.errors import AppError, DamagedFile, ReportError
+from app.errors import AppError, DamagedFile, ReportError, system_says
 from app.files import whole_file
 from app.language import fill, mark
 from app.progress import Progress, ignore_progress
@@ -187,7 +187,7 @@ def anonymise_file(path: Path, target: Path, pseudonyms: Pseudonyms, retain: Ret
             fill(
                 "The anonymised copy could not be written: {reason}. Choose another folder, or "
                 "make room on the disk.",
-                reason=error.strerror or error,
+                reason=system_says(error),
             )
         ) from error
     except PARSE_ERRORS as error:

@@ -19,7 +19,7 @@ from pydicom.valuerep import format_number_as_ds
 
 from app import __version__
 from app.dicom_identity import add_patient, study_uid, written_date
-from app.errors import AppError, ReadError, ReportError, UsageError
+from app.errors import AppError, ReadError, ReportError, UsageError, system_says
 from app.files import whole_file
 from app.language import fill
 from app.progress import Progress, ignore_progress
@@ -349,7 +349,7 @@ def _write(dataset: Dataset, frames: Iterable[Pixels], path: Path) -> None:
                 "“{name}” could not be written: {reason}. Choose another folder, or make room on "
                 "the disk.",
                 name=path.name,
-                reason=error.strerror or error,
+                reason=system_says(error),
             )
         ) from error
 

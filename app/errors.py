@@ -18,6 +18,11 @@ AppError is a bug and reaches `sys.excepthook`.
 """
 
 
+def system_says(error: OSError) -> str:
+    """Why the system refused, in its own words; not every error has any."""
+    return error.strerror or str(error) or type(error).__name__
+
+
 class AppError(Exception):
     """Base of every error with a message meant for the user."""
 

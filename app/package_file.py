@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 from zipfile import ZipFile, ZipInfo
 
-from app.errors import PackageError
+from app.errors import PackageError, system_says
 from app.files import whole_file
 from app.language import fill
 from app.signatures import OMISSIBLE, SIGNATURE, SIGNED_FILES
@@ -47,10 +47,11 @@ def write_package_file(folder: Path, path: Path) -> Path:
     except OSError as error:
         raise PackageError(
             fill(
-                "The model package “{name}” could not be put into {file} ({reason}).",
+                "The model package “{name}” could not be put into {file} ({reason}). Choose "
+                "another folder.",
                 name=folder.name,
                 file=path.name,
-                reason=error.strerror,
+                reason=system_says(error),
             )
         ) from error
     return path
@@ -75,9 +76,10 @@ def unpack_package_file(path: Path, folder: Path) -> None:
     except OSError as error:
         raise PackageError(
             fill(
-                "“{name}” could not be unpacked ({reason}).",
+                "“{name}” could not be unpacked ({reason}). Check that the disk has room, and try "
+                "again.",
                 name=path.name,
-                reason=error.strerror or error,
+                reason=system_says(error),
             )
         ) from error
 
@@ -85,13 +87,18 @@ def unpack_package_file(path: Path, folder: Path) -> None:
 def _require_a_package(members: list[ZipInfo], path: Path) -> None:
     names = [each.filename for each in members]
     if not set(names) >= _NEEDED or len(set(names)) < len(names):
-        raise PackageError(fill("“{name}” is no model package.", name=path.name))
+        raise PackageError(
+            fill(
+                "“{name}” is no model package. Choose the file that its makers sent.",
+                name=path.name,
+            )
+        )
     strange = set(names) - set(_LARGEST)
     if strange:
         raise PackageError(
             fill(
                 "“{name}” is no model package: it holds {strange} more than the files that one "
-                "has.",
+                "has. Ask its makers for another.",
                 name=path.name,
                 strange=len(strange),
             )
@@ -106,7 +113,8 @@ def _unpack(archive: ZipFile, member: ZipInfo, target: Path, path: Path) -> None
             if left < 0:
                 raise PackageError(
                     fill(
-                        "“{name}” is no model package: its {part} is too large.",
+                        "“{name}” is no model package: its {part} is too large. Ask its makers for "
+                        "another.",
                         name=path.name,
                         part=target.name,
                     )

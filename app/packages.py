@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from app.errors import PackageError, UnsignedPackage, UsageError
+from app.errors import PackageError, UnsignedPackage, UsageError, system_says
 from app.installed import Origin, choose_package, models_folder, package_folders
 from app.language import fill
 from app.modelpack import Card, ModelPackage, load_package
@@ -95,9 +95,10 @@ def install(
     except OSError as error:
         raise PackageError(
             fill(
-                "The model package could not be installed in {models} ({reason}).",
+                "The model package could not be installed in {models} ({reason}). Check that the "
+                "disk has room and that you may write there.",
                 models=models,
-                reason=error.strerror or error,
+                reason=system_says(error),
             )
         ) from error
     return _look_at(target, origin, keys, chosen=False)
@@ -168,9 +169,10 @@ def remove(name: str, settings: Settings) -> None:
     except OSError as error:
         raise PackageError(
             fill(
-                "The model package “{name}” could not be removed ({reason}).",
+                "The model package “{name}” could not be removed ({reason}). Close what "
+                "has it open, and try again.",
                 name=name,
-                reason=error.strerror,
+                reason=system_says(error),
             )
         ) from error
 
@@ -201,7 +203,8 @@ def _load(folder: Path, keys: Path | None) -> ModelPackage:
     if not _VERSION.fullmatch(package.card.version):
         raise PackageError(
             fill(
-                "The model package “{name}” has a version that makes no name: “{version}”.",
+                "The model package “{name}” has a version that makes no name: “{version}”. Ask its "
+                "makers for another.",
                 name=folder.name,
                 version=package.card.version,
             )

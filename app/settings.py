@@ -20,7 +20,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
-from app.errors import StorageError
+from app.errors import StorageError, system_says
 from app.files import backup_path, whole_file
 from app.language import fill, mark
 from app.paths import user_config
@@ -179,7 +179,7 @@ def save_settings(settings: Settings, path: Path | None = None) -> None:
         raise StorageError(
             fill(
                 "The settings could not be saved ({reason}). Those of before still hold.",
-                reason=error.strerror,
+                reason=system_says(error),
             )
         ) from error
 
@@ -218,7 +218,7 @@ def _read(path: Path) -> tuple[dict[str, object], str]:
                 "The settings in “{name}” cannot be read ({reason}). Check the permissions of "
                 "the file.",
                 name=path.name,
-                reason=error.strerror,
+                reason=system_says(error),
             )
         ) from error
     if not isinstance(values, dict):

@@ -24,7 +24,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass as checked
 
-from app.errors import PackageError
+from app.errors import PackageError, system_says
 from app.language import fill, mark
 from app.paths import resources
 from app.site import read_site
@@ -158,7 +158,7 @@ def check_seal(folder: Path, digests: Mapping[str, str], keyring: Keyring) -> Se
                 "The signature of the model package “{name}” cannot be read ({reason}). Install "
                 "the package again.",
                 name=folder.name,
-                reason=error.strerror,
+                reason=system_says(error),
             )
         ) from error
     try:

@@ -117,7 +117,9 @@ def test_that_a_sentence_is_told_by_the_template_it_was_made_from(template, data
 
 
 def test_that_names_in_quotation_marks_stay_as_they_are():
-    assert "«drusen»" in plain(FA.tell("“drusen” is no model package."))
+    assert "«drusen»" in plain(
+        FA.tell("“drusen” is no model package. Choose the file that its makers sent.")
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.errors import DamagedFile, ReadError
+from app.errors import DamagedFile, ReadError, system_says
 from app.language import fill, mark
 from app.study import Pixels, Study, Volume
 
@@ -72,7 +72,7 @@ def digest_of(volume: Volume) -> str | None:
                 fill(
                     "“{name}” can no longer be read: {reason}.",
                     name=path.name,
-                    reason=error.strerror,
+                    reason=system_says(error),
                 )
             ) from error
     return digest.hexdigest()

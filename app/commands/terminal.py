@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from app.errors import system_says
 from app.study import Skipped
 
 
@@ -14,7 +15,7 @@ def say(sentence: str) -> None:
         print(sentence, flush=True)
     except OSError as error:
         # A full disk, or a pipe that nobody reads any more.
-        complain(f"No more can be printed: {error.strerror}. The results are still written.")
+        complain(f"No more can be printed: {system_says(error)}. The results are still written.")
         # What is left in the buffer would fail again when the program ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

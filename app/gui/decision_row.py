@@ -74,7 +74,7 @@ class DecisionRow(QWidget):
         agrees = state.entry is not None and state.entry.after == state.machine
         self.agree.setVisible(state.agreeing and state.machine is not None and not agrees)
         self.agree.setToolTip(
-            self.tr("Agree with the machine ({keys})").format(keys=state.keys)
+            self.tr("Agree with the machine ({keys})").format(keys=apart(state.keys))
             if state.keys
             else self.tr("Agree with the machine")
         )
@@ -103,10 +103,7 @@ def _decided(state: RowState) -> str:
     """Who said what and when, how it stands to the machine's answer, and a way to withdraw it."""
     entry = state.entry
     assert entry is not None
-    answer = wording.translate("{reader}: {answer}").format(
-        reader=wording.as_html(entry.reader),
-        answer=wording.as_html(wording.answer_word(entry.after or "")),
-    )
+    answer = wording.as_html(wording.reader_s_call(entry))
     when = datetime.fromisoformat(entry.time)
     today = datetime.now(when.tzinfo).date() == when.date()
     moment = f"{when:%H:%M}" if today else f"{when:%Y-%m-%d %H:%M}"

@@ -21,7 +21,7 @@ from app import packages
 from app.errors import AppError, UnsignedPackage
 from app.gui import theme
 from app.gui.jobs import Jobs
-from app.gui.languages import told
+from app.gui.languages import apart, told
 from app.gui.package_views import CardTable, PackageList
 from app.installed import Origin
 from app.package_file import SUFFIX
@@ -261,7 +261,11 @@ class ModelManager(QDialog):
         self.remove.setEnabled(idle and own and other)
         why = self.tr("The clinic's configuration sets the model.") if self._locked else ""
         self.use.setToolTip(why)
-        back = self.tr("To {name}").format(name=before) if before else self.tr("No way back yet")
+        back = (
+            self.tr("To {name}").format(name=apart(before))
+            if before
+            else self.tr("No way back yet")
+        )
         self.back.setToolTip(why or back)
 
     def _tell(self, text: str, kind: str = "") -> None:

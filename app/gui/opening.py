@@ -6,6 +6,7 @@ from pathlib import Path
 from PySide6.QtCore import QMimeData, QObject, QStandardPaths, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
+from app.gui.languages import apart
 from app.gui.window_state import WindowState
 
 
@@ -57,8 +58,9 @@ class Opening(QObject):
     def _fill_recent(self) -> None:
         self.recent.clear()
         for path in self._state.recent():
-            words = (path.name or str(path)).replace("&", "&&")
-            self.recent.addAction(words, partial(self.chosen.emit, [path])).setToolTip(str(path))
+            words = apart((path.name or str(path)).replace("&", "&&"))
+            action = self.recent.addAction(words, partial(self.chosen.emit, [path]))
+            action.setToolTip(apart(str(path)))
         self.recent.addSeparator()
         self.recent.addAction(self.tr("Clear this list"), self._forget_recent)
         self.recent.setEnabled(bool(self._state.recent()))

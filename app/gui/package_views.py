@@ -44,7 +44,7 @@ class PackageList(QListWidget):
                 self.setCurrentRow(self.count() - 1)
 
     def add_file(self, path: Path, found: Examined) -> None:
-        title = self.tr("In the file “{name}”").format(name=path.name)
+        title = self.tr("In the file “{name}”").format(name=apart(path.name))
         self._add(found, title, f"{apart(found.name)} · {seal_words(found.seal)}")
 
     def selected(self) -> Installed | Examined | None:

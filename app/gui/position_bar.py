@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
 
 from app.gui import theme
 from app.gui.icons import icon
+from app.gui.languages import apart
 
 _PAGE = 10  # B-scans
 
@@ -33,7 +34,7 @@ class PositionBar(QWidget):
         ):
             button = QToolButton()
             button.setIcon(icon(name))
-            button.setToolTip(f"{words} ({keys})")
+            button.setToolTip(f"{words} ({apart(keys)})")
             theme.say(button, words)
             button.clicked.connect(lambda _=False, step=step: self.stepped.emit(step))
             row.addWidget(button)

@@ -137,9 +137,13 @@ class VisitChart(QWidget):
                 free = label.right() + 8
 
     def _paint_class(
-        self, painter: QPainter, name: str, severity: int, apart: float
+        self, painter: QPainter, name: str, severity: int, place: float
     ) -> tuple[float, str, QColor]:
-        """One class's line; return where it ends, with its words and colour."""
+        """One class's line; return where it ends, with its words and colour.
+
+        Args:
+            place: Of its marks beside the visit's moment, in steps of `_APART`.
+        """
         colour = theme.class_colour(severity, theme.current())
         field = self._field()
         last: tuple[QPointF, str] | None = None
@@ -149,7 +153,7 @@ class VisitChart(QWidget):
                 last = None
                 continue
             position = card.names.index(name)
-            x = self._x(visit) + apart * _APART
+            x = self._x(visit) + place * _APART
             at = QPointF(x, field.bottom() - visit.eye.call.scores[position] * field.height())
             if last is not None:
                 # Another model's scores are no continuation of the former's.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.errors import UsageError
+from app.errors import UsageError, system_says
 from app.language import fill
 from app.results.record import FORMAT
 
@@ -55,7 +55,7 @@ def read_record(path: Path) -> Json:
         record = json.loads(path.read_text("utf-8"))
     except OSError as error:
         raise UsageError(
-            fill("“{name}” cannot be read: {reason}.", name=path.name, reason=error.strerror)
+            fill("“{name}” cannot be read: {reason}.", name=path.name, reason=system_says(error))
         ) from error
     except ValueError as error:
         raise UsageError(

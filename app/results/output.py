@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from app.errors import ReportError
+from app.errors import ReportError, system_says
 from app.files import whole_file
 from app.language import fill, mark
 from app.study import Study
@@ -42,7 +42,7 @@ def output_file(path: Path) -> Iterator[BinaryIO]:
     except OSError as error:
         advice = _ADVICE.get(
             error.errno or 0,
-            fill("{reason}. Save to another folder.", reason=error.strerror or error),
+            fill("{reason}. Save to another folder.", reason=system_says(error)),
         )
         raise ReportError(
             fill("“{name}” could not be written. {advice}", name=path.name, advice=advice)

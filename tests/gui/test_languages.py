@@ -18,16 +18,19 @@ from PySide6.QtWidgets import (
     QMenu,
     QTableWidget,
     QTabWidget,
+    QToolButton,
     QWidget,
 )
 
 import app.gui
 from app.gui import languages as module
+from app.gui.decision_row import DecisionRow, RowState
 from app.gui.languages import apart, speak, spoken, told
 from app.gui.settings_dialog import SettingsDialog
 from app.installed import demo_study
 from app.paths import resources
 from app.settings import load_settings
+from tests.decisions import entry
 from tests.gui.every_window import every_window
 from tests.gui_window import WAIT, install_tiny_package, opened_window, wait_until_ended
 from tests.tiny_package import tiny_card
@@ -287,6 +290,31 @@ def test_that_the_keys_of_a_menu_stay_in_the_menu(qtbot, persian):
         actions = [each for menu in window.actions_.menus.values() for each in menu.actions()]
         assert any("\t\u2068Ctrl+.\u2069" in each.text() for each in actions)
         assert not [each.iconText() for each in actions if "\t" in each.iconText()]
+
+
+def test_that_names_and_keys_in_a_tooltip_keep_together(qtbot, persian):
+    with opened_window(qtbot, [demo_study()], reader="AB") as window:
+        wait_until_ended(qtbot, window)
+        window.opening.remember([demo_study()])
+        (recent, *_) = window.opening.recent.actions()
+        assert recent.text() == apart(demo_study().name)
+        assert recent.toolTip() == apart(str(demo_study()))
+        tips = [each.toolTip() for each in window.findChildren(QToolButton) if each.toolTip()]
+        assert [each for each in tips if "\u2068P\u2069" in each]
+        assert not [each for each in tips if re.search(r"\([A-Z]\)", each)]
+        rows = [each.row.agree.toolTip() for each in window.results.eyes.values()]
+        assert [each for each in rows if "\u2068A\u2069" in each]
+
+
+def test_that_who_said_what_is_kept_together_beside_the_eye(qtbot, persian):
+    row = DecisionRow()
+    qtbot.addWidget(row)
+    row.show_state(
+        RowState(name="", answers=(), machine=None, entry=entry("OD", "CNV", reader="A<B"))
+    )
+
+    assert "\u2068A&lt;B\u2069" in row.words.text()
+    assert "<b>A&lt;B: CNV</b>" in CONTROLS.sub("", row.words.text())
 
 
 def test_that_a_window_in_english_reads_no_catalogue(qtbot, monkeypatch):
