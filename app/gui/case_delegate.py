@@ -1,7 +1,7 @@
 """How a case is drawn in the list: patient, visit and eyes, and the call with its shape."""
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from app.gui import theme, wording
@@ -92,7 +92,7 @@ class CaseDelegate(QStyledItemDelegate):
         if not said:
             return line
         painter.setPen(QColor(colours.muted))
-        width = min(painter.fontMetrics().horizontalAdvance(said), line.width() // 2)
+        width = min(width_of(said, painter.fontMetrics()), line.width() // 2)
         whole = width + _ICON + 4
         end = _mirrored(
             option,
@@ -109,6 +109,11 @@ class CaseDelegate(QStyledItemDelegate):
         )
         left = QRect(line.left(), line.top(), line.width() - whole - 6, line.height())
         return _mirrored(option, left, within=line)
+
+
+def width_of(words: str, metrics: QFontMetrics) -> int:
+    """The room in which words are not elided: their own width is rounded, also down."""
+    return metrics.horizontalAdvance(words) + 1
 
 
 def _mark(case: Case, colours: theme.Colours) -> tuple[str, QColor]:

@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QItemSelectionModel, Qt
+from PySide6.QtGui import QFont, QFontMetrics
 
 from app import preprocess
 from app.analysis import analyse
 from app.cases.store import PATIENT, Decision, Store
 from app.errors import StorageError
 from app.gui import case_order
+from app.gui.case_delegate import width_of
 from app.gui.case_order import Order, Reader, Sieve, Standing
 from app.gui.session import CaseState
 from app.paths import user_data
@@ -620,3 +622,13 @@ def test_that_a_window_that_is_closed_counts_as_no_failed_try(qtbot, clinic):
 
     with closing(Store()) as store:
         assert all(case.tries == 0 for case in store.cases())
+
+
+def test_that_what_the_reader_said_is_not_cut_where_there_is_room(qtbot):
+    for tenths in range(80, 200, 3):
+        font = QFont()
+        font.setPointSizeF(tenths / 10)
+        metrics = QFontMetrics(font)
+        for words in ("Agreed", "Changed", "Read: CNV", "Read: Other finding"):
+            room = width_of(words, metrics)
+            assert metrics.elidedText(words, Qt.TextElideMode.ElideRight, room) == words
