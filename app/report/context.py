@@ -7,7 +7,7 @@ from functools import reduce
 
 from app.language import Language, language
 from app.modelpack import Card
-from app.readings import NOTHING_READ, Readings
+from app.readings import NOTHING_READ, Readings, answer_word
 from app.report.fonts import Fonts, Style
 from app.report.page import MM, SHEETS
 from app.report.words import likelihood, percent
@@ -69,6 +69,10 @@ class Context:
     def tell(self, sentence: str) -> str:
         """Say an English sentence of the core in the report's language."""
         return self.language.tell(sentence)
+
+    def class_word(self, name: str) -> str:
+        """A class name standing alone, as the window says it: "CNV", "Drusen"."""
+        return self.tell(answer_word(name))
 
     def parted(self, parts: Iterable[str]) -> str:
         """Parts that are in the report's language already, as one sentence without its end."""

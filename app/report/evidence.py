@@ -116,14 +116,14 @@ def _words_beside(context: Context, result: VolumeResult, index: int, width: flo
         return stack([*blocks, text_block(fonts, unsaid or "", SMALL, width)])
     for each in sorted(range(len(odds)), key=lambda each: -odds[each]):
         blocks += [_bar(context, each, odds[each], width)]
-    heat = context.tell(context.card.names[class_shown(context, result, index)])
+    heat = context.class_word(context.card.names[class_shown(context, result, index)])
     words = context.say("Heat map for {disease}", disease=heat)
     blocks.append(text_block(fonts, words, NOTE, width, before=0.5 * MM))
     return stack(blocks)
 
 
 def _bar(context: Context, index: int, value: float, width: float) -> Block:
-    name = context.tell(context.card.names[index])
+    name = context.class_word(context.card.names[index])
 
     def draw(pen: Pen, x: float, top: float) -> None:
         pen.text(x, top, name, SMALL)
@@ -137,7 +137,7 @@ def _bar(context: Context, index: int, value: float, width: float) -> Block:
 def _words_above(context: Context, result: VolumeResult, index: int) -> Block:
     """The same in one line over one bar that all classes share."""
     odds, unsaid = result.bscans[index].probabilities, _unsaid(context, result, index)
-    name = context.tell(context.card.names[class_shown(context, result, index)])
+    name = context.class_word(context.card.names[class_shown(context, result, index)])
     heat = context.say("heat map for {disease}", disease=name)
 
     def draw(pen: Pen, x: float, top: float) -> None:
@@ -151,7 +151,7 @@ def _words_above(context: Context, result: VolumeResult, index: int) -> Block:
             known = each == order[0]
             words = context.say(
                 "{name} {percent}",
-                name=context.tell(context.card.names[each]),
+                name=context.class_word(context.card.names[each]),
                 percent=context.probability(odds[each]) if known else percent(odds[each]),
             )
             pen.box(at, below + 0.9 * MM, 1.8 * MM, 1.8 * MM, context.fill(each))

@@ -6,6 +6,7 @@ from itertools import groupby
 from app.language import counted, fill, mark
 from app.modelpack import Estimate, Figure
 from app.operating_point import changed_rules, measured_point, predictive
+from app.readings import answer_word
 from app.report.context import BODY, GUTTER, HEADING, INK, LABEL, LINE, NOTE, SMALL, Context
 from app.report.page import MM, Block, Pen, beside, stack, text_block
 from app.report.words import measured, percent, upper_first
@@ -57,7 +58,7 @@ def _rule(context: Context) -> Block:
         if limits is not None:
             shares = (limits.threshold, limits.suspect, limits.frame)
             star = " *" if each.name in own else ""
-            rows.append((f"{tell(each.name)}{star}", *map(percent, shares)))
+            rows.append((f"{context.class_word(each.name)}{star}", *map(percent, shares)))
     blocks.append(table(context, rows, (0.28, 0.24, 0.26, 0.22), width))
     if own:
         packaged = context.listed(
@@ -227,7 +228,10 @@ def by_subject(figures: Sequence[Figure]) -> tuple[list[tuple[str, ...]], list[t
     kinds = tuple(dict.fromkeys(kind for row in cells.values() for kind in row))
     rows = [("", *map(upper_first, kinds))]
     rows += [
-        (upper_first(subject), *(row.get(kind, mark("not measured")) for kind in kinds))
+        (
+            answer_word(subject) if subject.isupper() else upper_first(subject),
+            *(row.get(kind, mark("not measured")) for kind in kinds),
+        )
         for subject, row in cells.items()
     ]
     return rows, rest

@@ -181,7 +181,7 @@ def legend(context: Context) -> Block:
             range(len(context.card.classes)), key=lambda each: context.card.classes[each].severity
         ):
             pen.box(at, row + 0.9 * MM, 2.6 * MM, 1.8 * MM, context.fill(index))
-            name = context.tell(context.card.classes[index].name)
+            name = context.class_word(context.card.classes[index].name)
             at += 3.6 * MM + pen.text(at + 3.6 * MM, row, name, NOTE) + 4 * MM
         pen.box(at, row + 0.9 * MM, 2.6 * MM, 1.8 * MM, "eceff2")
         pen.path([(at, row + 2.7 * MM), (at + 2.6 * MM, row + 0.9 * MM)], MUTED, 0.4)

@@ -362,3 +362,10 @@ def test_that_the_report_is_written_where_it_was_asked_for(tmp_path, both):
     write_report(both_eyes(), card(), Path(path), CLINIC, WHEN)
 
     assert path.read_bytes() == both
+
+
+def test_that_the_report_says_classes_as_the_window_does():
+    words = set(whole(both_eyes()).replace("(", " ").split())
+
+    assert {"Drusen", "Normal"} <= words
+    assert not {"DRUSEN", "NORMAL"} & words
