@@ -69,7 +69,7 @@ def heat_levels(
         map_: Class activation map, shape (h, w), not negative.
         region: Where the map lies on the frame.
         shape: (rows, columns) of the frame.
-        scale: Value of the map that gets the strongest colour; see `heat_scale`.
+        scale: Value of the map that gets the strongest colour; see `heat_scales`.
     """
     if not (0 <= region.top < region.bottom <= shape[0]) or not (
         0 <= region.left < region.right <= shape[1]
@@ -100,7 +100,7 @@ def heat_overlay(
         region: Where the map lies on the B-scan.
         opacity: From 0, the scan alone, to 1, as strong as it gets.
         scale: Value of the map that gets the strongest colour. One scale for all B-scans of a
-            volume makes their colours comparable; see `heat_scale`.
+            volume makes their colours comparable; see `heat_scales`.
     """
     levels = heat_levels(map_, region, (pixels.shape[0], pixels.shape[1]), scale)
     index = levels.astype(np.uint16) << 8 | pixels
@@ -140,12 +140,14 @@ def outline_overlay(
     return picture
 
 
-def heat_scale(bscans: Iterable[BScanResult], class_index: int) -> float:
-    """Return the strongest value of one class's maps in a volume; 1 if there is none.
+def heat_scales(bscans: Iterable[BScanResult], n_classes: int) -> tuple[float, ...]:
+    """Return the strongest value of each class's maps in a volume; 1 where there is none.
 
     The strongest B-scan of the volume then shows the strongest colour, and one that gave the
     class next to nothing stays grey instead of being stretched to look alarming.
     """
-    peaks = [float(each.maps[class_index].max()) for each in bscans if each.maps is not None]
-    peak = max(peaks, default=0.0)
-    return peak if np.isfinite(peak) and peak > 0 else 1.0
+    found = [
+        each.maps.reshape(n_classes, -1).max(axis=1) for each in bscans if each.maps is not None
+    ]
+    peaks = np.max(found, axis=0) if found else np.zeros(n_classes)
+    return tuple(float(peak) if np.isfinite(peak) and peak > 0 else 1.0 for peak in peaks)

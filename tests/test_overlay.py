@@ -14,7 +14,7 @@ from app.overlay import (
     colours,
     heat_levels,
     heat_overlay,
-    heat_scale,
+    heat_scales,
     outline_overlay,
 )
 from app.study import BScanResult, FrameSource, Gradability, Region
@@ -152,9 +152,9 @@ def test_that_one_scale_serves_a_whole_volume():
         source = FrameSource(path=Path(__file__))
         return BScanResult(source=source, gradability=Gradability.GRADABLE, maps=maps)
 
-    assert heat_scale([result(0.5), result(4.0), result(None)], 1) == 4.0
-    assert heat_scale([result(None)], 0) == 1.0
-    assert heat_scale([result(0.0)], 0) == 1.0
+    assert heat_scales([result(0.5), result(4.0), result(None)], 2) == (4.0, 4.0)
+    assert heat_scales([result(None)], 2) == (1.0, 1.0)
+    assert heat_scales([result(0.0)], 2) == (1.0, 1.0)
 
 
 def test_that_a_spectralis_frame_is_coloured_fast_enough_to_scroll():

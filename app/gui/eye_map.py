@@ -44,7 +44,7 @@ class EyeMap(BScanChooser):
     def show_findings(self, findings: Findings | None, position: int | None) -> None:
         """Show where the class at `position` was seen; with None there is none to show."""
         if findings is not self._findings:
-            self._colours = findings.colours() if findings is not None else ()
+            self._colours = findings.colours if findings is not None else ()
         self._findings, self._position = findings, position
         self._upside_down = findings is not None and _first_is_below(findings)
         self._picture = None
@@ -74,8 +74,7 @@ class EyeMap(BScanChooser):
         top = _MARGIN + self.fontMetrics().height() + 4
         return QRectF(self.rect()).adjusted(_MARGIN + _EDGE + 2, top, -_MARGIN, -_MARGIN)
 
-    def _row(self, index: int) -> QRectF:
-        field = self._field()
+    def _row(self, index: int, field: QRectF) -> QRectF:
         height = field.height() / max(self._count(), 1)
         place = self._count() - 1 - index if self._upside_down else index
         return QRectF(field.left(), field.top() + place * height, field.width(), height)
@@ -101,7 +100,7 @@ class EyeMap(BScanChooser):
         if self._picture is None:
             return
         painter.setPen(QPen(_PRESENT, 1.5))
-        row = self._row(self._index)
+        row = self._row(self._index, self._field())
         painter.drawRect(row.adjusted(-_EDGE - 3, 0, 1, max(3 - row.height(), 0)))
 
     def _paint_still(self, painter: QPainter) -> None:
@@ -127,7 +126,7 @@ class EyeMap(BScanChooser):
         painter.drawImage(field, self._picture)
         painter.restore()
         for index, colour in enumerate(self._colours):
-            self._paint_row(painter, self._row(index), colour)
+            self._paint_row(painter, self._row(index, field), colour)
 
     def _paint_row(self, painter: QPainter, row: QRectF, colour: QColor | None) -> None:
         edge = QRectF(row.left() - _EDGE - 2, row.top(), _EDGE, row.height() + 0.5)

@@ -110,7 +110,7 @@ class EyePanel(QWidget):
         self.strip.show_result(
             findings.result if findings else None, findings.card if findings else None
         )
-        self.enface.show_colours(findings.colours() if findings is not None else ())
+        self.enface.show_colours(findings.colours if findings is not None else ())
         self._show_places()
         if findings is not None and findings.result.call.evidence and not self.moved:
             self._move(findings.result.call.evidence[0])

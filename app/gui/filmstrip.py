@@ -1,6 +1,6 @@
 """All B-scans of a volume at a glance: what each shows, which decided, which do not count."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from PySide6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt
 from PySide6.QtGui import (
@@ -9,6 +9,7 @@ from PySide6.QtGui import (
     QImage,
     QMouseEvent,
     QPainter,
+    QPainterPath,
     QPaintEvent,
     QPen,
     QPixmap,
@@ -21,13 +22,14 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from app.gui import theme, wording
 from app.gui.bscan_chooser import BScanChooser
 from app.modelpack import Card
-from app.study import Gradability, VolumeResult
+from app.study import BScanResult, Gradability, VolumeResult
 
 _MARK = 8  # height of the row of triangles
 _BARS = 34
 _BETWEEN = 6
 _THUMBNAIL = (40, 128)  # least and greatest height
 _MOST_SCALED = 96  # thumbnails kept at the size of the screen
+_FAINT = 0.35  # a bar of a B-scan that is unlike the training data
 _STRIPE = 4  # colour bar under a thumbnail
 _GROUND = QColor("#0e1114")
 _EMPTY = QColor("#20262d")
@@ -157,35 +159,29 @@ class Filmstrip(BScanChooser):
     def _paint_still(self, painter: QPainter) -> None:
         """Paint the bars of probability."""
         width = self.width() / self._count
+        gap = 1.0 if width > 4 else 0.0
+        classes = self._classes()
         for index in range(self._count):
-            gap = 1.0 if width > 4 else 0.0
             box = QRectF(index * width, _MARK, max(width - gap, 0.6), _BARS)
             painter.fillRect(box, _EMPTY)
-            self._paint_bar(painter, index, box)
+            if self._result is not None:
+                _paint_bar(painter, self._result.bscans[index], classes, box)
         if self._result is not None:
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            for index in self._result.call.evidence:
-                _paint_triangle(painter, (index + 0.5) * width, _MARK)
+            _paint_triangles(
+                painter, [(index + 0.5) * width for index in self._result.call.evidence], _MARK
+            )
         for index in self._changed:
             _paint_diamond(painter, QPointF((index + 0.5) * width, _MARK + _BARS - 7))
 
-    def _paint_bar(self, painter: QPainter, index: int, box: QRectF) -> None:
-        if self._result is None or self._card is None:
-            return
-        result = self._result.bscans[index]
-        if result.probabilities is None:
-            _hatch(painter, box)
-            return
-        classes = self._card.classes
-        bottom = box.bottom()
-        # The most severe lies at the bottom, where bars of different B-scans compare best.
-        for position in sorted(range(len(classes)), key=lambda each: -classes[each].severity):
-            height = result.probabilities[position] * box.height()
-            colour = theme.class_colour(classes[position].severity, theme.DARK)
-            if not result.familiar:
-                colour.setAlpha(90)
-            painter.fillRect(QRectF(box.left(), bottom - height, box.width(), height), colour)
-            bottom -= height
+    def _classes(self) -> list[tuple[int, QColor]]:
+        """Position and colour of each class, the most severe first."""
+        if self._card is None:
+            return []
+        severities = [each.severity for each in self._card.classes]
+        return [
+            (position, theme.class_colour(severities[position], theme.DARK))
+            for position in sorted(range(len(severities)), key=lambda each: -severities[each])
+        ]
 
     def _has_thumbnails(self) -> bool:
         return self.height() >= _MARK + _BARS + _BETWEEN + _THUMBNAIL[0] + _STRIPE + 6
@@ -207,8 +203,7 @@ class Filmstrip(BScanChooser):
                 painter.drawPixmap(box.topLeft(), picture)
             self._paint_stripe(painter, index, box)
             if index in deciding:
-                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-                _paint_triangle(painter, box.left() + 8, top + 10)
+                _paint_triangles(painter, [box.left() + 8], top + 10)
             if index in self._changed:
                 _paint_diamond(painter, QPointF(box.right() - 9, top + 9))
             if index == self._index:
@@ -253,14 +248,35 @@ def _hatch(painter: QPainter, box: QRectF) -> None:
     painter.fillRect(box, QBrush(_HATCH, Qt.BrushStyle.BDiagPattern))
 
 
-def _paint_triangle(painter: QPainter, x: float, bottom: float) -> None:
-    """The mark of a B-scan that decided the call."""
-    shape = QPolygonF(
-        [QPointF(x - 4, bottom - 7), QPointF(x + 4, bottom - 7), QPointF(x, bottom - 1)]
-    )
+def _paint_bar(
+    painter: QPainter, result: BScanResult, classes: list[tuple[int, QColor]], box: QRectF
+) -> None:
+    """Paint the probabilities of one B-scan on one another."""
+    if result.probabilities is None:
+        _hatch(painter, box)
+        return
+    painter.setOpacity(1 if result.familiar else _FAINT)
+    bottom = box.bottom()
+    # The most severe lies at the bottom, where bars of different B-scans compare best.
+    for position, colour in classes:
+        height = result.probabilities[position] * box.height()
+        painter.fillRect(QRectF(box.left(), bottom - height, box.width(), height), colour)
+        bottom -= height
+    painter.setOpacity(1)
+
+
+def _paint_triangles(painter: QPainter, places: Iterable[float], bottom: float) -> None:
+    """Paint the marks of B-scans that decided the call."""
+    marks = QPainterPath()
+    for x in places:
+        corners = (QPointF(x - 4, bottom - 7), QPointF(x + 4, bottom - 7), QPointF(x, bottom - 1))
+        marks.addPolygon(QPolygonF(corners))
+        marks.closeSubpath()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    marks.setFillRule(Qt.FillRule.WindingFill)
     painter.setPen(QPen(QColor(0, 0, 0, 180), 1))
     painter.setBrush(_DECIDING)
-    painter.drawPolygon(shape)
+    painter.drawPath(marks)
     painter.setBrush(Qt.BrushStyle.NoBrush)
 
 

@@ -1,6 +1,7 @@
 """What an eye panel says of a volume: words on its B-scans, colours, the heat from above."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ class ViewOptions:
     measuring: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Findings:
     """The result of one volume with what it takes to show it."""
 
@@ -53,14 +54,12 @@ class Findings:
         """Position of the class whose heat map lies over the B-scans; None: none does."""
         return self.sought(options) if options.heat else None
 
+    @cached_property
     def colours(self) -> tuple[QColor | None, ...]:
         """For each B-scan the colour of its class; None where it has none."""
-        positions = (wording.bscan_finding(each, self.card)[1] for each in self.result.bscans)
-        severities = [each.severity for each in self.card.classes]
-        return tuple(
-            None if each is None else theme.class_colour(severities[each], theme.DARK)
-            for each in positions
-        )
+        classes = [theme.class_colour(each.severity, theme.DARK) for each in self.card.classes]
+        positions = (wording.bscan_class(each) for each in self.result.bscans)
+        return tuple(None if each is None else classes[each] for each in positions)
 
     def from_above(self, position: int) -> NDArray[np.float32]:
         """How strongly each place of the eye spoke for a class, shape (n_bscans, 128), 0 to 1.
@@ -115,10 +114,10 @@ class Findings:
 
 def study_scales(result: StudyResult, card: Card) -> tuple[float, ...]:
     """One scale for each class over all eyes: a healthy fellow eye must not look alarming."""
-    from app.overlay import heat_scale
+    from app.overlay import heat_scales
 
     bscans = [each for eye in result.eyes for volume in eye.volumes for each in volume.bscans]
-    return tuple(heat_scale(bscans, position) for position in range(len(card.classes)))
+    return heat_scales(bscans, len(card.classes))
 
 
 def translate(text: str) -> str:

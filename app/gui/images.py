@@ -1,5 +1,6 @@
 """From arrays to what Qt paints, and nowhere else."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 import numpy as np
@@ -57,17 +58,26 @@ def map_projection(
     Each value is the strongest of its column of the class activation map. What the network did
     not see, and B-scans without a map, are 0.
     """
-    lines = []
-    for result, width in zip(results, sizes, strict=True):
-        line = np.zeros(columns, dtype=np.float32)
+    several = list(zip(results, sizes, strict=True))
+    alike: dict[tuple[float, float, int], dict[int, NDArray[np.float32]]] = defaultdict(dict)
+    for index, (result, width) in enumerate(several):
         if result.maps is not None and result.region is not None:
-            strongest = result.maps[class_index].max(axis=0)
-            left, right = (
-                edge / width * columns for edge in (result.region.left, result.region.right)
-            )
-            centres = left + (np.arange(len(strongest)) + 0.5) * (right - left) / len(strongest)
-            places = np.arange(columns) + 0.5
-            inside = (places >= left) & (places < right)
-            line[inside] = np.interp(places[inside], centres, strongest)
-        lines.append(line)
-    return np.stack(lines)
+            left, right = (edge / width for edge in (result.region.left, result.region.right))
+            alike[left, right, result.maps.shape[2]][index] = result.maps[class_index]
+    lines = np.zeros((len(several), columns), dtype=np.float32)
+    for (left, right, count), maps in alike.items():
+        strongest = np.stack(list(maps.values())).max(axis=1)
+        lines[list(maps)] = strongest @ _shares(left * columns, right * columns, count, columns)
+    return lines
+
+
+def _shares(left: float, right: float, count: int, columns: int) -> NDArray[np.float32]:
+    """What each of `count` columns from `left` to `right` gives to each place: (count, columns).
+
+    Between the middles of two it is divided by distance; outside nothing is given.
+    """
+    centres = left + (np.arange(count) + 0.5) * (right - left) / count
+    places = np.arange(columns) + 0.5
+    inside = (places >= left) & (places < right)
+    shares = np.stack([np.interp(places, centres, each) for each in np.eye(count)]) * inside
+    return shares.astype(np.float32)

@@ -20,7 +20,7 @@ def draw_legend(painter: QPainter, inside: QRect, title: str, *, outlined: bool)
     """Draw it in the lower corner of `inside` that the scale bars leave free.
 
     The scale is a share of the strongest value that the class has in the study, as the heat maps
-    are coloured: see `app.overlay.heat_scale`.
+    are coloured: see `app.overlay.heat_scales`.
     """
     from app.overlay import CONTOURS, FLOOR
 

@@ -43,6 +43,7 @@ class ReadingRoom(QWidget):
         self._together = False
         self._in_step = False
         self._following = False
+        self._filling = False
         self._chosen: dict[Laterality, int] = {}
         self._visit: Visit | None = None  # beside the present one
         self._visits_wanted = False
@@ -122,8 +123,10 @@ class ReadingRoom(QWidget):
         held = held_eyes(case)
         self.header.show_study(case.study, held)
         self.callipers.fetch(case.study.uid)
+        self._filling = True
         for laterality, panel in self.panels.items():
             self._fill(panel, laterality, case)
+        self._filling = False
         self._show_callipers(case.study.uid)
         if self.active not in held:
             self.active = held[0]
@@ -326,7 +329,8 @@ class ReadingRoom(QWidget):
                 if each is not leader and each.volume is not None and not each.isHidden():
                     each.go_to(round(index / last * (len(each.volume.bscans) - 1)))
             self._following = False
-        if leader is self.panel or self._in_step:
+        # What a case is filled with is told once, when it stands.
+        if not self._filling and (leader is self.panel or self._in_step):
             self.shown_changed.emit()
 
     def _place_eyes(self) -> None:

@@ -1,6 +1,6 @@
 """How results are put in words on the screen."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 
 from PySide6.QtCore import QCoreApplication
@@ -123,11 +123,20 @@ def bscan_finding(result: BScanResult, card: Card) -> tuple[str, int | None]:
         if result.gradability is Gradability.UNREADABLE:
             return translate("Unreadable"), None
         return translate("Ungradable: {why}").format(why=_why(result.gradability)), None
-    best = max(range(len(result.probabilities)), key=result.probabilities.__getitem__)
+    best = _strongest(result.probabilities)
     words = f"{class_word(card.names[best])} {percent(result.probabilities[best])}"
     if not result.familiar:
         words = translate("{finding} · unlike training data").format(finding=words)
     return words, best
+
+
+def bscan_class(result: BScanResult) -> int | None:
+    """The position of a B-scan's class, None if it has none."""
+    return None if result.probabilities is None else _strongest(result.probabilities)
+
+
+def _strongest(probabilities: Sequence[float]) -> int:
+    return max(range(len(probabilities)), key=probabilities.__getitem__)
 
 
 def _why(gradability: Gradability) -> str:

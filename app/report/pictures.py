@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from PIL import Image
 
 from app.errors import ReadError
-from app.overlay import heat_overlay, heat_scale
+from app.overlay import heat_overlay, heat_scales
 from app.report.context import LABEL, LINE, NOTE, PANEL, Context
 from app.report.page import MM, Block, Pen, text_block
 from app.report.words import scale_length_um
@@ -111,7 +111,7 @@ def _coloured(
     if said.maps is None or said.region is None or not said.familiar:
         return None
     which = class_shown(context, result, index)
-    scale = heat_scale(result.bscans, which)
+    scale = heat_scales(result.bscans, len(context.card.classes))[which]
     return Image.fromarray(
         heat_overlay(pixels, said.maps[which], said.region, opacity=_OPACITY, scale=scale)
     )

@@ -22,7 +22,7 @@ def window(qtbot, tmp_path):
 
 
 def middle_of(panel, index):
-    return panel.map._row(index).center().toPoint()
+    return panel.map._row(index, panel.map._field()).center().toPoint()
 
 
 def test_that_a_click_on_the_map_of_the_eye_goes_to_that_bscan(qtbot, window):
