@@ -237,10 +237,10 @@ class Filmstrip(BScanChooser):
             return
         result = self._result.bscans[index]
         stripe = QRectF(box.left(), box.bottom() + 2, box.width(), _STRIPE)
-        if result.gradability is not Gradability.GRADABLE or result.probabilities is None:
+        best = wording.bscan_class(result)
+        if result.gradability is not Gradability.GRADABLE or best is None:
             _hatch(painter, box)
             return
-        best = max(range(len(result.probabilities)), key=result.probabilities.__getitem__)
         painter.fillRect(stripe, theme.class_colour(self._card.classes[best].severity, theme.DARK))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QMimeData, QUrl
 
-from app.errors import ReportError
+from app.errors import ReportError, system_says
 from app.gui.session import default_report_name
 from app.paths import user_data
 
@@ -41,7 +41,7 @@ class HandedOut:
             words = QCoreApplication.translate(
                 "HandedOut", "The report could not be copied ({why}). Save it as a file instead."
             )
-            raise ReportError(words.format(why=error.strerror)) from error
+            raise ReportError(words.format(why=system_says(error))) from error
         return path
 
 
