@@ -34,7 +34,7 @@ from ml.checkpoint import (
 )
 from ml.config import Run, check_run, dump_run
 from ml.data import Batch, Views, batches, draw_epoch, network_input
-from ml.optimize import autocast, freeze_backbone, optimizer_for, set_rates
+from ml.optimize import autocast, freeze_backbone, half_precision, optimizer_for, set_rates
 from ml.processes import (
     is_first,
     rank,
@@ -109,6 +109,7 @@ class Trainer:
         self._begin(resume=resume)
         self._since = time.monotonic()
         forward = self._forward()
+        self._say_precision()
         log = RunLog(self.out) if is_first() else None
         with closing(self._stream()) as stream:
             for epoch in range(self._state.epoch, self.run.train.epochs):
@@ -191,6 +192,14 @@ class Trainer:
                 return torch.compile(network)  # type: ignore[return-value]
             tqdm.write("There is no C++ compiler, so the network runs as it is (train.compile).")
         return network
+
+    def _say_precision(self) -> None:
+        wanted = self.run.train.precision
+        if wanted != "float32" and not half_precision(self.run.train, self._device) and is_first():
+            tqdm.write(
+                f"This {self._device.type.upper()} has no quick {wanted}, so the run is in full "
+                "precision (train.precision)."
+            )
 
     def _groups(self, epoch: int) -> list[list[tuple[int, int]]]:
         """This process's share of the epoch's batches; what does not fill a batch is left out."""

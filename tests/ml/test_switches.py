@@ -56,6 +56,21 @@ def test_that_without_a_compiler_the_network_runs_as_it_is(phantoms, tmp_path, m
     assert (tmp_path / "model.safetensors").exists()
 
 
+def test_that_bfloat16_is_full_precision_where_the_processor_has_none(phantoms, tmp_path, capsys):
+    if torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        pytest.skip("This processor has bfloat16.")
+    losses = [
+        teach(
+            tiny_run(phantoms, train={"epochs": 1, "precision": precision}, data={"limit": 4}),
+            tmp_path / precision,
+        ).loss
+        for precision in ("float32", "bfloat16")
+    ]
+
+    assert losses[0] == losses[1]
+    assert "no quick bfloat16" in "".join(capsys.readouterr())
+
+
 @pytest.mark.long
 def test_that_a_compiled_network_learns_the_same(phantoms, tmp_path):
     if not shutil.which("c++"):
