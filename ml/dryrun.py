@@ -29,6 +29,8 @@ def rehearse(run: Run) -> str:
     division = divide(run)
     train = run.train
     network = network_of(run, Start.NOISE if run.model.continues else None).to(device())
+    if train.channels_last:
+        network.to(memory_format=torch.channels_last)
     parameters = count_parameters(network)
     frames = torch.rand(train.batch, 1, run.input.height, run.input.width).to(device())
     labels = torch.randint(0, len(run.data.classes), (train.batch,)).to(device())

@@ -11,6 +11,7 @@ from app.acquisition import unread
 from app.errors import ReadError, StorageError
 from app.gui import wording
 from app.gui.case import Case
+from app.gui.findings import study_scales
 from app.gui.keeper import Keeper
 from app.gui.notice import Notice
 from app.gui.tasks import Task
@@ -110,6 +111,7 @@ class Analyst(QObject):
             with suppress(StorageError):
                 self._keeper.store().begin(case.number)
         result = analyse(study, package, progress, engine=model.engine)
+        study_scales(result, len(card.classes))
         return Made(result=result, card=card, contents={} if case.demo else _contents(study))
 
     def _still_holds(self, case: Case, package: "ModelPackage") -> bool:

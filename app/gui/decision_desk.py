@@ -54,12 +54,28 @@ class Desk(QObject):
                 self.decide(case, subject, answer)
 
     def agree_with_all(self, case: Case) -> None:
-        """Agree with the machine on each eye and the patient, where nothing else was said."""
+        """Agree with the machine on each eye and the patient, where nothing else was said.
+
+        The patient's call is that of the eyes: it is left open where the reader's differ.
+        """
         if case.result is None or not case.revealed():
             return
-        subjects = [str(eye.laterality) for eye in case.result.eyes]
-        for subject in (*subjects, PATIENT):
-            if case.readings.of(subject) is None and self._on_its_way(case, subject) is None:
+        eyes = [str(eye.laterality) for eye in case.result.eyes]
+        said = {subject: self._said(case, subject) for subject in (*eyes, PATIENT)}
+        differs = any(said[eye] not in (None, self.machine_answer(case, eye)) for eye in eyes)
+        if differs and said[PATIENT] is None:
+            del said[PATIENT]
+            self._session.noticed.emit(
+                Notice(
+                    kind="information",
+                    text=self.tr(
+                        "You called an eye otherwise than the machine, so the patient's call is "
+                        "left to you (Ctrl+D)."
+                    ),
+                )
+            )
+        for subject, answer in said.items():
+            if answer is None:
                 self.agree(case, subject)
 
     def decide(self, case: Case, subject: str, answer: str | None, note: str = "") -> None:
@@ -173,6 +189,13 @@ class Desk(QObject):
         """The newest decision on a subject that does not stand in the trail yet."""
         asked = (each for each in reversed(self._asked) if each.study_uid == _key(case))
         return next((each for each in asked if each.subject == subject), None)
+
+    def _said(self, case: Case, subject: str) -> str | None:
+        """The reader's answer, be it still on its way."""
+        asked, entry = self._on_its_way(case, subject), case.readings.of(subject)
+        if asked is not None:
+            return asked.answer
+        return entry.after if entry is not None else None
 
     def _once_written(self, case: Case, act: Callable[[Case], object]) -> None:
         """Go on when what was decided on a case stands: the newest decision may be on its way."""

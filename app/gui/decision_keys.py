@@ -51,7 +51,6 @@ class DecisionKeys(QObject):
         self._named: tuple[Study, dict[str, str]] | None = None  # names of subjects, latest
         desk.initials_wanted.connect(self._ask_initials)
         session.current_changed.connect(self.refresh)
-        session.case_changed.connect(self.refresh)
         session.settings_changed.connect(self.refresh)
         room.shown_changed.connect(self.refresh)
         self._wire_row(panel.patient.row, lambda: PATIENT)

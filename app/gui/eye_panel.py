@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QImage, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
@@ -45,6 +45,9 @@ class EyePanel(QWidget):
         self._changed: dict[int, str] = {}  # the reader's calls on B-scans, by index
         self._sharp: tuple[int, int | None, QImage] | None = None  # index, class, on show
         self.moved = False  # by the reader, who is not to be taken elsewhere
+        # Not in the turn in which a result is shown: both together would hold the window.
+        self._places_due = QTimer(self, singleShot=True, interval=0)
+        self._places_due.timeout.connect(self._show_places)
         self._build()
 
     def _build(self) -> None:
@@ -111,7 +114,7 @@ class EyePanel(QWidget):
             findings.result if findings else None, findings.card if findings else None
         )
         self.enface.show_colours(findings.colours if findings is not None else ())
-        self._show_places()
+        self._places_due.start()
         if findings is not None and findings.result.call.evidence and not self.moved:
             self._move(findings.result.call.evidence[0])
         self._show_index()

@@ -1,7 +1,10 @@
 """All B-scans of a volume at a glance: what each shows, which decided, which do not count."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt
 from PySide6.QtGui import (
     QBrush,
@@ -9,7 +12,6 @@ from PySide6.QtGui import (
     QImage,
     QMouseEvent,
     QPainter,
-    QPainterPath,
     QPaintEvent,
     QPen,
     QPixmap,
@@ -21,10 +23,12 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.gui import theme, wording
 from app.gui.bscan_chooser import BScanChooser
+from app.gui.images import colour_image
 from app.modelpack import Card
 from app.study import BScanResult, Gradability, VolumeResult
 
 _MARK = 8  # height of the row of triangles
+_TRIANGLE = 10  # width of one with its edge
 _BARS = 34
 _BETWEEN = 6
 _THUMBNAIL = (40, 128)  # least and greatest height
@@ -159,29 +163,35 @@ class Filmstrip(BScanChooser):
     def _paint_still(self, painter: QPainter) -> None:
         """Paint the bars of probability."""
         width = self.width() / self._count
-        gap = 1.0 if width > 4 else 0.0
-        classes = self._classes()
-        for index in range(self._count):
-            box = QRectF(index * width, _MARK, max(width - gap, 0.6), _BARS)
-            painter.fillRect(box, _EMPTY)
-            if self._result is not None:
-                _paint_bar(painter, self._result.bscans[index], classes, box)
+        painter.drawImage(QRectF(0, _MARK, self.width(), _BARS), self._bars_image(width))
         if self._result is not None:
+            for index, bscan in enumerate(self._result.bscans):
+                if bscan.probabilities is None:
+                    _hatch(painter, QRectF(index * width, _MARK, max(width - 1, 0.6), _BARS))
             _paint_triangles(
                 painter, [(index + 0.5) * width for index in self._result.call.evidence], _MARK
             )
         for index in self._changed:
             _paint_diamond(painter, QPointF((index + 0.5) * width, _MARK + _BARS - 7))
 
-    def _classes(self) -> list[tuple[int, QColor]]:
-        """Position and colour of each class, the most severe first."""
-        if self._card is None:
-            return []
-        severities = [each.severity for each in self._card.classes]
-        return [
-            (position, theme.class_colour(severities[position], theme.DARK))
-            for position in sorted(range(len(severities)), key=lambda each: -severities[each])
-        ]
+    def _bars_image(self, width: float) -> QImage:
+        """For every B-scan, `width` wide, the probabilities of its classes on one another."""
+        ratio = self.devicePixelRatioF()
+        columns, rows = round(self.width() * ratio), round(_BARS * ratio)
+        place = (np.arange(columns) + 0.5) / columns * self._count
+        index = place.astype(int)
+        # Where bars are wide enough, a gap of one point lies between them.
+        gap = ((place - index) * width > width - 1) & (width > 4)
+        pixels: NDArray[np.uint8] = np.empty((rows, columns, 3), np.uint8)
+        pixels[:] = _rgb(_EMPTY)
+        if self._result is not None and self._card is not None:
+            faint = np.array([not each.familiar for each in self._result.bscans])[index]
+            height = (rows - np.arange(rows) - 0.5) / rows  # of the middle of each row
+            bars = _stacked(self._result.bscans, self._card, height)[:, index]
+            bars[:, faint] = _FAINT * bars[:, faint] + (1 - _FAINT) * pixels[:, faint]
+            pixels[:] = bars
+        pixels[:, gap] = _rgb(_GROUND)
+        return colour_image(pixels)
 
     def _has_thumbnails(self) -> bool:
         return self.height() >= _MARK + _BARS + _BETWEEN + _THUMBNAIL[0] + _STRIPE + 6
@@ -248,36 +258,49 @@ def _hatch(painter: QPainter, box: QRectF) -> None:
     painter.fillRect(box, QBrush(_HATCH, Qt.BrushStyle.BDiagPattern))
 
 
-def _paint_bar(
-    painter: QPainter, result: BScanResult, classes: list[tuple[int, QColor]], box: QRectF
-) -> None:
-    """Paint the probabilities of one B-scan on one another."""
-    if result.probabilities is None:
-        _hatch(painter, box)
-        return
-    painter.setOpacity(1 if result.familiar else _FAINT)
-    bottom = box.bottom()
+def _rgb(colour: QColor) -> tuple[int, int, int]:
+    return colour.red(), colour.green(), colour.blue()
+
+
+def _stacked(
+    bscans: Sequence[BScanResult], card: Card, height: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """The colour of each B-scan's bar at each height, 0 to 1: (len(height), n_bscans, 3)."""
+    severities = [each.severity for each in card.classes]
     # The most severe lies at the bottom, where bars of different B-scans compare best.
-    for position, colour in classes:
-        height = result.probabilities[position] * box.height()
-        painter.fillRect(QRectF(box.left(), bottom - height, box.width(), height), colour)
-        bottom -= height
-    painter.setOpacity(1)
+    order = sorted(range(len(severities)), key=lambda each: -severities[each])
+    colours = [*(theme.class_colour(severities[each], theme.DARK) for each in order), _EMPTY]
+    palette = np.array([_rgb(each) for each in colours], np.float32)
+    none = np.zeros(len(order), np.float32)
+    shares = [none if each.probabilities is None else each.probabilities for each in bscans]
+    tops = np.cumsum(np.stack(shares)[:, order], axis=1)
+    colour = (height[:, None, None] > tops).sum(axis=2)
+    return np.asarray(palette[colour], np.float32)
 
 
 def _paint_triangles(painter: QPainter, places: Iterable[float], bottom: float) -> None:
     """Paint the marks of B-scans that decided the call."""
-    marks = QPainterPath()
+    mark = _triangle(painter.device().devicePixelRatioF())
     for x in places:
-        corners = (QPointF(x - 4, bottom - 7), QPointF(x + 4, bottom - 7), QPointF(x, bottom - 1))
-        marks.addPolygon(QPolygonF(corners))
-        marks.closeSubpath()
+        painter.drawPixmap(QPointF(x - _TRIANGLE / 2, bottom - _MARK), mark)
+
+
+@cache
+def _triangle(ratio: float) -> QPixmap:
+    """The mark, drawn once: hundreds of it are painted at a time."""
+    mark = QPixmap(QSize(_TRIANGLE, _MARK) * ratio)
+    mark.setDevicePixelRatio(ratio)
+    mark.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(mark)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    marks.setFillRule(Qt.FillRule.WindingFill)
     painter.setPen(QPen(QColor(0, 0, 0, 180), 1))
     painter.setBrush(_DECIDING)
-    painter.drawPath(marks)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
+    middle = _TRIANGLE / 2
+    painter.drawPolygon(
+        QPolygonF([QPointF(middle - 4, 1), QPointF(middle + 4, 1), QPointF(middle, _MARK - 1)])
+    )
+    painter.end()
+    return mark
 
 
 def _paint_diamond(painter: QPainter, centre: QPointF) -> None:

@@ -1,7 +1,7 @@
 """What an eye panel says of a volume: words on its B-scans, colours, the heat from above."""
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,12 +112,17 @@ class Findings:
         )
 
 
-def study_scales(result: StudyResult, card: Card) -> tuple[float, ...]:
-    """One scale for each class over all eyes: a healthy fellow eye must not look alarming."""
+@lru_cache(maxsize=2)
+def study_scales(result: StudyResult, classes: int) -> tuple[float, ...]:
+    """One scale for each class over all eyes: a healthy fellow eye must not look alarming.
+
+    Whoever makes or reads a result on another thread asks for them there, so that the window
+    finds them at hand. The latest two are kept.
+    """
     from app.overlay import heat_scales
 
     bscans = [each for eye in result.eyes for volume in eye.volumes for each in volume.bscans]
-    return heat_scales(bscans, len(card.classes))
+    return heat_scales(bscans, classes)
 
 
 def translate(text: str) -> str:

@@ -282,12 +282,12 @@ class MainWindow(QMainWindow):
 
     def _refresh(self) -> None:
         case, card = self.session.current, self.session.card
-        self.room.show_case(case, card)
         self.results.show_case(case, card)
         self.panes.fill(case is not None)
         self.heat.show_card(card)
         self._show_banners(case)
-        self._shown_changed()
+        # The last: it says which eye and B-scan are in front, for all the others.
+        self.room.show_case(case, card)
 
     def _show_banners(self, case: Case | None) -> None:
         sentences: tuple[str, ...] = ()

@@ -20,7 +20,7 @@ from app.gui.shown_case import changed_calls, deciding_place, held_eyes, volume_
 from app.gui.visit_chart import day
 from app.gui.visit_strip import VisitStrip
 from app.modelpack import Card
-from app.study import Laterality, StudyResult, VolumeResult
+from app.study import Laterality, VolumeResult
 from app.visits import Visit
 
 
@@ -47,7 +47,6 @@ class ReadingRoom(QWidget):
         self._chosen: dict[Laterality, int] = {}
         self._visit: Visit | None = None  # beside the present one
         self._visits_wanted = False
-        self._scales: tuple[StudyResult, tuple[float, ...]] | None = None
         self.callipers = Callipers(keeper, self)
         self.callipers.changed.connect(self._show_callipers)
         self.past = PastVisits(keeper, self)
@@ -202,11 +201,12 @@ class ReadingRoom(QWidget):
         self._together, self._visit = False, visit
         result = visit.eye.volumes[visit.eye.deciding]
         self.beside.show_volume(result.volume, siblings=(result.volume,), visit=day(visit.moment))
-        card, scales = visit.source.card, study_scales(visit.source.result, visit.source.card)
+        card, of = visit.source.card, visit.source.result
         present = self.case.result
         if present is not None and self.card is not None and present.model_sha256 == visit.model:
             # What is compared is coloured on one scale.
-            scales = self._scales_of(present, self.card)
+            of = present
+        scales = study_scales(of, len(card.classes))
         self.beside.show_findings(Findings(result=result, card=card, scales=scales))
         self.callipers.fetch(visit.source.study.uid)
         self._show_callipers(visit.source.study.uid)
@@ -283,15 +283,10 @@ class ReadingRoom(QWidget):
         if result is not known:
             findings = None
             if result is not None and self.card is not None and case.result is not None:
-                scales = self._scales_of(case.result, self.card)
+                scales = study_scales(case.result, len(self.card.classes))
                 findings = Findings(result=result, card=self.card, scales=scales)
             panel.show_findings(findings)
         panel.show_changed(changed_calls(case, volume))
-
-    def _scales_of(self, result: StudyResult, card: Card) -> tuple[float, ...]:
-        if self._scales is None or self._scales[0] is not result:
-            self._scales = result, study_scales(result, card)
-        return self._scales[1]
 
     def _choose_volume(self, laterality: Laterality, place: int) -> None:
         self._chosen[laterality] = place

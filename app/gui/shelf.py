@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from app.cases.kept import CaseState, KeptCase, LoadedCase
 from app.errors import AppError
 from app.gui.case import Case
+from app.gui.findings import study_scales
 from app.gui.keeper import Keeper
 
 if TYPE_CHECKING:
@@ -116,7 +117,13 @@ class Shelf(QObject):
             case.state, case.problem = CaseState.FAILED, str(error)
             self.changed.emit(case)
 
-        self.keeper.do(lambda store: store.load(number), loaded, failed)
+        def load(store: "Store") -> LoadedCase:
+            back = store.load(number)
+            if back.result is not None and back.card is not None:
+                study_scales(back.result, len(back.card.classes))
+            return back
+
+        self.keeper.do(load, loaded, failed)
 
     def _hold(self, case: Case) -> None:
         self._held = [each for each in self._held if each is not case] + [case]

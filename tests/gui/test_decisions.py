@@ -290,9 +290,21 @@ def test_that_agreeing_with_all_leaves_what_was_said_alone(qtbot, window):
 
     press(qtbot, window, Qt.Key.Key_A, Qt.KeyboardModifier.ShiftModifier)
 
-    decided(qtbot, window, PATIENT, machine_answer(window.session.current.result.call))
     decided(qtbot, window, LEFT, machine(window, Laterality.LEFT))
     assert decided(qtbot, window, RIGHT, "other finding").number == 1
+
+
+def test_that_agreeing_with_all_leaves_the_patient_open_where_an_eye_was_called_otherwise(
+    qtbot, window
+):
+    press(qtbot, window, Qt.Key.Key_7)
+    decided(qtbot, window, RIGHT, "other finding")
+
+    press(qtbot, window, Qt.Key.Key_A, Qt.KeyboardModifier.ShiftModifier)
+
+    decided(qtbot, window, LEFT, machine(window, Laterality.LEFT))
+    assert [each.subject for each in kept()] == [RIGHT, LEFT]
+    assert any("patient's call is left to you" in each for each in window.bars.texts)
 
 
 @pytest.mark.parametrize("first", [Qt.Key.Key_A, Qt.Key.Key_7])
@@ -304,10 +316,13 @@ def test_that_agreeing_with_all_leaves_what_is_still_being_written_alone(qtbot, 
     press(qtbot, window, Qt.Key.Key_A, Qt.KeyboardModifier.ShiftModifier)
     written.set()
 
-    decided(qtbot, window, PATIENT, machine_answer(window.session.current.result.call))
-    said = machine(window) if first is Qt.Key.Key_A else "other finding"
+    decided(qtbot, window, LEFT, machine(window, Laterality.LEFT))
+    agrees = first is Qt.Key.Key_A
+    if agrees:
+        decided(qtbot, window, PATIENT, machine_answer(window.session.current.result.call))
+    said = machine(window) if agrees else "other finding"
     assert (kept()[0].subject, kept()[0].after) == (RIGHT, said)
-    assert sorted(each.subject for each in kept()) == sorted([RIGHT, LEFT, PATIENT])
+    assert [each.subject for each in kept()] == [RIGHT, LEFT, *([PATIENT] if agrees else [])]
 
 
 def test_that_a_key_pressed_twice_decides_once(qtbot, window):

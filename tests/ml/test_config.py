@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 
 from app.errors import UsageError
+from app.modelpack import load_package
+from app.paths import resources
 from ml.config import check_run, load_run
 from tests.ml.training_data import tiny_settings
 
@@ -16,6 +18,15 @@ def test_that_every_shipped_run_is_valid(path):
 
     for teacher in run.distill.teachers if run.distill else ():
         assert load_run(Path(__file__).parents[2] / teacher).data.classes == run.data.classes
+
+
+def test_that_the_shipped_package_is_what_its_run_makes():
+    run = load_run(CONFIGS / "desk.toml")
+    card = load_package(resources() / "models" / run.package).card
+
+    assert (card.id, card.version) == (run.package, run.version)
+    assert card.input == run.input
+    assert card.names == run.data.classes
 
 
 def test_that_an_unknown_key_is_refused_with_the_nearest_name(tmp_path):
