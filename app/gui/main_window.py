@@ -37,6 +37,7 @@ from app.gui.pages import Pages
 from app.gui.panes import Pane, Panes
 from app.gui.paperwork import Paperwork
 from app.gui.reading_room import ReadingRoom
+from app.gui.redress import Redress
 from app.gui.result_panel import ResultPanel
 from app.gui.session import Case, CaseState, Notice, Session
 from app.gui.study_list import StudyList
@@ -47,7 +48,6 @@ from app.gui.window_state import WindowState
 from app.installed import demo_study
 from app.notices import RESEARCH_USE, SYNTHETIC, banners
 from app.package_file import SUFFIX
-from app.settings import Settings
 
 _LOW = 420  # height of a window under which bars and headers take less of it
 
@@ -106,6 +106,7 @@ class MainWindow(QMainWindow):
         self.viewing = Viewing(session, self.room, self.heat, self.actions_)
         self.upkeep = Upkeep(session, self)
         self.help = HelpDesk(self)
+        self._redress = Redress(self)
         self.leaving = Leaving(lambda: session.saving or self.papers.unsaved, self.bars, self)
         self._wire_session()
         self._wire_room()
@@ -168,6 +169,7 @@ class MainWindow(QMainWindow):
         self.help.faults.broken.connect(self.broken)
         self.tools.theme_chosen.connect(self.upkeep.choose_theme)
         self.upkeep.broken.connect(self.broken)
+        self._redress.dressed.connect(self._dress)
 
     def _wire_room(self) -> None:
         self.room.shown_changed.connect(self._shown_changed)
@@ -336,10 +338,9 @@ class MainWindow(QMainWindow):
             dialogs.left_out(self, self.session.skipped).open()
 
     def _settings_changed(self) -> None:
-        self.apply_theme(self.session.settings)
+        self._redress.to(theme.ThemeChoice(self.session.settings.theme))
 
-    def apply_theme(self, settings: Settings) -> None:
-        theme.apply(theme.ThemeChoice(settings.theme))
+    def _dress(self) -> None:
         self.bars.dress()
         self.room.dress()
         self._refresh()
@@ -366,7 +367,7 @@ class MainWindow(QMainWindow):
 
     def _desktop_changed(self) -> None:
         if self.session.settings.theme == "system":
-            self.apply_theme(self.session.settings)
+            self._settings_changed()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
         self._dragged = local_paths(event.mimeData())

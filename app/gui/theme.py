@@ -123,7 +123,20 @@ def call_colour(call: Call, severities: dict[str, int], colours: Colours) -> QCo
 
 
 def apply(choice: ThemeChoice) -> None:
-    """Dress the running program; `SYSTEM` follows the desktop, dark where it does not say."""
+    """Dress the program at once; for windows that are open see `Redress`."""
+    sheet = colour(choice)
+    if not wears(sheet):
+        # From one sheet to another Qt dresses each widget once more for every widget that it lies
+        # in, 260 ms for the window's 330. To none and from none it comes to each once.
+        wear("")
+        wear(sheet)
+
+
+def colour(choice: ThemeChoice) -> str:
+    """Give the program a theme's palette, and return the style sheet that goes with it.
+
+    `SYSTEM` follows the desktop, and is dark where that does not say.
+    """
     schemes = {
         ThemeChoice.DARK: Qt.ColorScheme.Dark,
         ThemeChoice.LIGHT: Qt.ColorScheme.Light,
@@ -133,17 +146,25 @@ def apply(choice: ThemeChoice) -> None:
     hints.setColorScheme(schemes[choice])
     scheme = hints.colorScheme() if choice is ThemeChoice.SYSTEM else schemes[choice]
     colours = LIGHT if scheme is Qt.ColorScheme.Light else DARK
+    program = _program()
+    program.setPalette(_palette(colours))
+    return _style_sheet(colours) + (_mirrored(colours) if program.isRightToLeft() else "")
+
+
+def wears(sheet: str) -> bool:
+    """Whether the program is dressed in this style sheet."""
+    return _program().styleSheet() == sheet
+
+
+def wear(sheet: str) -> None:
+    """Dress every widget, shown or not; Qt does not return in between."""
+    _program().setStyleSheet(sheet)
+
+
+def _program() -> QApplication:
     program = QApplication.instance()
     assert isinstance(program, QApplication)
-    program.setPalette(_palette(colours))
-    sheet = _style_sheet(colours) + (_mirrored(colours) if program.isRightToLeft() else "")
-    if sheet != program.styleSheet():
-        # From one sheet to another Qt dresses each widget once more for every widget that it lies
-        # in, 260 ms for the window's 330. To none and from none it comes to each once, 60 ms with
-        # whatever sheet; laying out and painting take 40 more. That is the floor: Qt dresses what
-        # is hidden too, and does not return in between.
-        program.setStyleSheet("")
-        program.setStyleSheet(sheet)
+    return program
 
 
 def repolish(*widgets: QWidget) -> None:

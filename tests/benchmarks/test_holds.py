@@ -29,8 +29,6 @@ BSCANS = 49
 CASES = 200
 REPEATS = 5
 QUIET_MS = 400  # after which all that an act sets off has been drawn
-THEME_MS = 150
-"""Qt dresses each of the window's widgets, shown or not, before it returns (`theme.apply`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +37,6 @@ class Act:
 
     name: str
     do: Callable[[], object]
-    most: float = STALL_MS
     before: Callable[[], object] = lambda: None
     after: Callable[[], object] = lambda: None
 
@@ -56,7 +53,7 @@ def slow_ones(qtbot, acts):
             f"({' '.join(f'{each:.0f}' for each in held)}), "
             f"{median(each.clock_ms for each in holds):.0f} ms by the clock"
         )
-        if median(held) >= act.most:
+        if median(held) >= STALL_MS:
             slow[act.name] = round(median(held))
     return slow
 
@@ -125,7 +122,7 @@ def test_that_nothing_done_with_a_study_holds_the_window(qtbot, visit):
         slow = slow_ones(
             qtbot,
             [
-                Act(name="changing the theme", do=window.tools._switch, most=THEME_MS),
+                Act(name="changing the theme", do=window.tools._switch),
                 Act(name="opening the settings", do=trigger("settings"), after=close),
                 Act(
                     name="saving the settings",
@@ -163,9 +160,7 @@ def test_that_nothing_done_with_a_study_holds_the_window(qtbot, visit):
                     do=lambda: qtbot.keyClick(report.paper, Qt.Key.Key_PageDown),
                 ),
                 Act(name="leaving it", do=window.show_scans, after=trigger("show_report")),
-                Act(
-                    name="changing the theme at the report", do=window.tools._switch, most=THEME_MS
-                ),
+                Act(name="changing the theme at the report", do=window.tools._switch),
                 Act(
                     name="opening the help",
                     before=window.show_scans,
@@ -245,9 +240,7 @@ def test_that_nothing_done_with_the_list_of_cases_holds_the_window(qtbot):
                     do=lists.view.selectAll,
                     after=lists.view.clearSelection,
                 ),
-                Act(
-                    name="changing the theme with the list", do=window.tools._switch, most=THEME_MS
-                ),
+                Act(name="changing the theme with the list", do=window.tools._switch),
             ],
         )
     assert slow == {}

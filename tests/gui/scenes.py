@@ -68,6 +68,7 @@ def main(folder: Path, states: list[str]) -> None:
         _dress(program, window, state)
         window.resize(*SIZES[state])
         QTest.qWait(50)
+        wait_for(lambda: window.updatesEnabled())  # the theme comes in several turns
         wait_for(lambda: panel._frames.picture(panel.index, panel._look()) is not None)
         wait_for(lambda: all(panel._overview.thumbnails))
         wait_for(lambda: panel._overview.enface is not None)

@@ -2,12 +2,16 @@
 
 import shutil
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QEvent
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QComboBox, QWidget
 
 from app.gui import theme
 from app.paths import resources
+from tests.gui_window import opened_window, wait_until_ended
+from tests.oct_files import bscans, write
 
 
 @pytest.mark.parametrize("name", ["Program Files (x86)", "O'Hara", "Übung Ω 1"])
@@ -55,3 +59,45 @@ def test_that_a_theme_comes_to_each_widget_once_however_deep_it_lies_and_only_wh
     assert widget.times == before + 2
     theme.apply("light")
     assert widget.times == before + 2
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (853, 480)])
+def test_that_open_windows_change_their_theme_as_if_at_once(qtbot, study, size):
+    """Dressed in several turns, in between which they are laid out, they end where they stood."""
+    with opened_window(qtbot, [study], theme="dark") as window:
+        wait_until_ended(qtbot, window)
+        window.resize(*size)
+        qtbot.wait(100)
+        before = picture_of(window)
+        shown = []
+        for _ in range(2):
+            window.tools._switch()
+            assert not window.updatesEnabled()
+            qtbot.waitUntil(window.updatesEnabled)
+            qtbot.wait(100)
+            shown.append(picture_of(window))
+
+    assert not np.array_equal(shown[0], before)
+    assert np.array_equal(shown[1], before)
+
+
+def test_that_the_theme_chosen_last_is_worn_however_quickly(qtbot, study):
+    with opened_window(qtbot, [study], theme="dark") as window:
+        wait_until_ended(qtbot, window)
+        window.tools.theme_chosen.emit(theme.ThemeChoice.LIGHT)
+        QApplication.processEvents()
+        window.tools.theme_chosen.emit(theme.ThemeChoice.DARK)
+        qtbot.waitUntil(window.updatesEnabled)
+
+        assert theme.current() is theme.DARK
+        assert theme.wears(theme.colour(theme.ThemeChoice.DARK))
+
+
+@pytest.fixture
+def study(tmp_path):
+    return write(tmp_path / "study.dcm", bscans(9))
+
+
+def picture_of(window):
+    image = window.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+    return np.asarray(image.constBits()).copy()
