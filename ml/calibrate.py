@@ -237,7 +237,8 @@ def in_short(calibration: Calibration) -> str:
         f"gate {kind}: diseases AUROC {each['diseases_auroc']:.3f} "
         f"({each['same_device_auroc']:.3f} within their data sets), caught "
         f"{each['diseases_caught']:.0%}; strange pictures AUROC {each['strangers_auroc']:.3f}, "
-        f"caught {each['strangers_caught']:.0%}"
+        f"caught {each['strangers_caught']:.0%}; sent as other devices might show it "
+        f"{each['devices_sent']:.0%}"
         + (" (kept)" if kind == calibration.measured["gate"].get("kept") else "")
         for kind, each in gates.items()
     ]

@@ -1,7 +1,7 @@
 """Let a trained network look at what a gate is fitted on, and choose the gate."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from app.preprocess import retina_band
 from app.study import Pixels
 from ml.assemble import divide_all
 from ml.classes import OUT_OF_SCOPE
+from ml.devices import as_other_devices
 from ml.familiarity import Gate, Seen, fit_gate_threshold, fit_gates, score
 from ml.manifest import Sample
 from ml.metrics import Cases, Ranking, measure
@@ -30,10 +31,11 @@ _SEEDS = (43, 44)  # of the strange pictures to train and to validate on
 class Looked:
     """What the network said of everything the gate rests on."""
 
-    inside: Seen  # training patients, in scope
-    outside: Seen  # training patients with other diseases, and strange pictures
+    inside: Seen  # training patients, in scope; once more as other devices might show them
+    outside: Seen  # the same of training patients with other diseases, and strange pictures
     validation: Predictions  # in scope and out of it, with features
     strangers: Seen  # other strange pictures, made from validation B-scans
+    devices: Seen  # validation B-scans in scope, as other devices might show them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,12 +73,13 @@ def look(folder: Path) -> Looked:
     known = [each for each in validating if each.label]
     spread = np.linspace(0, len(known) - 1, min(_VALIDATION_STRANGERS, len(known))).astype(int)
     return Looked(
-        inside=_look_at(trained, inside),
-        outside=_joined(_look_at(trained, others), odd) if others else odd,
+        inside=_look_twice_at(trained, inside),
+        outside=_joined(_look_twice_at(trained, others), odd) if others else odd,
         validation=_predict(trained, validating),
         strangers=_look_at_pictures(
             trained, strangers([known[i].pixels() for i in spread], seed=_SEEDS[1])
         ),
+        devices=_look_at_devices(trained, known, seed=_SEEDS[1]),
     )
 
 
@@ -105,6 +108,19 @@ def seen(predictions: Predictions) -> Seen:
 
 def _look_at(trained: Trained, samples: Sequence[Sample]) -> Seen:
     return seen(_predict(trained, samples))
+
+
+def _look_twice_at(trained: Trained, samples: Sequence[Sample]) -> Seen:
+    """See B-scans as they are, and as other devices might show them."""
+    return _joined(_look_at(trained, samples), _look_at_devices(trained, samples, seed=_SEEDS[0]))
+
+
+def _look_at_devices(trained: Trained, samples: Sequence[Sample], *, seed: int) -> Seen:
+    shown = as_other_devices([each.pixels() for each in samples], seed=seed)
+    found = _look_at_pictures(trained, shown)
+    classes = trained.run.data.classes
+    labels = [classes.index(each.label) if each.label else -1 for each in samples]
+    return replace(found, labels=np.asarray(labels, dtype=np.int64))
 
 
 def _look_at_pictures(trained: Trained, pictures: Sequence[Pixels]) -> Seen:
@@ -149,6 +165,8 @@ def choose_gate(looked: Looked, in_scope_share: float = IN_SCOPE_SHARE) -> Choic
             "diseases_caught": _share_beyond(scores[~known], thresholds[kind]),
             "strangers_auroc": _area(odd, scores[known]),
             "strangers_caught": _share_beyond(odd, thresholds[kind]),
+            # Of B-scans in scope, as other devices might show them: the fewer, the better.
+            "devices_sent": _share_beyond(score(gate, looked.devices), thresholds[kind]),
         }
     kept = max(kinds, key=lambda kind: _merit(kinds[kind]))
     return Choice(

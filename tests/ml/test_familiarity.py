@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from app.errors import UsageError
+from app.preprocess import missing
+from ml.devices import as_other_devices
 from ml.familiarity import (
     Gate,
     JointGate,
@@ -117,7 +119,11 @@ def test_that_the_gate_that_does_best_on_validation_patients_is_kept():
         features=np.concatenate([val.features, odd.features]),
     )
     looked = Looked(
-        inside=inside(0), outside=outside(1), validation=validation, strangers=outside(9, kind=5)
+        inside=inside(0),
+        outside=outside(1),
+        validation=validation,
+        strangers=outside(9, kind=5),
+        devices=outside(8, n=40),
     )
 
     choice = choose_gate(looked)
@@ -129,6 +135,7 @@ def test_that_the_gate_that_does_best_on_validation_patients_is_kept():
     assert choice.measured["kept"] == best
     assert (choice.validation_scores[:100] > choice.threshold).mean() <= 0.05
     assert (choice.validation_scores[100:] > choice.threshold).mean() > 0.9
+    assert kinds[best]["devices_sent"] > 0.9
 
 
 def test_that_a_very_strange_picture_does_not_overflow(gates):
@@ -149,3 +156,26 @@ def test_that_strange_pictures_come_in_every_kind_the_same_for_a_seed():
     assert all(each.dtype == np.uint8 and min(each.shape) > 32 for each in first)
     upside_down = first[list(KINDS).index("upside_down")]
     assert (upside_down[::-1] == scans[list(KINDS).index("upside_down")]).all()
+
+
+def test_that_other_devices_show_the_same_eye_otherwise_and_the_same_for_a_seed():
+    scans = [bscan(seed) for seed in range(12)]
+
+    first, again = as_other_devices(scans, seed=1), as_other_devices(scans, seed=1)
+
+    assert all((one == other).all() for one, other in zip(first, again, strict=True))
+    assert all(each.dtype == np.uint8 for each in first)
+    for scan, shown in zip(scans, first, strict=True):
+        assert shown.shape == scan.shape
+        assert np.corrcoef(scan.ravel(), shown.ravel())[0, 1] > 0.5
+    assert sum((scan != shown).any() for scan, shown in zip(scans, first, strict=True)) > 8
+
+
+def test_that_other_devices_leave_what_the_exporter_left():
+    scan = bscan(3)
+    scan[:, :20] = 255
+
+    (shown, *_) = as_other_devices([scan] * 4, seed=2)
+
+    assert (shown[:, :20] == 255).all()
+    assert (missing(shown) == missing(scan)).mean() > 0.99
