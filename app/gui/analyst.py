@@ -111,7 +111,7 @@ class Analyst(QObject):
             with suppress(StorageError):
                 self._keeper.store().begin(case.number)
         result = analyse(study, package, progress, engine=model.engine)
-        study_scales(result, len(card.classes))
+        study_scales(result, len(card.classes))  # at hand when the window asks for them
         return Made(result=result, card=card, contents={} if case.demo else _contents(study))
 
     def _still_holds(self, case: Case, package: "ModelPackage") -> bool:

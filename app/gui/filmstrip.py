@@ -1,7 +1,6 @@
 """All B-scans of a volume at a glance: what each shows, which decided, which do not count."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -285,9 +284,8 @@ def _paint_triangles(painter: QPainter, places: Iterable[float], bottom: float) 
         painter.drawPixmap(QPointF(x - _TRIANGLE / 2, bottom - _MARK), mark)
 
 
-@cache
 def _triangle(ratio: float) -> QPixmap:
-    """The mark, drawn once: hundreds of it are painted at a time."""
+    """The mark, to be drawn once: hundreds of it are painted at a time."""
     mark = QPixmap(QSize(_TRIANGLE, _MARK) * ratio)
     mark.setDevicePixelRatio(ratio)
     mark.fill(Qt.GlobalColor.transparent)

@@ -120,6 +120,7 @@ class Shelf(QObject):
         def load(store: "Store") -> LoadedCase:
             back = store.load(number)
             if back.result is not None and back.card is not None:
+                # At hand when the window asks for them.
                 study_scales(back.result, len(back.card.classes))
             return back
 
