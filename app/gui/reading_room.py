@@ -123,9 +123,11 @@ class ReadingRoom(QWidget):
         self.header.show_study(case.study, held)
         self.callipers.fetch(case.study.uid)
         self._filling = True
-        for laterality, panel in self.panels.items():
-            self._fill(panel, laterality, case)
-        self._filling = False
+        try:
+            for laterality, panel in self.panels.items():
+                self._fill(panel, laterality, case)
+        finally:
+            self._filling = False
         self._show_callipers(case.study.uid)
         if self.active not in held:
             self.active = held[0]
@@ -319,14 +321,19 @@ class ReadingRoom(QWidget):
     def _moved(self, leader: EyePanel, index: int) -> None:
         if self._in_step and not self._following and leader.volume is not None:
             self._following = True
-            last = max(len(leader.volume.bscans) - 1, 1)
-            for each in (*self.panels.values(), self.beside):
-                if each is not leader and each.volume is not None and not each.isHidden():
-                    each.go_to(round(index / last * (len(each.volume.bscans) - 1)))
-            self._following = False
+            try:
+                self._lead(leader, index / max(len(leader.volume.bscans) - 1, 1))
+            finally:
+                self._following = False
         # What a case is filled with is told once, when it stands.
         if not self._filling and (leader is self.panel or self._in_step):
             self.shown_changed.emit()
+
+    def _lead(self, leader: EyePanel, share: float) -> None:
+        """Show on every other panel the B-scan that lies at the same share of its volume."""
+        for each in (*self.panels.values(), self.beside):
+            if each is not leader and each.volume is not None and not each.isHidden():
+                each.go_to(round(share * (len(each.volume.bscans) - 1)))
 
     def _place_eyes(self) -> None:
         """The right eye stands on the left, as in front of the patient, in every language."""
