@@ -23,7 +23,7 @@ class Redress(QObject):
         super().__init__(parent)
         self._steps: deque[Callable[[], object]] = deque()
         self._still: list[QWidget] = []
-        self._timer = QTimer(self, interval=0)
+        self._timer = QTimer(self, singleShot=True, interval=0)
         self._timer.timeout.connect(self._step)
 
     def to(self, choice: theme.ThemeChoice) -> None:
@@ -47,8 +47,9 @@ class Redress(QObject):
 
     def _step(self) -> None:
         self._steps.popleft()()
-        if not self._steps:
-            self._timer.stop()
+        if self._steps:
+            # Due only from now on, so that whatever waited meanwhile comes first.
+            self._timer.start()
 
     def _hold_still(self) -> None:
         shown = (each for each in QApplication.topLevelWidgets() if each.isVisible())
