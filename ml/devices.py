@@ -5,7 +5,7 @@ for a strange eye. Here grey levels, sharpness, resolution and noise are varied,
 exporter left white or black at the borders stays.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,13 @@ from app.study import Pixels
 _WHITE = 255
 
 
-def as_other_devices(scans: Sequence[Pixels], *, seed: int) -> list[Pixels]:
-    """Change each B-scan, uint8 (rows, columns), in its own way; sizes stay."""
+def as_other_devices(scans: Iterable[Pixels], *, seed: int) -> Iterator[Pixels]:
+    """Change each B-scan, uint8 (rows, columns), in its own way; sizes stay.
+
+    One at a time, as they are asked for: whole data sets do not fit into memory.
+    """
     rng = np.random.default_rng(seed)
-    return [_as_another_device(rng, scan) for scan in scans]
+    return (_as_another_device(rng, scan) for scan in scans)
 
 
 def _as_another_device(rng: np.random.Generator, scan: Pixels) -> Pixels:

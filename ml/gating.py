@@ -1,6 +1,6 @@
 """Let a trained network look at what a gate is fitted on, and choose the gate."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -116,17 +116,17 @@ def _look_twice_at(trained: Trained, samples: Sequence[Sample]) -> Seen:
 
 
 def _look_at_devices(trained: Trained, samples: Sequence[Sample], *, seed: int) -> Seen:
-    shown = as_other_devices([each.pixels() for each in samples], seed=seed)
+    shown = as_other_devices((each.pixels() for each in samples), seed=seed)
     found = _look_at_pictures(trained, shown)
     classes = trained.run.data.classes
     labels = [classes.index(each.label) if each.label else -1 for each in samples]
     return replace(found, labels=np.asarray(labels, dtype=np.int64))
 
 
-def _look_at_pictures(trained: Trained, pictures: Sequence[Pixels]) -> Seen:
+def _look_at_pictures(trained: Trained, pictures: Iterable[Pixels]) -> Seen:
     bands = np.stack([_band(each, trained.run.input) for each in pictures])
     outputs = outputs_of_bands(trained.network, bands, trained.run.input)
-    labels = np.full(len(pictures), -1, dtype=np.int64)
+    labels = np.full(len(bands), -1, dtype=np.int64)
     return Seen(features=outputs.features, logits=outputs.logits, labels=labels)
 
 
