@@ -13,12 +13,13 @@ from app.modelpack import InputSpec
 from ml.checkpoint import finished, load_weights
 from ml.checks import check_rows, require_sound
 from ml.config import Run
-from ml.data import Views, read_bands
+from ml.data import OUTLIER, Views, read_bands
 from ml.depthwise import use_fast_depthwise
 from ml.loop import Task, Trainer
 from ml.manifest import Sample, read_manifest
 from ml.memory import keep_freed_memory
 from ml.models import Start, build
+from ml.outliers import OutlierExposure, is_outlier
 from ml.predict import Trained, load_trained
 from ml.processes import device
 from ml.splits import Split, division, select
@@ -33,6 +34,7 @@ class Division:
     val: tuple[Sample, ...]
     test: tuple[Sample, ...]
     split: Split
+    outliers: tuple[Sample, ...] = ()  # of training patients; only where the run learns from them
 
 
 def divide_all(run: Run) -> Division:
@@ -76,7 +78,19 @@ def divide(run: Run) -> Division:
     for part, members in parts.items():
         if not members:
             raise UsageError(f"The {part} part of the split holds no B-scan of the run's classes.")
-    return Division(**parts, split=whole.split)
+    return Division(**parts, split=whole.split, outliers=_outliers(run, whole, limit))
+
+
+def _outliers(run: Run, whole: Division, limit: int | None) -> tuple[Sample, ...]:
+    if not run.loss.outliers:
+        return ()
+    found = tuple(sample for sample in whole.train if is_outlier(sample))
+    if not found:
+        raise UsageError(
+            "No training patient has a disease outside the classes, so there is nothing for "
+            "loss.outliers to weigh. Set it to 0, or add such B-scans to the manifest."
+        )
+    return _spread(found, limit)
 
 
 def _known(samples: Sequence[Sample], classes: Sequence[str]) -> tuple[Sample, ...]:
@@ -127,13 +141,14 @@ def trainer(
         keep_freed_memory()
     if run.model.continues:
         _require_same_data(load_trained(run_folder(run.model.continues, run)), run, division)
-    labels = labels_of(division.train, run.data.classes)
-    views = Views(division.train, labels, run, view_spec or run.input)
+    labels = labels_of(division.train, run.data.classes) + [OUTLIER] * len(division.outliers)
+    shown = (*division.train, *division.outliers)
+    views = Views(shown, labels, run, view_spec or run.input)
     torch.manual_seed(run.train.seed)
     return Trainer(
         run=run,
         network=network_of(run),
-        task=task,
+        task=OutlierExposure(task, run.loss.outliers) if division.outliers else task,
         views=views,
         labels=labels,
         validation=Validation(

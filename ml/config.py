@@ -65,6 +65,8 @@ class Loss:
     gamma: Annotated[float, Field(ge=0)] = 2.0
     balanced: bool = False  # class weights n / (classes * n_class)
     smoothing: Share = 0.0
+    # weight of training patients' other diseases, of which the network is to say all classes alike
+    outliers: Annotated[float, Field(ge=0)] = 0.0
 
 
 @checked(frozen=True, slots=True, kw_only=True, config=_STRICT)
@@ -122,6 +124,10 @@ class Run:
     def __post_init__(self) -> None:
         if self.distill and self.distill.replay and not self.augment.views:
             raise ValueError("distill.replay needs augment.views, the number of views to replay")
+        if self.loss.outliers and self.augment.mixup:
+            raise ValueError(
+                "loss.outliers and augment.mixup exclude each other: an outlier has no class to mix"
+            )
 
 
 _RUN: TypeAdapter[Run] = TypeAdapter(Run)

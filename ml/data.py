@@ -18,6 +18,9 @@ from ml.augment import Augmentation, Grey, augmentation, oversized
 from ml.config import Run
 from ml.manifest import Sample
 
+OUTLIER = -1
+"""Label of a B-scan that shows none of the classes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
@@ -25,6 +28,15 @@ class Batch:
     labels: Tensor  # int64 (n,); where views are mixed, float32 (n, classes), shares of each
     samples: Tensor  # int64 (n,), indices into the data set
     views: Tensor  # int64 (n,), which view of each sample this is
+
+    def take(self, chosen: Tensor) -> "Batch":
+        """The B-scans that a mask names."""
+        return Batch(
+            frames=self.frames[chosen],
+            labels=self.labels[chosen],
+            samples=self.samples[chosen],
+            views=self.views[chosen],
+        )
 
 
 def band_of(sample: Sample, spec: InputSpec) -> Grey:

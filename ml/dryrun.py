@@ -44,7 +44,7 @@ def rehearse(run: Run) -> str:
         optimizer.step()
         optimizer.zero_grad()
 
-    batches = len(division.train) // train.batch * train.epochs
+    batches = (len(division.train) + len(division.outliers)) // train.batch * train.epochs
     seconds = _time(step)
     lines = [
         *_data(run, division),
@@ -69,6 +69,8 @@ def _data(run: Run, division: Division) -> list[str]:
         classes = ", ".join(f"{name} {counts[name]}" for name in run.data.classes)
         patients = len({sample.patient for sample in samples})
         lines.append(f"{part}: {len(samples)} B-scans of {patients} patients ({classes})")
+    if division.outliers:
+        lines.append(f"and {len(division.outliers)} training B-scans of other diseases")
     return lines
 
 

@@ -13,11 +13,11 @@ from app.modelpack import InputSpec
 from app.preprocess import retina_band
 from app.study import Pixels
 from ml.assemble import divide_all
-from ml.classes import OUT_OF_SCOPE
 from ml.devices import as_other_devices
 from ml.familiarity import Gate, Seen, fit_gate_threshold, fit_gates, score
 from ml.manifest import Sample
 from ml.metrics import Cases, Ranking, measure
+from ml.outliers import is_outlier
 from ml.predict import Trained, load_trained, outputs_of, outputs_of_bands
 from ml.predictions import Predictions, predictions_of
 from ml.strangers import strangers
@@ -64,8 +64,8 @@ def look(folder: Path) -> Looked:
         )
     train, val = division.train, division.val
     inside = [each for each in train if each.label in data.classes]
-    others = [each for each in train if _is_outside(each)]
-    validating = [each for each in val if each.label in data.classes or _is_outside(each)]
+    others = [each for each in train if is_outlier(each)]
+    validating = [each for each in val if each.label in data.classes or is_outlier(each)]
     spread = np.linspace(0, len(inside) - 1, min(_TRAIN_STRANGERS, len(inside))).astype(int)
     odd = _look_at_pictures(
         trained, strangers([inside[i].pixels() for i in spread], seed=_SEEDS[0])
@@ -81,10 +81,6 @@ def look(folder: Path) -> Looked:
         ),
         devices=_look_at_devices(trained, known, seed=_SEEDS[1]),
     )
-
-
-def _is_outside(sample: Sample) -> bool:
-    return sample.label is None and sample.finding in OUT_OF_SCOPE
 
 
 def _predict(trained: Trained, samples: Sequence[Sample]) -> Predictions:
