@@ -1,6 +1,6 @@
 """Let a model say something of every B-scan of a set: the shipped package, or a training run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,10 +12,15 @@ from app.errors import UsageError
 from app.modelpack import Card, InputSpec, ModelPackage
 from app.preprocess import prepare
 from app.progress import Progress, ignore_progress
+from app.study import Pixels
 from ml.manifest import Sample
 from ml.predictions import ONE_VIEW, Predictions, predictions_of
 
 FIVE_VIEWS = "mean of five views"
+
+
+def as_it_is(scan: Pixels) -> Pixels:
+    return scan
 
 
 def score_package(
@@ -24,6 +29,7 @@ def score_package(
     *,
     tta: bool = False,
     split_sha256: str = "",
+    change: Callable[[Pixels], Pixels] = as_it_is,
     progress: Progress = ignore_progress,
 ) -> Predictions:
     """Run a model package through the program's own preprocessing and engine.
@@ -33,6 +39,7 @@ def score_package(
         samples: B-scans whose labels are the package's classes, or none.
         tta: Average the logits of five views (`ml.predict.five_views`). The program does not.
         split_sha256: Of the split that the samples come from.
+        change: Of every B-scan, before anything else is done with it; called by several threads.
         progress: Told of every batch.
 
     Raises:
@@ -41,7 +48,7 @@ def score_package(
     """
     engine = Engine(package, physical_cores())
     logits, unfamiliarity = [], []
-    for frames in _batches(samples, package.card):
+    for frames in _batches(samples, package.card, change):
         views = _five_views(frames, package.card.input) if tta else [frames]
         found = [engine.infer(view) for view in views]
         logits.append(np.mean([each.logits for each in found], axis=0))
@@ -117,11 +124,15 @@ def _unfamiliarity(found: Sequence[Inference]) -> NDArray[np.float32]:
     return mean
 
 
-def _batches(samples: Sequence[Sample], card: Card) -> Iterator[NDArray[np.float32]]:
+def _batches(
+    samples: Sequence[Sample], card: Card, change: Callable[[Pixels], Pixels]
+) -> Iterator[NDArray[np.float32]]:
     if not samples:
         raise UsageError("There is no B-scan to score in this part of the data.")
     with ThreadPoolExecutor(2) as pool:
-        prepared = pool.map(lambda sample: prepare(sample.pixels(), card.input).tensor, samples)
+        prepared = pool.map(
+            lambda sample: prepare(change(sample.pixels()), card.input).tensor, samples
+        )
         batch: list[NDArray[np.float32]] = []
         for tensor in prepared:
             batch.append(tensor)
