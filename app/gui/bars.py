@@ -63,8 +63,9 @@ class Bar(QFrame):
         self.dress()
 
     def dress(self) -> None:
-        """Draw the picture in the present theme's colour."""
+        """Take the present theme's colours."""
         colours = theme.current()
+        self.setStyleSheet(theme.notice_sheet(self._kind, colours))
         ink = {
             "information": colours.on_information,
             "warning": colours.on_warning,

@@ -275,5 +275,4 @@ class ModelManager(QDialog):
         self.message.setVisible(bool(text))
         theme.say(self.message, text)
         # The style sheet looks at the name only when it is told to.
-        self.message.style().unpolish(self.message)
-        self.message.style().polish(self.message)
+        theme.repolish(self.message)

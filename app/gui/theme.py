@@ -4,7 +4,7 @@ Pairs of text and ground keep WCAG AA (4.5 : 1), marks and graphs 3 : 1; `tests/
 measures them. A colour never says anything alone: a word or a shape goes with it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from PySide6.QtCore import QSize, Qt
@@ -90,6 +90,20 @@ LIGHT = Colours(
     ungradable="#5b6671",
 )
 
+_OF_PALETTE = replace(
+    DARK,
+    window="palette(window)",
+    panel="palette(base)",
+    raised="palette(button)",
+    line="palette(mid)",
+    text="palette(text)",
+    muted="palette(placeholder-text)",
+    accent="palette(highlight)",
+    on_accent="palette(highlighted-text)",
+    on_problem="palette(bright-text)",
+)
+"""As a style sheet names them that holds for both themes; `_palette` gives them to Qt."""
+
 IMAGE_GROUND = QColor("#060708")
 """Behind every scan, in both themes: eyes adapted to a bright screen miss faint fluid."""
 
@@ -110,6 +124,23 @@ def class_colour(severity: int, colours: Colours) -> QColor:
     return QColor(colours.classes[severity % len(colours.classes)])
 
 
+def notice_sheet(kind: str, colours: Colours) -> str:
+    """The style sheet of a bar of one kind, in colours that Qt's palette has no name for.
+
+    Args:
+        kind: "information", "warning" or "problem".
+    """
+    ground, ink = {
+        "information": (colours.information, colours.on_information),
+        "warning": (colours.warning, colours.on_warning),
+        "problem": (colours.problem, colours.on_problem),
+    }[kind]
+    return f"""
+    QFrame#{kind} {{ background: {ground}; border-bottom: 1px solid {colours.line}; }}
+    QFrame#{kind} QLabel {{ color: {ink}; }}
+    """
+
+
 def call_colour(call: Call, severities: dict[str, int], colours: Colours) -> QColor:
     """The colour that goes with a call's words; `severities` are by class name."""
     if call.outcome is Outcome.CALLED and call.label is not None:
@@ -124,18 +155,17 @@ def call_colour(call: Call, severities: dict[str, int], colours: Colours) -> QCo
 
 def apply(choice: ThemeChoice) -> None:
     """Dress the program at once; for windows that are open see `Redress`."""
-    sheet = colour(choice)
-    if not wears(sheet):
-        # From one sheet to another Qt dresses each widget once more for every widget that it lies
-        # in, 260 ms for the window's 330. To none and from none it comes to each once.
-        wear("")
-        wear(sheet)
+    changed = colour(choice)
+    if not _wear(_sheet()) and changed:
+        for each in QApplication.allWidgets():
+            take_colours(each)
 
 
-def colour(choice: ThemeChoice) -> str:
-    """Give the program a theme's palette, and return the style sheet that goes with it.
+def colour(choice: ThemeChoice) -> bool:
+    """Give the program a theme's palette; return whether that is another one.
 
-    `SYSTEM` follows the desktop, and is dark where that does not say.
+    `SYSTEM` follows the desktop, and is dark where that does not say. Widgets that are there need
+    `take_colours`.
     """
     schemes = {
         ThemeChoice.DARK: Qt.ColorScheme.Dark,
@@ -145,20 +175,28 @@ def colour(choice: ThemeChoice) -> str:
     hints = QGuiApplication.styleHints()
     hints.setColorScheme(schemes[choice])
     scheme = hints.colorScheme() if choice is ThemeChoice.SYSTEM else schemes[choice]
-    colours = LIGHT if scheme is Qt.ColorScheme.Light else DARK
+    palette = _palette(LIGHT if scheme is Qt.ColorScheme.Light else DARK)
     program = _program()
-    program.setPalette(_palette(colours))
-    return _style_sheet(colours) + (_mirrored(colours) if program.isRightToLeft() else "")
+    changed = program.palette() != palette
+    program.setPalette(palette)
+    return changed
 
 
-def wears(sheet: str) -> bool:
-    """Whether the program is dressed in this style sheet."""
-    return _program().styleSheet() == sheet
+def _wear(sheet: str) -> bool:
+    """Dress every widget, unless they wear it already; return whether they had to be."""
+    program = _program()
+    if program.styleSheet() == sheet:
+        return False
+    # From one sheet to another Qt dresses each widget once more for every widget that it lies in.
+    # To none and from none it comes to each once.
+    program.setStyleSheet("")
+    program.setStyleSheet(sheet)
+    return True
 
 
-def wear(sheet: str) -> None:
-    """Dress every widget, shown or not; Qt does not return in between."""
-    _program().setStyleSheet(sheet)
+def _sheet() -> str:
+    """The one style sheet of both themes."""
+    return _style_sheet(_OF_PALETTE) + (_mirrored() if _program().isRightToLeft() else "")
 
 
 def _program() -> QApplication:
@@ -167,11 +205,16 @@ def _program() -> QApplication:
     return program
 
 
+def take_colours(widget: QWidget) -> None:
+    """Have the style sheet look at the palette again."""
+    widget.style().unpolish(widget)
+    widget.style().polish(widget)
+
+
 def repolish(*widgets: QWidget) -> None:
     """Have the style sheet looked at again, after a property that it asks for."""
     for each in widgets:
-        each.style().unpolish(each)
-        each.style().polish(each)
+        take_colours(each)
         each.updateGeometry()
 
 
@@ -219,16 +262,16 @@ def _palette(colours: Colours) -> QPalette:
     return palette
 
 
-def _mirrored(c: Colours) -> str:
+def _mirrored() -> str:
     """What Qt leaves out of a window that runs from right to left: that a button opens a menu."""
     return f"""
     QPushButton::menu-indicator {{ subcontrol-origin: content; subcontrol-position: right center;
-        image: url("{_icons()}/down-{c.name}.svg"); width: 12px; height: 12px; }}
+        image: url("{_icons()}/down.svg"); width: 12px; height: 12px; }}
     """
 
 
 def _icons() -> str:
-    # A style sheet takes pictures from files only, so that some come in both inks.
+    # A style sheet takes pictures from files only: the ink of these stands out in both themes.
     return (resources() / "icons").as_posix()
 
 
@@ -281,7 +324,7 @@ def _style_sheet(c: Colours) -> str:
     QAbstractSpinBox QLineEdit {{ border: none; padding: 0 6px; }}
     QComboBox QAbstractItemView {{ background: {c.panel}; border: 1px solid {c.line}; }}
     QComboBox::drop-down {{ border: none; width: 18px; }}
-    QComboBox::down-arrow {{ image: url("{icons}/down-{c.name}.svg"); width: 12px; height: 12px; }}
+    QComboBox::down-arrow {{ image: url("{icons}/down.svg"); width: 12px; height: 12px; }}
     QListView, QTreeView, QTableView {{ background: {c.panel}; border: none; outline: none; }}
     QHeaderView::section {{ background: {c.raised}; border: none; padding: 5px 8px;
         color: {c.muted}; }}
@@ -299,21 +342,18 @@ def _style_sheet(c: Colours) -> str:
     QFrame#side {{ background: {c.window}; }}
     QLabel#muted {{ color: {c.muted}; }}
     QLabel#heading {{ font-weight: 600; }}
-    QFrame#warning {{ background: {c.warning}; border-bottom: 1px solid {c.line}; }}
-    QFrame#warning QLabel {{ color: {c.on_warning}; }}
-    QFrame#problem {{ background: {c.problem}; border-bottom: 1px solid {c.line}; }}
-    QFrame#problem QLabel {{ color: {c.on_problem}; }}
     QCheckBox:focus {{ color: {c.accent}; }}
     QCheckBox::indicator {{ width: 14px; height: 14px; border: 1px solid {c.muted};
         border-radius: 3px; background: {c.panel}; }}
-    QCheckBox::indicator:checked {{ background: {c.accent}; border-color: {c.accent};
-        image: url("{icons}/tick-{c.name}.svg"); }}
+    QCheckBox::indicator:checked {{ border-color: {c.accent};
+        image: url("{icons}/tick.svg"); }}
     QCheckBox::indicator:focus {{ border-color: {c.text}; }}
     QCheckBox:disabled {{ color: {c.muted}; }}
     QCheckBox::indicator:disabled {{ border-color: {c.line}; }}
     QListWidget::item {{ padding: 6px 8px; border-bottom: 1px solid {c.line}; }}
     QListWidget::item:selected {{ background: {c.accent}; color: {c.on_accent}; }}
-    QLabel#problem {{ color: {c.on_problem}; padding: 6px 10px; border-radius: 5px; }}
+    QLabel#problem {{ color: {c.on_problem}; border: 1px solid {c.on_problem};
+        border-radius: 5px; padding: 6px 10px; }}
     QTabWidget::pane {{ border: 1px solid {c.line}; border-radius: 6px; background: {c.panel}; }}
     QTabBar::tab {{ background: transparent; color: {c.muted}; padding: 6px 14px;
         border-bottom: 2px solid transparent; }}
@@ -322,8 +362,6 @@ def _style_sheet(c: Colours) -> str:
     QGroupBox {{ border: 1px solid {c.line}; border-radius: 6px; margin-top: 10px;
         padding-top: 8px; }}
     QGroupBox::title {{ subcontrol-origin: margin; left: 10px; padding: 0 4px; }}
-    QFrame#information {{ background: {c.information}; border-bottom: 1px solid {c.line}; }}
-    QFrame#information QLabel {{ color: {c.on_information}; }}
     QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
     QDialogButtonBox QPushButton {{ min-width: 72px; }}
     """

@@ -87,9 +87,9 @@ def _dress(program, window, state: str) -> None:
     program.setLayoutDirection(
         Qt.LayoutDirection.RightToLeft if mirrored else Qt.LayoutDirection.LeftToRight
     )
-    window.upkeep.choose_theme(
-        theme.ThemeChoice.LIGHT if state in ("light", "persian") else theme.ThemeChoice.DARK
-    )
+    choice = theme.ThemeChoice.LIGHT if state in ("light", "persian") else theme.ThemeChoice.DARK
+    theme.apply(choice)  # the direction is another than at the start, and with it the style sheet
+    window.upkeep.choose_theme(choice)
 
 
 if __name__ == "__main__":

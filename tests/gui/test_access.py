@@ -73,7 +73,9 @@ def test_that_every_text_of_the_palette_keeps_wcag_aa(colours):
 
 def rules(colours):
     """(selector, colour of its text, its grounds) of every rule that colours text."""
-    sheet = re.sub(r"url\([^)]*\)", "", theme._style_sheet(colours))
+    kinds = ("information", "warning", "problem")
+    bars = "".join(theme.notice_sheet(each, colours) for each in kinds)
+    sheet = re.sub(r"url\([^)]*\)", "", theme._style_sheet(colours) + bars)
     found = re.findall(r"([^{}]+)\{([^{}]*)\}", sheet)
     declared = {
         each.strip(): dict(re.findall(r"(?<![\w-])(color|background):\s*(#\w+)", body))
@@ -85,7 +87,7 @@ def rules(colours):
         if "color" in says:
             parent = declared.get(selector.rsplit(" ", 1)[0], {})
             base = declared.get(re.split(r":(?!:)", selector)[0], {})
-            sides = (says, parent, base, declared.get(selector.replace("QLabel#", "QFrame#"), {}))
+            sides = (says, parent, base)
             grounds = [side["background"] for side in sides if "background" in side]
             yield selector, says["color"], grounds[:1] or anywhere
 
@@ -112,6 +114,14 @@ def test_that_boxes_to_tick_and_the_focus_stand_out(colours):
     for mark in (colours.muted, colours.accent):
         for ground in (colours.window, colours.panel):
             assert contrast(mark, ground) >= 3
+
+
+@BOTH
+def test_that_what_is_drawn_in_one_ink_for_both_themes_stands_out(colours):
+    for name in ("down", "tick"):
+        drawing = (resources() / "icons" / f"{name}.svg").read_text()
+        (ink,) = re.findall(r'stroke="(#\w+)"', drawing)
+        assert contrast(ink, colours.panel) >= 3
 
 
 @BOTH
