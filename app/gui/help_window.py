@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction, QKeySequence, QShowEvent
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -38,20 +38,33 @@ class HelpWindow(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.pages = QTabWidget()
         theme.say(self.pages, self.tr("Pages of help"))
-        keys = table(
-            (self.tr("Keys"), self.tr("What they do")), keyboard_rows(window), self.tr("Keyboard")
-        )
-        self.pages.addTab(keys, self.tr("&Keyboard"))
-        self.pages.addTab(words_area(self._answers(card)), self.tr("What an &answer means"))
-        self.pages.addTab(words_area(self._limits(card)), self.tr("&Limits of use"))
-        self.pages.addTab(self._fault(save_bundle), self.tr("Report a &fault"))
+        for make, title in (
+            (lambda: self._keyboard(window), self.tr("&Keyboard")),
+            (lambda: words_area(self._answers(card)), self.tr("What an &answer means")),
+            (lambda: words_area(self._limits(card)), self.tr("&Limits of use")),
+            (lambda: self._fault(save_bundle), self.tr("Report a &fault")),
+        ):
+            page = _Page(make)
+            page.made.connect(self._end_with_close)
+            self.pages.addTab(page, title)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 10, 12, 10)
         layout.addWidget(self.pages)
         layout.addWidget(buttons)
+        self._close = buttons.button(QDialogButtonBox.StandardButton.Close)
         theme.fit(self, 620, 560)
+
+    def _end_with_close(self, page: QWidget) -> None:
+        # What is made after the button would come after it.
+        no_focus = Qt.FocusPolicy.NoFocus
+        reached = [each for each in page.findChildren(QWidget) if each.focusPolicy() != no_focus]
+        QWidget.setTabOrder(reached[-1], self._close)
+
+    def _keyboard(self, window: QMainWindow) -> QWidget:
+        headings = self.tr("Keys"), self.tr("What they do")
+        return table(headings, keyboard_rows(window), self.tr("Keyboard"))
 
     def _answers(self, card: Card | None) -> str:
         parts = [
@@ -111,16 +124,36 @@ class HelpWindow(QDialog):
         )
         words.setWordWrap(True)
         words.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
-        self.save_bundle = QPushButton(icon("save"), self.tr("&Save fault bundle…"))
-        self.save_bundle.setAutoDefault(False)
-        self.save_bundle.clicked.connect(save_bundle)
+        button = QPushButton(icon("save"), self.tr("&Save fault bundle…"))
+        button.setAutoDefault(False)
+        button.clicked.connect(save_bundle)
         page = QWidget()
         layout = QVBoxLayout(page)
         layout.setContentsMargins(12, 10, 12, 10)
         layout.addWidget(words)
-        layout.addWidget(self.save_bundle, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addStretch(1)
         return page
+
+
+class _Page(QWidget):
+    """A page that is made when it is first looked at: all at once would hold the window."""
+
+    made = Signal(QWidget)  # this page
+
+    def __init__(self, make: Callable[[], QWidget]) -> None:
+        super().__init__()
+        self._make = make
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        if not self._column.count():
+            made = self._make()
+            self._column.addWidget(made)
+            made.show()  # else Qt shows it only after the empty page
+            self.made.emit(self)
+        super().showEvent(event)
 
 
 def keyboard_rows(window: QMainWindow) -> list[tuple[str, str]]:

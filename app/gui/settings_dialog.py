@@ -55,13 +55,13 @@ class SettingsDialog(QDialog):
         self._jobs.failed.connect(self._no_model)
         self.pages = QTabWidget()
         theme.say(self.pages, self.tr("Groups of settings"))
-        self.pages.addTab(self._clinic(), self.tr("&Clinic"))
-        self.pages.addTab(self._reading(), self.tr("&Reading"))
-        self.pages.addTab(self._window(), self.tr("&Window"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 14, 16, 12)
         layout.setSpacing(14)
         layout.addWidget(self.pages, 1)
+        self._add_clinic()
+        self._add_reading()
+        self._add_window()
         if self._locked:
             layout.addWidget(_note(self.tr("What is greyed is set for the whole clinic.")))
         layout.addWidget(save_or_cancel(self))
@@ -102,8 +102,8 @@ class SettingsDialog(QDialog):
 
     # Pages
 
-    def _clinic(self) -> QWidget:
-        form, page = _page()
+    def _add_clinic(self) -> None:
+        form = self._add_page(self.tr("&Clinic"))
         settings = self._settings
         self.clinic = self._line(form, "clinic_name", self.tr("Clinic's name"))
         self.address = self._line(form, "clinic_address", self.tr("Address line"))
@@ -118,10 +118,9 @@ class SettingsDialog(QDialog):
             "export_identity",
             self.tr("Put the patient's name and number into exported JSON and CSV files"),
         )
-        return page
 
-    def _reading(self) -> QWidget:
-        form, page = _page()
+    def _add_reading(self) -> None:
+        form = self._add_page(self.tr("&Reading"))
         self.reader = self._line(form, "reader", self.tr("Your initials"))
         self.reader.setMaxLength(_INITIALS)
         self.reader.setPlaceholderText(self.tr("stand under every decision"))
@@ -136,10 +135,9 @@ class SettingsDialog(QDialog):
         self._model_note = _note(self.tr("Reading the model's thresholds…"))
         self._model_place.addWidget(self._model_note)
         form.addRow(self._model_place)
-        return page
 
-    def _window(self) -> QWidget:
-        form, page = _page()
+    def _add_window(self) -> None:
+        form = self._add_page(self.tr("&Window"))
         settings = self._settings
         spoken = languages()
         self.language = self._choice(
@@ -161,7 +159,6 @@ class SettingsDialog(QDialog):
             form, "ui_scale", self.tr("Size of the window's text"), scales, str(settings.ui_scale)
         )
         form.addRow(_note(self.tr("Another language or size holds from the next start on.")))
-        return page
 
     def _show_model(self, package: ModelPackage) -> None:
         self.operating = OperatingForm(package.card, self._settings, self._locked)
@@ -181,6 +178,24 @@ class SettingsDialog(QDialog):
             self._model_note.setText(told(str(error)))
         else:
             self.broken.emit(error)
+
+    def _add_page(self, title: str) -> QFormLayout:
+        """A form that scrolls where the screen is small."""
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.pages.addTab(area, title)
+        inside = QWidget()
+        area.setWidget(inside)
+        # Filled only in its place: Qt dresses all of what it moves to another parent again.
+        form = QFormLayout(inside)
+        form.setContentsMargins(12, 12, 12, 12)
+        form.setHorizontalSpacing(16)
+        form.setVerticalSpacing(8)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        return form
 
     # Rows
 
@@ -249,23 +264,6 @@ class SettingsDialog(QDialog):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(line.setText)
         return dialog
-
-
-def _page() -> tuple[QFormLayout, QWidget]:
-    """A form that scrolls where the screen is small."""
-    inside = QWidget()
-    form = QFormLayout(inside)
-    form.setContentsMargins(12, 12, 12, 12)
-    form.setHorizontalSpacing(16)
-    form.setVerticalSpacing(8)
-    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    area.setWidget(inside)
-    return form, area
 
 
 def _note(words: str) -> QLabel:

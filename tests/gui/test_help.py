@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QLabel, QTableWidget
 
-from app.gui.help_window import ANSWERS, KEYBOARD, HelpWindow, keyboard_rows
+from app.gui.help_window import ANSWERS, FAULT, KEYBOARD, LIMITS, HelpWindow, keyboard_rows
 from app.gui.logs import keep_logs
 from app.paths import user_logs
 from app.study import Patient
@@ -68,6 +69,23 @@ def test_that_help_opens_at_its_page_once_and_beside_the_work(qtbot, window):
     assert window.findChildren(HelpWindow) == [helped]
     assert helped.pages.currentIndex() == ANSWERS
     assert not helped.isModal()
+
+
+def test_that_each_page_of_help_stands_in_full_whenever_it_is_turned_to(window):
+    window.actions_["keys"].trigger()
+    helped = window.findChild(HelpWindow)
+
+    for page in (KEYBOARD, ANSWERS, LIMITS, FAULT, ANSWERS, KEYBOARD):
+        helped.pages.setCurrentIndex(page)
+        tables = helped.pages.currentWidget().findChildren(QTableWidget)
+        words = helped.pages.currentWidget().findChildren(QLabel)
+        if page == KEYBOARD:
+            (table,) = tables
+            assert table.rowCount() == len(keyboard_rows(window))
+        else:
+            (label,) = words
+            assert label.isVisible()
+            assert len(label.text()) > 200
 
 
 def test_that_the_tour_goes_through_parts_that_are_really_there(qtbot, window):
