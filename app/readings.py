@@ -40,7 +40,7 @@ def machine_bscan_answer(result: BScanResult, card: Card) -> str:
     if not result.familiar:
         return str(Outcome.OUT_OF_SCOPE)
     best = max(range(len(result.probabilities)), key=result.probabilities.__getitem__)
-    return card.names[best]
+    return card.classes[best].name
 
 
 def machine_answers(result: StudyResult, card: Card) -> dict[str, str]:

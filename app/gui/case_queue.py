@@ -133,9 +133,11 @@ class CaseQueue(QObject):
 
         result = made.result
         assert result is not None
+        analysed = {each.uid: each.laterality for each in result.study.volumes}
         for volume in case.study.volumes:
-            # The reader may have named an eye meanwhile.
-            result = set_eye(result, volume.uid, volume.laterality, made.card)
+            if volume.laterality is not analysed.get(volume.uid):
+                # The reader has named an eye meanwhile.
+                result = set_eye(result, volume.uid, volume.laterality, made.card)
         case.take(result, made.card)
         case.contents, case.problem = made.contents, ""
         self._shelf.keep_result(case)

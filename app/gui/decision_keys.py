@@ -165,12 +165,12 @@ class DecisionKeys(QObject):
         if self._named is not None and self._named[0] is case.study:
             return self._named[1]
         names = {PATIENT: self.tr("Patient")}
+        bscan = self.tr("{eye}, B-scan {n}")
         for volume in case.study.volumes:
             names[str(volume.laterality)] = wording.eye_long(volume.laterality)
+            eye = wording.eye_short(volume.laterality)
             for index in range(len(volume.bscans)):
-                names[bscan_subject(volume, index)] = self.tr("{eye}, B-scan {n}").format(
-                    eye=wording.eye_short(volume.laterality), n=index + 1
-                )
+                names[bscan_subject(volume, index)] = bscan.format(eye=eye, n=index + 1)
         self._named = case.study, names
         return names
 

@@ -21,6 +21,9 @@ from app.gui.position_bar import PositionBar
 from app.study import Volume
 
 _ROOM_FOR_MAP = 620  # width of a panel that has room for the map of the eye
+_PLACES_MS = 20
+"""From a result to the places of the disease: computed with it, or before it is painted, they
+would hold the window."""
 
 
 class EyePanel(QWidget):
@@ -45,8 +48,7 @@ class EyePanel(QWidget):
         self._changed: dict[int, str] = {}  # the reader's calls on B-scans, by index
         self._sharp: tuple[int, int | None, QImage] | None = None  # index, class, on show
         self.moved = False  # by the reader, who is not to be taken elsewhere
-        # Not in the turn in which a result is shown: both together would hold the window.
-        self._places_due = QTimer(self, singleShot=True, interval=0)
+        self._places_due = QTimer(self, singleShot=True, interval=_PLACES_MS)
         self._places_due.timeout.connect(self._show_places)
         self._build()
 
