@@ -58,3 +58,4 @@ def wait_until_ended(
         ),
         timeout=milliseconds,
     )
+    QApplication.processEvents()  # a result is shown in several turns

@@ -1,5 +1,6 @@
 """Start the window: `main(paths)`."""
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -52,6 +53,9 @@ def main(paths: Sequence[Path]) -> int:
         window.bars.show_notice(Notice(kind="warning", text=problem))
     if not paths:
         window.help.offer_tour()
+    # What is loaded by now stays to the end: to look for garbage among it, again and again, would
+    # hold the window for 80 ms each time.
+    gc.freeze()
     status = program.exec()
     instance.leave()
     return status

@@ -51,6 +51,7 @@ class DecisionKeys(QObject):
         self._named: tuple[Study, dict[str, str]] | None = None  # names of subjects, latest
         desk.initials_wanted.connect(self._ask_initials)
         session.current_changed.connect(self.refresh)
+        session.case_changed.connect(self._case_changed)
         session.settings_changed.connect(self.refresh)
         room.shown_changed.connect(self.refresh)
         self._wire_row(panel.patient.row, lambda: PATIENT)
@@ -120,6 +121,11 @@ class DecisionKeys(QObject):
             self._desk.decide(case, self._eye(), self._answers(case)[digit - 1])
 
     # Rows
+
+    def _case_changed(self, case: Case) -> None:
+        # With all else that is said of a case: the room shows it in a later turn.
+        if case is self._session.current:
+            self.refresh()
 
     def refresh(self) -> None:
         """Show what stands, and enable what can be done."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -81,6 +81,8 @@ class MainWindow(QMainWindow):
         self.session = session
         self._newly_opened = True  # what is shown next is what the reader asked for
         self._dragged: list[Path] = []  # what is held over the window
+        self._room_due = QTimer(self, singleShot=True, interval=0)
+        self._room_due.timeout.connect(self._show_in_room)
         self.state = WindowState()
         self.setWindowTitle("KD-OCT")
         self.setWindowIcon(program_icon())
@@ -280,16 +282,26 @@ class MainWindow(QMainWindow):
 
     def _case_changed(self, case: Case) -> None:
         if case is self.session.current:
-            self._refresh()
+            self._tell_case()
+            # In a turn of its own: both together, and painted, would hold the window.
+            self._room_due.start()
 
     def _refresh(self) -> None:
+        self._tell_case()
+        self._show_in_room()
+
+    def _tell_case(self) -> None:
+        """What is said of the case on show, but in the middle of the window."""
         case, card = self.session.current, self.session.card
         self.results.show_case(case, card)
         self.panes.fill(case is not None)
         self.heat.show_card(card)
         self._show_banners(case)
+
+    def _show_in_room(self) -> None:
         # The last: it says which eye and B-scan are in front, for all the others.
-        self.room.show_case(case, card)
+        self._room_due.stop()
+        self.room.show_case(self.session.current, self.session.card)
 
     def _show_banners(self, case: Case | None) -> None:
         sentences: tuple[str, ...] = ()
