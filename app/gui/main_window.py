@@ -81,6 +81,8 @@ class MainWindow(QMainWindow):
         self.session = session
         self._newly_opened = True  # what is shown next is what the reader asked for
         self._dragged: list[Path] = []  # what is held over the window
+        self._focus_due = False  # for the scan, once it is there
+        # In a turn of its own: with all else that is shown of a case it would hold the window.
         self._room_due = QTimer(self, singleShot=True, interval=0)
         self._room_due.timeout.connect(self._show_in_room)
         self.state = WindowState()
@@ -274,16 +276,19 @@ class MainWindow(QMainWindow):
 
     def _show_case(self) -> None:
         self.show_scans()
-        self._refresh()
         if self._newly_opened and self.session.current is not None:
-            # The next key is for the scan, not for a name to search for.
-            self._newly_opened = False
-            self.room.panel.view.setFocus()
+            self._newly_opened, self._focus_due = False, True
+        self._tell_case()
+        if self.room.case is None and self.session.current is not None:
+            self._enable()
+            self._room_due.start()
+        else:
+            # At once: what is done next must not meet the former case's scans.
+            self._show_in_room()
 
     def _case_changed(self, case: Case) -> None:
         if case is self.session.current:
             self._tell_case()
-            # In a turn of its own: both together, and painted, would hold the window.
             self._room_due.start()
 
     def _refresh(self) -> None:
@@ -302,6 +307,10 @@ class MainWindow(QMainWindow):
         # The last: it says which eye and B-scan are in front, for all the others.
         self._room_due.stop()
         self.room.show_case(self.session.current, self.session.card)
+        if self._focus_due:
+            # The next key is for the scan, not for a name to search for.
+            self._focus_due = False
+            self.room.panel.view.setFocus()
 
     def _show_banners(self, case: Case | None) -> None:
         sentences: tuple[str, ...] = ()
