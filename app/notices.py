@@ -39,3 +39,8 @@ def banners(result: StudyResult, card: Card) -> tuple[str, ...]:
     if result.study.synthetic:
         sentences.append(SYNTHETIC)
     return tuple(sentences)
+
+
+def advice_title(level: str) -> str:
+    """A referral's level where it stands alone: its name in a package may need the sentence."""
+    return {"reader": mark("Needs a reader")}.get(level, level[:1].upper() + level[1:])

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QCoreApplication
 
+from app.decimals import alike
 from app.gui.languages import apart, told
 from app.gui.wording import class_word, listed
-from app.modelpack import Card
+from app.modelpack import Card, Figure
 from app.signatures import Seal, Trust
 
 Row = tuple[str, str, str]
@@ -91,11 +92,14 @@ def _trained(card: Card) -> str:
 
 def _figures(card: Card | None) -> dict[tuple[str, str], str]:
     return {
-        (told(each.name), told(each.data)): (
-            apart(f"{each.value:.3g} {each.unit}".strip() + f"  [{each.low:.3g}, {each.high:.3g}]")
-        )
+        (told(each.name), told(each.data)): _figure(each)
         for each in (card.figures if card is not None else ())
     }
+
+
+def _figure(figure: Figure) -> str:
+    value, low, high = alike(figure.value, figure.low, figure.high)
+    return apart(f"{value} {figure.unit}".strip() + f"  [{low}, {high}]")
 
 
 def _facts() -> tuple[tuple[str, Callable[[Card], str]], ...]:

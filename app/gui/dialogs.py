@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app import __version__
+from app.decimals import alike
 from app.gui import theme
 from app.gui.languages import apart, told
 from app.gui.wording import class_word
@@ -172,17 +173,17 @@ def _figures(parent: QWidget, card: Card) -> str:
     if not card.figures:
         return parent.tr("<p>No figures come with this model.</p>")
     span = parent.tr("{low} to {high}")
-    rows = "".join(
-        f"<tr><td>{told(each.name)}</td><td align='right'>&nbsp; {_with_unit(each)}</td>"
-        f"<td>&nbsp; {span.format(low=f'{each.low:.3g}', high=f'{each.high:.3g}')}</td>"
-        f"<td>&nbsp; {told(each.data)}</td></tr>"
-        for each in card.figures
+    return f"<table cellspacing='2'>{''.join(_figure(each, span) for each in card.figures)}</table>"
+
+
+def _figure(figure: Figure, span: str) -> str:
+    value, low, high = alike(figure.value, figure.low, figure.high)
+    measured = apart(f"{value} {figure.unit}".strip())
+    return (
+        f"<tr><td>{told(figure.name)}</td><td align='right'>&nbsp; {measured}</td>"
+        f"<td>&nbsp; {span.format(low=low, high=high)}</td>"
+        f"<td>&nbsp; {told(figure.data)}</td></tr>"
     )
-    return f"<table cellspacing='2'>{rows}</table>"
-
-
-def _with_unit(figure: Figure) -> str:
-    return apart(f"{figure.value:.3g} {figure.unit}".strip())
 
 
 def _list(sentences: list[str]) -> str:

@@ -19,7 +19,7 @@ from app.gui.languages import apart, led, told, wrap
 from app.gui.probability_bars import ProbabilityBars
 from app.gui.session import Case, CaseState
 from app.modelpack import Card
-from app.notices import HEAT_MAP
+from app.notices import HEAT_MAP, advice_title
 from app.spread import score_ranges
 from app.study import BScanResult, Call, EyeResult, Laterality, Outcome, Study, StudyResult
 
@@ -262,7 +262,7 @@ class ResultPanel(QScrollArea):
         referral = result.referral
         self.patient.show_text(
             self.patient.sentence,
-            f"<b>{_capital(told(referral.level))}</b><br>{told(referral.advice)}",
+            f"<b>{told(advice_title(referral.level))}</b><br>{told(referral.advice)}",
         )
         self.patient.bars.hide()
         self.patient.links.hide()
@@ -311,7 +311,3 @@ class ResultPanel(QScrollArea):
         if more > 0:
             words = self.tr("Weighed most: B-scans {links} and {n} more")
         return words.format(links=wording.listed(links), n=more)
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]

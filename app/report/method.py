@@ -1,6 +1,7 @@
 """How the call is made: the rule with its thresholds, and the model with its measured figures."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from app.language import counted, fill, mark
@@ -150,7 +151,8 @@ def _figures(context: Context) -> list[Block]:
             share = 0.8 / (len(rows[0]) - 1)
             shares = (0.2, *(share for _ in rows[0][1:]))
             told = [tuple(map(tell, row)) for row in rows]
-            blocks.append(table(context, told, shares, width))
+            # Alone on the next page nobody knew what the rest was measured on.
+            blocks.append(replace(table(context, told, shares, width), keep=bool(rest)))
         if rest:
             others = [
                 say("{figure} {value}", figure=tell(name), value=tell(value))

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
+from app.notices import advice_title
 from app.report.context import BODY, LABEL, LINE, TITLE, Context
 from app.report.fonts import Style
 from app.report.page import MM, Block, Pen, beside, stack, text_block
-from app.report.words import EYES, headline, lower_first, upper_first
+from app.report.words import EYES, headline, lower_first
 from app.study import Laterality, Outcome
 
 _SHARE = 0.58  # of the width, for the call; the rest is the advice
@@ -32,7 +33,7 @@ def verdict(context: Context) -> list[Block]:
     advised = stack(
         [
             text_block(fonts, say("ADVICE FOR THE READER"), LABEL, right),
-            text_block(fonts, tell(upper_first(level)), Style(12, bold=True), right),
+            text_block(fonts, tell(advice_title(level)), Style(12, bold=True), right),
             text_block(fonts, tell(result.referral.advice), BODY, right, before=1 * MM),
         ]
     )

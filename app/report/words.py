@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from app.decimals import alike
 from app.language import all_of, fill, list_of, mark
 from app.modelpack import Card, Figure
 from app.study import Call, Laterality, Outcome
@@ -83,16 +84,14 @@ def listed(numbers: list[int], most: int = 1000) -> str:
 
 def measured(figure: Figure) -> tuple[str, str]:
     """Return a measured figure and its interval; shares are given in percent."""
+    values = figure.value, figure.low, figure.high
     shares = figure.name.lower().startswith(("sensitivity", "specificity", "accuracy"))
-    if shares and not figure.unit and max(figure.value, figure.high) <= 1:
-        low, high = 100 * figure.low, 100 * figure.high
-        return f"{100 * figure.value:.1f} %", fill(
-            "{first} to {last}", first=f"{low:.1f}", last=f"{high:.1f}"
-        )
+    if shares and not figure.unit and max(values) <= 1:
+        value, low, high = (f"{100 * each:.1f}" for each in values)
+        return f"{value} %", fill("{first} to {last}", first=low, last=high)
     unit = f" {figure.unit}" if figure.unit else ""
-    return f"{figure.value:.3g}{unit}", fill(
-        "{first} to {last}", first=f"{figure.low:.3g}", last=f"{figure.high:.3g}{unit}"
-    )
+    value, low, high = alike(*values)
+    return f"{value}{unit}", fill("{first} to {last}", first=low, last=f"{high}{unit}")
 
 
 def scale_length_um(width_um: float) -> int:

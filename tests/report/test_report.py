@@ -29,6 +29,7 @@ from tests.results_builder import (
     WHEN,
     both_eyes,
     card,
+    figure,
     named,
     retina,
     study_result,
@@ -132,6 +133,36 @@ def test_that_nothing_is_printed_into_the_margins(paper):
         assert ink[:, 1].max() < 0.94 * width
         assert ink[:, 0].min() > 0.02 * height
         assert ink[:, 0].max() < 0.99 * height
+
+
+@pytest.mark.parametrize("subjects", range(1, 13))
+def test_that_what_a_model_measured_beside_a_table_stands_under_it(subjects):
+    """However far down the page that table ends."""
+    figures = [
+        replace(figure(name, 0.9, 0.8, 0.95), data=f"test {number}")
+        for number in range(12)
+        for name in (*(f"sensitivity for {each}" for each in range(subjects)), "accuracy")
+    ]
+
+    for page in texts(report(small(), model=replace(card(), figures=tuple(figures)))):
+        assert page.count("Accuracy") == page.count("intervals:")
+
+
+@pytest.mark.parametrize("paper", ["A4", "Letter"])
+def test_that_key_bscans_fill_the_width_of_every_paper(paper):
+    """Those of both eyes, six in all, of a shape as volumes of clinics have."""
+    spacing = Spacing(axial_mm=0.004, lateral_mm=0.0106)
+    eyes = [
+        volume_result([CNV] * 20, laterality=each, spacing=spacing)
+        for each in (Laterality.RIGHT, Laterality.LEFT)
+    ]
+
+    page = pictures(report(study_result(*eyes), Settings(paper=paper)))[1]
+
+    # What is dark far down without a gap is no line of words.
+    dark = (page.max(axis=2) < 100).mean(axis=0) > 0.2
+    assert np.flatnonzero(dark).min() < 0.08 * page.shape[1]
+    assert np.flatnonzero(dark).max() > 0.92 * page.shape[1]
 
 
 def test_that_the_sheet_is_the_one_that_was_set():

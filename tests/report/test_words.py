@@ -4,6 +4,8 @@ from itertools import pairwise
 
 import pytest
 
+from app.decimals import alike
+from app.notices import advice_title
 from app.report.evidence import key_bscans
 from app.report.method import by_subject
 from app.report.pictures import arrange
@@ -41,7 +43,29 @@ def test_that_rising_numbers_are_told_as_spans(numbers, words):
 
 def test_that_shares_are_told_in_percent_and_other_figures_are_not():
     assert measured(figure("sensitivity for CNV", 0.92, 0.86, 0.96)) == ("92.0 %", "86.0 to 96.0")
-    assert measured(figure("area under the curve", 0.981, 0.97, 0.99)) == ("0.981", "0.97 to 0.99")
+    assert measured(figure("AUROC", 0.981, 0.97, 0.99)) == ("0.981", "0.970 to 0.990")
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ((1, 1, 1), ("1.000", "1.000", "1.000")),
+        ((0.994, 0.987, 1.0), ("0.994", "0.987", "1.000")),
+        ((0.0216, 0.014, 0.0424), ("0.0216", "0.0140", "0.0424")),
+        ((0, 0, 0), ("0.000", "0.000", "0.000")),
+        ((12.34, 9.5, 15), ("12.3", "9.5", "15.0")),
+        ((1234, 987, 1500), ("1234", "987", "1500")),
+    ],
+)
+def test_that_a_figure_and_its_interval_have_as_many_decimals(values, words):
+    assert alike(*values) == words
+
+
+@pytest.mark.parametrize(
+    ("level", "title"), [("reader", "Needs a reader"), ("refer urgently", "Refer urgently")]
+)
+def test_that_an_advice_is_understood_where_it_stands_alone(level, title):
+    assert advice_title(level) == title
 
 
 def test_that_figures_are_laid_out_by_what_they_are_for():
@@ -56,7 +80,7 @@ def test_that_figures_are_laid_out_by_what_they_are_for():
 
     assert rows == [
         ("", "Sensitivity", "AUROC"),
-        ("CNV", "92.0 % (86.0 to 96.0)", "0.98 (0.97 to 0.99)"),
+        ("CNV", "92.0 % (86.0 to 96.0)", "0.980 (0.970 to 0.990)"),
         ("DME", "79.0 % (68.0 to 88.0)", "not measured"),
     ]
     assert rest == [("Accuracy", "90.0 % (87.0 to 93.0)")]
