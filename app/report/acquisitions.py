@@ -18,7 +18,7 @@ def acquisitions(context: Context) -> list[Block]:
     for eye in context.result.eyes:
         rows += [_acquisition(context, each, EYES[eye.laterality]) for each in eye.volumes]
     title = text_block(fonts, say("Images analysed"), HEADING, width, before=4 * MM, keep=True)
-    return [title, table(context, rows, (0.14, 0.14, 0.12, 0.13, 0.20, 0.27), width)]
+    return [title, table(context, rows, (0.135, 0.14, 0.11, 0.125, 0.195, 0.295), width)]
 
 
 def _acquisition(context: Context, result: VolumeResult, eye: str) -> tuple[str, ...]:

@@ -25,8 +25,7 @@ from app.study import EyeResult, Outcome, VolumeResult
 
 _HIGH = (23 * MM, 44 * MM)  # least and greatest height of one B-scan with its words
 _BETWEEN = 3 * MM
-_HEAD = 10 * MM  # height of an eye's heading with the space above it
-_LEGEND = 10 * MM
+_UNDER_TITLE = 1 * MM
 _SHOWN = 3
 _PACKED = mark("Pictures are packed for print.")
 _GROUND = "e8ecf0"
@@ -36,14 +35,16 @@ def evidence(context: Context) -> list[Block]:
     """Return the key B-scans of every eye, as large as one page allows, and the acquisitions."""
     eyes = context.result.eyes
     shown = [key_bscans(each.volumes[each.deciding], context.card) for each in eyes]
-    listed = acquisitions(context)
-    rest = sum(each.before + each.height for each in listed)
-    free = room(context) - len(eyes) * _HEAD - _LEGEND - rest
-    high = min(max(free / sum(map(len, shown)) - _BETWEEN, _HIGH[0]), _HIGH[1])
+    titles = [_title_of_eye(context, *each) for each in zip(eyes, shown, strict=True)]
+    below = [_heat_legend(context), *acquisitions(context)]
+    words = sum(each.before + each.height for each in (*titles, *below)) - titles[0].before
+    gaps = sum(_UNDER_TITLE + (len(each) - 1) * _BETWEEN for each in shown)
+    free = (room(context) - words - gaps) / sum(map(len, shown))
+    high = min(max(free, _HIGH[0]), _HIGH[1])
     blocks: list[Block] = []
-    for eye, indices in zip(eyes, shown, strict=True):
-        blocks += _eye(context, eye, indices, high)
-    return [*blocks, _heat_legend(context), *listed]
+    for title, eye, indices in zip(titles, eyes, shown, strict=True):
+        blocks += [title, *_rows(context, eye, indices, high)]
+    return [*blocks, *below]
 
 
 def key_bscans(result: VolumeResult, card: Card) -> list[int]:
@@ -65,19 +66,23 @@ def key_bscans(result: VolumeResult, card: Card) -> list[int]:
     return sorted(chosen)
 
 
-def _eye(context: Context, eye: EyeResult, shown: list[int], high: float) -> list[Block]:
-    result, width = eye.volumes[eye.deciding], context.width
+def _title_of_eye(context: Context, eye: EyeResult, shown: list[int]) -> Block:
     title = context.say(
         mark("Key B-scan: {eye}") if len(shown) == 1 else mark("Key B-scans: {eye}"),
         eye=context.tell(lower_first(EYES[eye.laterality])),
     )
-    blocks = [text_block(context.fonts, title, HEADING, width, before=5 * MM, keep=True)]
-    places = [arrange(aspect(result.volume, index), width, high) for index in shown]
+    return text_block(context.fonts, title, HEADING, context.width, before=5 * MM, keep=True)
+
+
+def _rows(context: Context, eye: EyeResult, shown: list[int], high: float) -> list[Block]:
+    result = eye.volumes[eye.deciding]
+    places = [arrange(aspect(result.volume, index), context.width, high) for index in shown]
     widths = [each.across for each in places if not each.words_above]
     left = max(widths, default=0.0) + 2.5 * GAP
+    blocks = []
     for number, (index, place) in enumerate(zip(shown, places, strict=True)):
         row = _row(context, result, index, place, left)
-        blocks.append(replace(row, before=_BETWEEN if number else 1 * MM))
+        blocks.append(replace(row, before=_BETWEEN if number else _UNDER_TITLE))
     return blocks
 
 
