@@ -116,6 +116,7 @@ class EyePanel(QWidget):
             findings.result if findings else None, findings.card if findings else None
         )
         self.enface.show_colours(findings.colours if findings is not None else ())
+        self._show_map()  # in its place at once, for what lies beside it to be laid out only once
         self._places_due.start()
         if findings is not None and findings.result.call.evidence and not self.moved:
             self._move(findings.result.call.evidence[0])
