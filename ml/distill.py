@@ -177,7 +177,11 @@ def _view_spec(run: Run, teachers: Sequence[Trained]) -> InputSpec:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = arguments_of("Distil teachers into a student.")
-    parser.add_argument("--package", metavar="ID", help="the package to make, if not the file's")
+    parser.add_argument(
+        "--package",
+        metavar="ID",
+        help="the package to make, if not the file's; an empty name for none",
+    )
     options = parser.parse_args(arguments)
 
     def work(run: Run, out: Path) -> None:
@@ -185,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             require_finished_of(run, out)
         else:
             print_scores(out, distil(run, out, resume=options.resume))
-        package = options.package or run.package
+        package = run.package if options.package is None else options.package
         if package and is_first():
             from ml.export import described, make_package
 
