@@ -1,7 +1,14 @@
 """Bars across the window: what holds for all that is shown, and what just happened."""
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QAccessible, QAccessibleEvent, QColor, QResizeEvent
+from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleEvent,
+    QColor,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -32,12 +39,11 @@ class Bar(QFrame):
 
     def __init__(self, kind: str, text: str, action: str = "", *, lasting: bool = False) -> None:
         super().__init__()
-        self.setObjectName(kind)
         self.text = text
         self._kind = kind
         theme.say(self, text)
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(12, 4, 8, 4)
+        layout.setContentsMargins(12, 4, 8, 5)
         self._picture = QLabel()
         layout.addWidget(self._picture)
         words = QLabel(text)
@@ -63,16 +69,17 @@ class Bar(QFrame):
         self.dress()
 
     def dress(self) -> None:
-        """Take the present theme's colours."""
-        colours = theme.current()
-        self.setStyleSheet(theme.notice_sheet(self._kind, colours))
-        ink = {
-            "information": colours.on_information,
-            "warning": colours.on_warning,
-            "problem": colours.on_problem,
-        }[self._kind]
+        """Draw the picture in the present theme's colour."""
+        _, ink = theme.notice_colours(self._kind, theme.current())
         name = {"information": "info"}.get(self._kind, self._kind)
         self._picture.setPixmap(pixmap(name, QColor(ink), 18))
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        colours = theme.current()
+        ground, _ = theme.notice_colours(self._kind, colours)
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(ground))
+        painter.fillRect(self.rect().adjusted(0, self.height() - 1, 0, 0), QColor(colours.line))
 
 
 class Bars(QWidget):

@@ -124,21 +124,13 @@ def class_colour(severity: int, colours: Colours) -> QColor:
     return QColor(colours.classes[severity % len(colours.classes)])
 
 
-def notice_sheet(kind: str, colours: Colours) -> str:
-    """The style sheet of a bar of one kind, in colours that Qt's palette has no name for.
-
-    Args:
-        kind: "information", "warning" or "problem".
-    """
-    ground, ink = {
+def notice_colours(kind: str, colours: Colours) -> tuple[str, str]:
+    """Ground of a bar, and ink of its picture: "information", "warning" or "problem"."""
+    return {
         "information": (colours.information, colours.on_information),
         "warning": (colours.warning, colours.on_warning),
         "problem": (colours.problem, colours.on_problem),
     }[kind]
-    return f"""
-    QFrame#{kind} {{ background: {ground}; border-bottom: 1px solid {colours.line}; }}
-    QFrame#{kind} QLabel {{ color: {ink}; }}
-    """
 
 
 def call_colour(call: Call, severities: dict[str, int], colours: Colours) -> QColor:

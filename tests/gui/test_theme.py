@@ -9,6 +9,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QComboBox, QWidget
 
 from app.gui import theme
+from app.gui.notice import Notice
 from app.paths import resources
 from tests.gui_window import opened_window, wait_until_ended
 from tests.oct_files import bscans, write
@@ -78,6 +79,23 @@ def test_that_open_windows_change_their_theme_as_if_at_once(qtbot, study, size):
 
     assert not np.array_equal(shown[0], before)
     assert np.array_equal(shown[1], before)
+
+
+def test_that_a_window_that_changed_its_theme_looks_like_one_opened_in_it(qtbot, study):
+    with opened_window(qtbot, [study]) as window:
+        wait_until_ended(qtbot, window)
+    pictures = []
+    for first in (theme.LIGHT, theme.DARK):
+        with opened_window(qtbot, [], theme=first.name) as window:
+            qtbot.waitUntil(lambda window=window: window.room.shown_result() is not None)
+            window.bars.show_notice(Notice(kind="problem", text="Something went wrong."))
+            if first is not theme.LIGHT:
+                window.tools._switch()
+                qtbot.waitUntil(window.updatesEnabled)
+            qtbot.wait(300)
+            pictures.append(picture_of(window))
+
+    assert np.array_equal(*pictures)
 
 
 def test_that_the_theme_chosen_last_is_worn_however_quickly(qtbot, study):
