@@ -129,7 +129,7 @@ class HelpWindow(QDialog):
         button.clicked.connect(save_bundle)
         page = QWidget()
         layout = QVBoxLayout(page)
-        layout.setContentsMargins(12, 10, 12, 10)
+        layout.setContentsMargins(2, 2, 2, 2)
         layout.addWidget(words)
         layout.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addStretch(1)
@@ -145,7 +145,7 @@ class _Page(QWidget):
         super().__init__()
         self._make = make
         self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setContentsMargins(10, 8, 10, 8)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         if not self._column.count():

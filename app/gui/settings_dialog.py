@@ -231,7 +231,7 @@ class SettingsDialog(QDialog):
     def _switch(self, form: QFormLayout, name: str, words: str) -> QCheckBox:
         box = QCheckBox(words)
         box.setChecked(getattr(self._settings, name))
-        form.addRow("", self._named(box, name, words))
+        form.addRow(self._named(box, name, words))  # its words need all of the width
         return box
 
     def _named(self, control: QWidget, name: str, words: str) -> QWidget:
