@@ -173,17 +173,20 @@ def _figures(parent: QWidget, card: Card) -> str:
     if not card.figures:
         return parent.tr("<p>No figures come with this model.</p>")
     span = parent.tr("{low} to {high}")
-    return f"<table cellspacing='2'>{''.join(_figure(each, span) for each in card.figures)}</table>"
+    rows = "".join(f"<tr>{_figure(each, span)}</tr>" for each in card.figures)
+    return f"<table cellspacing='0' cellpadding='3'>{rows}</table>"
 
 
 def _figure(figure: Figure, span: str) -> str:
     value, low, high = alike(figure.value, figure.low, figure.high)
-    measured = apart(f"{value} {figure.unit}".strip())
-    return (
-        f"<tr><td>{told(figure.name)}</td><td align='right'>&nbsp; {measured}</td>"
-        f"<td>&nbsp; {span.format(low=low, high=high)}</td>"
-        f"<td>&nbsp; {told(figure.data)}</td></tr>"
-    )
+    cells = [
+        f"<td>{told(figure.name)}</td>",
+        f"<td align='right'>{apart(f'{value} {figure.unit}'.strip())}</td>",
+        f"<td>{span.format(low=low, high=high)}</td>",
+        f"<td>{told(figure.data)}</td>",
+    ]
+    # Qt leaves columns from left to right, whichever way the words run.
+    return "".join(cells if QGuiApplication.isLeftToRight() else reversed(cells))
 
 
 def _list(sentences: list[str]) -> str:
