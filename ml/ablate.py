@@ -167,16 +167,12 @@ def table(measured: Sequence[Measured]) -> str:
         compared = each.switch.name != BASE
         lines.append(
             f"| {each.switch.name} | {'; '.join(each.switch.keys)} | "
-            f"{each.switch.against if compared else '-'} | {_plain(each.loss)} | "
-            f"{_signed(loss) if compared else '-'} | {_plain(each.accuracy)} | "
+            f"{each.switch.against if compared else '-'} | {each.loss} | "
+            f"{_signed(loss) if compared else '-'} | {each.accuracy} | "
             f"{_signed(accuracy) if compared else '-'} | {each.seconds:.1f} ({each.first:.1f}) | "
             f"{each.ratio:.2f} |"
         )
     return "\n".join(lines) + "\n"
-
-
-def _plain(estimate: Estimate) -> str:
-    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
 
 
 def _signed(estimate: Estimate) -> str:

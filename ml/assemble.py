@@ -12,8 +12,9 @@ from app.errors import UsageError
 from app.modelpack import InputSpec
 from ml.checkpoint import finished, load_weights
 from ml.checks import check_rows, require_sound
+from ml.classes import NO_LABEL
 from ml.config import Run
-from ml.data import OUTLIER, Views, read_bands
+from ml.data import Views, read_bands
 from ml.depthwise import use_fast_depthwise
 from ml.loop import Task, Trainer
 from ml.manifest import Sample, read_manifest
@@ -141,7 +142,7 @@ def trainer(
         keep_freed_memory()
     if run.model.continues:
         _require_same_data(load_trained(run_folder(run.model.continues, run)), run, division)
-    labels = labels_of(division.train, run.data.classes) + [OUTLIER] * len(division.outliers)
+    labels = labels_of(division.train, run.data.classes) + [NO_LABEL] * len(division.outliers)
     shown = (*division.train, *division.outliers)
     views = Views(shown, labels, run, view_spec or run.input)
     torch.manual_seed(run.train.seed)

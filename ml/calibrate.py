@@ -24,7 +24,7 @@ from torch.nn import functional
 from app.errors import AppError, StorageError, UsageError
 from app.files import whole_file
 from app.modelpack import AggregationPolicy
-from ml.classes import OUT_OF_SCOPE, class_info
+from ml.classes import class_info
 from ml.familiarity import save_gate
 from ml.levels import bscan_cases
 from ml.metrics import measure
@@ -133,10 +133,9 @@ def _unfamiliar_eyes(
     if predictions.unfamiliarity is None:
         return [], []
     beyond = predictions.unfamiliarity > threshold
-    outside = np.isin(predictions.findings, OUT_OF_SCOPE) & (predictions.labels < 0)
     keys = np.char.add(np.char.add(predictions.patients, "/"), predictions.eyes)
     sides: tuple[list[NDArray[np.bool_]], list[NDArray[np.bool_]]] = ([], [])
-    for side, chosen in zip(sides, (predictions.labels >= 0, outside), strict=True):
+    for side, chosen in zip(sides, (predictions.labels >= 0, predictions.outside), strict=True):
         side.extend(beyond[chosen & (keys == key)] for key in np.unique(keys[chosen]))
     return sides
 

@@ -15,6 +15,9 @@ _KNOWN = {  # from the mildest to the most severe
 OUT_OF_SCOPE = ("ERM", "RVO", "RAO", "VID")
 """Published findings that none of these classes covers: what the gate has to catch."""
 
+NO_LABEL = -1
+"""In place of the index of a class, where it is none of them, or unknown."""
+
 
 def class_info(names: Sequence[str]) -> tuple[ClassInfo, ...]:
     """Describe classes in the network's output order; severity counts among those given.

@@ -18,14 +18,12 @@ from ml.augment import Augmentation, Grey, augmentation, oversized
 from ml.config import Run
 from ml.manifest import Sample
 
-OUTLIER = -1
-"""Label of a B-scan that shows none of the classes."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     frames: Tensor  # float32 (n, 1, height, width), grey in [0, 1]
-    labels: Tensor  # int64 (n,); where views are mixed, float32 (n, classes), shares of each
+    # int64 (n,), NO_LABEL for other diseases; where views are mixed, float32 (n, classes), shares
+    labels: Tensor
     samples: Tensor  # int64 (n,), indices into the data set
     views: Tensor  # int64 (n,), which view of each sample this is
 

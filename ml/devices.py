@@ -39,6 +39,11 @@ def _as_another_device(rng: np.random.Generator, scan: Pixels) -> Pixels:
         grey = _contrast(rng, grey)
     if rng.random() < 0.5:
         grey = _grain(rng, grey)
+    return regreyed(scan, grey)
+
+
+def regreyed(scan: Pixels, grey: NDArray[np.floating]) -> Pixels:
+    """Give a B-scan other greys, in [0, 1], but where the exporter filled something in."""
     changed = np.asarray(np.rint(np.clip(grey, 0, 1) * (_WHITE - 1)), dtype=np.uint8)
     return np.where(missing(scan), scan, changed)
 

@@ -13,7 +13,6 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
@@ -21,6 +20,7 @@ from tqdm import tqdm
 from app.errors import AppError, StorageError, UsageError
 from app.files import whole_file
 from app.modelpack import Card, ModelPackage, load_package
+from ml.asked import Asked, asked_of, doubts
 from ml.calibrate import fit_temperature
 from ml.cost import cost_of
 from ml.evaluation import Evaluation, evaluate
@@ -36,7 +36,7 @@ from ml.predictions import (
     save_predictions,
 )
 from ml.scoring import score_package, score_run
-from ml.splits import Split, division, select
+from ml.splits import Split, select
 
 _UNCHECKED = (
     "Nobody checked whose validation patients the rule for eyes was fitted on: if some of them are "
@@ -77,7 +77,7 @@ def in_short(evaluation: Evaluation) -> str:
     for result in evaluation.results:
         found = {each.name: each for each in result.estimates}
         shown = [
-            f"{name} {found[name].value:.3f} ({found[name].low:.3f} to {found[name].high:.3f})"
+            f"{name} {found[name]}"
             for name in (
                 "accuracy",
                 "balanced accuracy",
@@ -105,32 +105,7 @@ def in_short(evaluation: Evaluation) -> str:
     return "\n".join(lines)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Asked:
-    """The B-scans to score, and the division that they are a part of."""
-
-    samples: tuple[Sample, ...]
-    split: Split | None  # None: all of the manifest
-
-    @property
-    def sha256(self) -> str:
-        return self.split.sha256 if self.split else ""
-
-
-def _asked(options: argparse.Namespace, samples: Sequence[Sample]) -> _Asked:
-    if options.split == "all":
-        return _Asked(samples=tuple(samples), split=None)
-    split = division(samples, options.folds, options.fold)
-    hashes = {"train": split.train, "val": split.val, "test": split.test}[options.split]
-    chosen = tuple(
-        sample
-        for sample in select(samples, hashes)
-        if not options.sources or sample.source in options.sources.split(",")
-    )
-    return _Asked(samples=chosen, split=split)
-
-
-def _require_own_division(run_folder: Path, asked: _Asked) -> None:
+def _require_own_division(run_folder: Path, asked: Asked) -> None:
     """A run may only be judged on the division it was trained on.
 
     Raises:
@@ -146,32 +121,6 @@ def _require_own_division(run_folder: Path, asked: _Asked) -> None:
         )
 
 
-def _doubts(card: Card, asked: _Asked) -> tuple[str, ...]:
-    """What nobody can tell of whether a package was made with patients that are scored.
-
-    Raises:
-        UsageError: If it was made with another division: it may know some of them.
-    """
-    name, own = f"The package {card.id} {card.version}", card.split
-    if own is None:
-        return (
-            f"{name} does not say on which division it was trained: if it was another than this "
-            "one, it may know some of these patients, and the figures are too good.",
-        )
-    if asked.split is None:
-        return (
-            f"{name} was judged on the whole manifest: if it holds patients whom the package was "
-            "trained on, the figures are too good.",
-        )
-    if (own.sha256, own.fold) != (asked.sha256, asked.split.fold):
-        raise UsageError(
-            f"{name} was trained on fold {own.fold} of the division {own.sha256[:12]}, not on fold "
-            f"{asked.split.fold} of {asked.sha256[:12]}: it may know some of these patients. Name "
-            "its own with --folds and --fold, or, for data that it never saw, --split all."
-        )
-    return ()
-
-
 def _temperature(options: argparse.Namespace, split: Split, samples: Sequence[Sample]) -> float:
     """The temperature of a run's five views, fitted on its validation patients."""
     classes = load_trained(options.run).run.data.classes
@@ -180,9 +129,7 @@ def _temperature(options: argparse.Namespace, split: Split, samples: Sequence[Sa
     return fit_temperature(said.logits, said.labels)
 
 
-def _score_run(
-    options: argparse.Namespace, asked: _Asked, samples: Sequence[Sample]
-) -> Predictions:
+def _score_run(options: argparse.Namespace, asked: Asked, samples: Sequence[Sample]) -> Predictions:
     _require_own_division(options.run, asked)
     temperature = options.temperature
     if temperature is None and options.tta and asked.split:
@@ -190,9 +137,7 @@ def _score_run(
     return score_run(options.run, asked.samples, tta=options.tta, temperature=temperature)
 
 
-def _score_package(
-    options: argparse.Namespace, asked: _Asked, package: ModelPackage
-) -> Predictions:
+def _score_package(options: argparse.Namespace, asked: Asked, package: ModelPackage) -> Predictions:
     samples = asked.samples
     bar = tqdm(total=len(samples), desc="scoring", unit="B-scan", disable=None, leave=False)
     with bar:
@@ -217,9 +162,15 @@ def _score(
         return said, (_UNCHECKED,) if card else ()
     if not samples:
         raise UsageError("Say with --manifest which B-scans to score.")
-    asked = _asked(options, samples)
+    asked = asked_of(
+        samples,
+        options.split,
+        folds=options.folds,
+        fold=options.fold,
+        sources=options.sources.split(",") if options.sources else (),
+    )
     cards = {each.id: each for each in (package.card if package else None, card) if each}
-    notes = tuple(doubt for each in cards.values() for doubt in _doubts(each, asked))
+    notes = tuple(doubt for each in cards.values() for doubt in doubts(each, asked))
     if options.run:
         return _score_run(options, asked, samples), notes
     if package is None:

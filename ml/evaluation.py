@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from app.errors import UsageError
 from app.language import mark
 from app.modelpack import Card
-from ml.classes import OUT_OF_SCOPE
 from ml.cost import Cost
 from ml.levels import Cards, bscan_cases, eye_cases, patient_cases
 from ml.metrics import (
@@ -184,7 +183,7 @@ def _notes(known: Predictions) -> tuple[str, ...]:
 
 
 def _scope(predictions: Predictions, card: Card | None, replicates: int) -> Scope | None:
-    outside = np.isin(predictions.findings, OUT_OF_SCOPE) & (predictions.labels < 0)
+    outside = predictions.outside
     judged = outside | (predictions.labels >= 0)
     if predictions.unfamiliarity is None or card is None or not outside.any():
         return None

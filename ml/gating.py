@@ -13,6 +13,7 @@ from app.modelpack import InputSpec
 from app.preprocess import retina_band
 from app.study import Pixels
 from ml.assemble import divide_all
+from ml.classes import NO_LABEL
 from ml.devices import as_other_devices
 from ml.familiarity import Gate, Seen, fit_gate_threshold, fit_gates, score
 from ml.manifest import Sample
@@ -115,14 +116,14 @@ def _look_at_devices(trained: Trained, samples: Sequence[Sample], *, seed: int) 
     shown = as_other_devices((each.pixels() for each in samples), seed=seed)
     found = _look_at_pictures(trained, shown)
     classes = trained.run.data.classes
-    labels = [classes.index(each.label) if each.label else -1 for each in samples]
+    labels = [classes.index(each.label) if each.label else NO_LABEL for each in samples]
     return replace(found, labels=np.asarray(labels, dtype=np.int64))
 
 
 def _look_at_pictures(trained: Trained, pictures: Iterable[Pixels]) -> Seen:
     bands = np.stack([_band(each, trained.run.input) for each in pictures])
     outputs = outputs_of_bands(trained.network, bands, trained.run.input)
-    labels = np.full(len(bands), -1, dtype=np.int64)
+    labels = np.full(len(bands), NO_LABEL, dtype=np.int64)
     return Seen(features=outputs.features, logits=outputs.logits, labels=labels)
 
 

@@ -57,6 +57,9 @@ class Estimate:
     low: float
     high: float
 
+    def __str__(self) -> str:
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
 
 def measure(cases: Cases, *, replicates: int = REPLICATES, seed: int = 0) -> tuple[Estimate, ...]:
     """Compute every figure that the cases allow, with intervals."""

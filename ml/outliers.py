@@ -8,8 +8,8 @@ the features tells other diseases better.
 from torch import Tensor
 from torch.nn import functional
 
-from ml.classes import OUT_OF_SCOPE
-from ml.data import OUTLIER, Batch
+from ml.classes import NO_LABEL, OUT_OF_SCOPE
+from ml.data import Batch
 from ml.loop import Task
 from ml.manifest import Sample
 
@@ -32,7 +32,7 @@ class OutlierExposure:
         self._task, self._weight = task, weight
 
     def loss(self, logits: Tensor, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        known = batch.labels != OUTLIER
+        known = batch.labels != NO_LABEL
         if known.all():
             return self._task.loss(logits, batch)
         outside = self._weight * (~known).float().mean() * undecided_loss(logits[~known])

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from app.engine import calibrated
 from app.errors import StorageError, UsageError
 from app.files import whole_file
+from ml.classes import NO_LABEL, OUT_OF_SCOPE
 from ml.manifest import Sample
 
 ONE_VIEW = "one view"
-NO_LABEL = -1
 
 Texts = NDArray[np.str_]
 
@@ -51,6 +51,11 @@ class Predictions:
     def probabilities(self) -> NDArray[np.float64]:
         """Softmax of logits / temperature, shape (n, n_classes)."""
         return calibrated(self.logits, self.temperature)
+
+    @property
+    def outside(self) -> NDArray[np.bool_]:
+        """Which B-scans show a disease that none of the classes covers, shape (n,)."""
+        return np.asarray(np.isin(self.findings, OUT_OF_SCOPE) & (self.labels == NO_LABEL))
 
     def take(self, chosen: NDArray[Any]) -> "Predictions":
         """Return the B-scans that a mask or an array of indices names."""

@@ -20,16 +20,16 @@ from PIL import Image
 from scipy.ndimage import median_filter
 from tqdm import tqdm
 
-from app.errors import AppError, UsageError
+from app.errors import AppError
 from app.modelpack import ModelPackage, load_package
-from app.preprocess import missing
 from app.study import Pixels
+from ml.asked import asked_of, doubts
+from ml.devices import regreyed
 from ml.evaluation import evaluate
 from ml.manifest import Sample, read_manifest
 from ml.metrics import Estimate
 from ml.outliers import is_outlier
 from ml.scoring import as_it_is, score_package
-from ml.splits import division, select
 
 REPLICATES = 500
 _WHITE = 255.0
@@ -52,10 +52,7 @@ def _within(change: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Cha
     """Change the greys, in [0, 1], of what is tissue or vitreous, not of what was filled in."""
 
     def changed(scan: Pixels) -> Pixels:
-        grey = change(scan / _WHITE)
-        return np.where(missing(scan), scan, np.rint(np.clip(grey, 0, 1) * (_WHITE - 1))).astype(
-            np.uint8
-        )
+        return regreyed(scan, change(scan / _WHITE))
 
     return changed
 
@@ -103,13 +100,10 @@ def shifted(
     """
     said = score_package(package, samples, change=CHANGES[name], split_sha256=split_sha256)
     found = evaluate(said, card=package.card, replicates=REPLICATES)
-    accuracy = next(
-        each for each in found.result("all", "B-scan").estimates if each.name == "accuracy"
-    )
     scope = found.scope
     return Shifted(
         name=name,
-        accuracy=accuracy,
+        accuracy=found.result("all", "B-scan").value("accuracy"),
         sent=scope.sent if scope else None,
         caught=scope.caught if scope else None,
         auroc=scope.auroc if scope else None,
@@ -132,27 +126,7 @@ def table(rows: Sequence[Shifted]) -> str:
 
 
 def _shown(figure: Estimate | None) -> str:
-    if figure is None:
-        return "-"
-    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
-
-
-def _samples(options: argparse.Namespace, package: ModelPackage) -> tuple[tuple[Sample, ...], str]:
-    samples = read_manifest(options.manifest, options.root)
-    split = division(samples, options.folds, options.fold)
-    own = package.card.split
-    if own and (own.sha256, own.fold) != (split.sha256, split.fold):
-        raise UsageError(
-            f"{package.card.id} {package.card.version} was trained on another division than this "
-            "one: it may know some of these patients. Name its own with --folds and --fold."
-        )
-    part = {"val": split.val, "test": split.test}[options.split]
-    wanted = [
-        each
-        for each in select(samples, part)
-        if each.label in package.card.names or is_outlier(each)
-    ]
-    return tuple(wanted), split.sha256
+    return "-" if figure is None else str(figure)
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -172,9 +146,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _arguments().parse_args(arguments)
     try:
         package = load_package(options.package)
-        samples, sha256 = _samples(options, package)
+        whole = read_manifest(options.manifest, options.root)
+        asked = asked_of(whole, options.split, folds=options.folds, fold=options.fold)
+        for doubt in doubts(package.card, asked):
+            print(doubt, file=sys.stderr)
+        known = package.card.names
+        samples = [each for each in asked.samples if each.label in known or is_outlier(each)]
         rows = [
-            shifted(package, samples, name, split_sha256=sha256)
+            shifted(package, samples, name, split_sha256=asked.sha256)
             for name in tqdm(CHANGES, unit="change", disable=None)
         ]
     except AppError as error:

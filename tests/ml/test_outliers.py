@@ -10,8 +10,9 @@ import torch
 
 from app.errors import UsageError
 from ml.assemble import divide, trainer
+from ml.classes import NO_LABEL
 from ml.config import Distill, Loss
-from ml.data import OUTLIER, Batch
+from ml.data import Batch
 from ml.distill import Distillation
 from ml.dryrun import rehearse
 from ml.manifest import read_manifest, write_manifest
@@ -58,7 +59,7 @@ def test_that_each_bscan_counts_once_and_outliers_by_their_weight():
     inside, _ = plain.loss(logits[[0, 2]], batch_of([1, 2]))
     outside = undecided_loss(logits[[1, 3]])
 
-    total, parts = OutlierExposure(plain, 0.4).loss(logits, batch_of([1, OUTLIER, 2, OUTLIER]))
+    total, parts = OutlierExposure(plain, 0.4).loss(logits, batch_of([1, NO_LABEL, 2, NO_LABEL]))
 
     assert total.item() == pytest.approx((2 * inside + 0.4 * 2 * outside).item() / 4)
     assert parts["loss"] == pytest.approx(total.item())
@@ -69,7 +70,7 @@ def test_that_a_batch_of_one_kind_is_no_exception():
     exposed = OutlierExposure(Supervised(Loss(), None), 0.4)
 
     known, _ = exposed.loss(logits, batch_of([0, 1]))
-    others, _ = exposed.loss(logits, batch_of([OUTLIER, OUTLIER]))
+    others, _ = exposed.loss(logits, batch_of([NO_LABEL, NO_LABEL]))
 
     assert known.item() == pytest.approx(
         Supervised(Loss(), None).loss(logits, batch_of([0, 1]))[0].item()
@@ -80,7 +81,7 @@ def test_that_a_batch_of_one_kind_is_no_exception():
 def test_that_classes_are_learnt_beside_indecision_about_the_rest():
     torch.manual_seed(43)
     features = torch.randn(9, 16)
-    labels = [0, 1, 2, 0, 1, 2, OUTLIER, OUTLIER, OUTLIER]
+    labels = [0, 1, 2, 0, 1, 2, NO_LABEL, NO_LABEL, NO_LABEL]
     network = torch.nn.Linear(16, 3)
     task = OutlierExposure(Supervised(Loss(), None), 0.5)
     optimizer = torch.optim.Adam(network.parameters(), lr=0.05)
