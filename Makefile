@@ -47,8 +47,10 @@ FROZEN := $(shell find app resources installers -type f -not -name '*.pyc') pypr
 run: $(VENV)/run.stamp
 	$(BIN)/python -m app $(PATHS)
 
+# Each process of the suite has one core.
 test: lint
-	$(SCREEN) $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/python -m pytest \
+		--numprocesses logical --maxprocesses 4 --dist loadgroup
 
 test-long: $(VENV)/test.stamp
 	$(SCREEN) $(BIN)/python -m pytest -m long

@@ -74,10 +74,15 @@ def make_card(
     calibration: Calibration,
     graph: bytes,
     training: Sequence[Sample],
+    outliers: Sequence[Sample] = (),
     tested: Sequence[Sample] = (),
     figures: Sequence[Figure] = (),
 ) -> Card:
-    """Describe an exported network, fitted to the B-scans `training`, measured on `tested`."""
+    """Describe an exported network.
+
+    It was fitted to the B-scans `training`, shown the `outliers` as none of its classes, and
+    measured on `tested`.
+    """
     classes = class_info(run.data.classes)
     names = [each.title for each in classes if each.severity]
     architecture = ARCHITECTURES.get(run.model.architecture, run.model.architecture)
@@ -98,18 +103,21 @@ def make_card(
         referral={name: rule for name, rule in REFERRAL.items() if name in needed},
         training=training_data(training),
         figures=tuple(figures),
-        limits=limits_of(names, tested or training),
+        limits=limits_of(names, tested or training, outliers),
         graph_sha256=sha256(graph).hexdigest(),
         split=TrainingSplit(sha256=calibration.split_sha256, fold=run.data.fold),
     )
 
 
-def limits_of(findings: Sequence[str], samples: Sequence[Sample]) -> tuple[str, ...]:
+def limits_of(
+    findings: Sequence[str], samples: Sequence[Sample], outliers: Sequence[Sample] = ()
+) -> tuple[str, ...]:
     """What the data could not show, in sentences.
 
     Args:
         findings: What the model knows, in a clinician's words.
         samples: The B-scans that it was measured on.
+        outliers: The B-scans of other diseases that it was shown as none of its classes.
     """
     devices = sorted({DEVICES.get(each.source, f"unknown ({each.source})") for each in samples})
     eyes = Counter((each.patient, each.eye) for each in samples if each.eye and each.frame)
@@ -128,6 +136,15 @@ def limits_of(findings: Sequence[str], samples: Sequence[Sample]) -> tuple[str, 
             names=", ".join(devices),
         ),
     ]
+    if outliers:
+        limits.append(
+            fill(
+                "In training it was also shown {count} B-scans of other diseases ({diseases}), as "
+                "examples of none of its findings; how it meets further diseases was not measured.",
+                count=len(outliers),
+                diseases=list_of(sorted({str(each.finding) for each in outliers})),
+            )
+        )
     if not any(count >= VOLUME for count in eyes.values()):
         limits.append(
             mark(

@@ -44,6 +44,7 @@ def rehearse(run: Run) -> str:
         optimizer.step()
         optimizer.zero_grad()
 
+    known = len(division.train) // train.batch * train.epochs  # of the others no teacher is asked
     batches = (len(division.train) + len(division.outliers)) // train.batch * train.epochs
     seconds = _time(step)
     lines = [
@@ -52,7 +53,7 @@ def rehearse(run: Run) -> str:
         f"{run.input.height} x {run.input.width}, start from {run.model.first_weights()}",
         f"{batches} batches of {train.batch}; {seconds:.2f} s each on {device().type}: "
         f"about {batches * seconds / 60:.0f} minutes, validation not counted",
-        *_teachers(run, frames, batches),
+        *_teachers(run, frames, known),
         f"memory in use {psutil.Process().memory_info().rss / 2**20:.0f} MB",
     ]
     return "\n".join(lines)

@@ -98,6 +98,7 @@ def make_package(
         calibration=calibration,
         graph=graph,
         training=division.train,
+        outliers=division.outliers,
         tested=division.test,
     )
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,18 @@ settings.register_profile(
 settings.load_profile("suite")
 
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests are shared out among processes, a file's stay together, and all windows' do.
+
+    What a file prepares is then prepared once, and no two windows claim one screen's keyboard.
+    """
+    windows = Path(__file__).parent / "gui"
+    for item in items:
+        group = "windows" if item.path.is_relative_to(windows) else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings, cases and logs go to a folder of the test's own."""

@@ -45,6 +45,18 @@ def test_that_findings_are_those_of_the_model():
     assert "knows only these findings: drusen, CNV." in said(volume("neh"))
 
 
+def test_that_other_diseases_that_were_shown_are_counted_and_named():
+    shown = [
+        sample(f"other{i}", source="octdl", label=None, finding=finding)
+        for i, finding in enumerate(["RVO", "ERM", "RVO"])
+    ]
+
+    limits = " ".join(limits_of(["drusen"], volume("neh"), shown))
+
+    assert "shown 3 B-scans of other diseases (ERM, RVO), as examples of none" in limits
+    assert "other diseases" not in said(volume("neh"))
+
+
 def test_that_each_source_keeps_its_licence_and_device():
     (only,) = training_data(volume("neh"))
 
