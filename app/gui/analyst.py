@@ -35,9 +35,8 @@ class Made:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Model:
-    """What is loaded, and the setting that it was loaded for."""
+    """What is loaded."""
 
-    model_id: str | None
     package: "ModelPackage"
     engine: "Engine"
 
@@ -130,10 +129,13 @@ class Analyst(QObject):
         from app.engine import Engine
         from app.installed import choose_package
 
-        if self._model is None or self._model.model_id != model_id:
-            package = choose_package(model_id, self.settings.keys)
-            self._model = _Model(model_id=model_id, package=package, engine=Engine(package))
+        # Verified for every case: it may have been replaced since, or its key withdrawn.
+        package = choose_package(model_id, self.settings.keys)
+        if self._model is None or self._model.package.card != package.card:
+            self._model = _Model(package=package, engine=Engine(package))
             self._loaded.emit(package.card)
+        else:
+            self._model = replace(self._model, package=package)
         return self._model
 
     def _tell_thresholds(self, card: "Card") -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from app.errors import AppError, ReportError
 from app.gui.report_pdf import ReportOrder
 from app.gui.tasks import Task
+from app.language import fill
 from app.progress import Progress
 from app.results.output import file_stem
 
@@ -84,16 +86,35 @@ class Exporter(QObject):
 
     def _write(self, progress: Progress) -> Path:
         assert self._batch is not None
-        batch = self._batch
+        batch, failures = self._batch, list[AppError]()
         for done, order in enumerate(batch.orders):
             progress(done, len(batch.orders))
-            _write_case(order, batch.folder, batch.kinds)
+            try:
+                _write_case(order, batch.folder, batch.kinds)
+            except AppError as error:
+                failures.append(error)
+        if failures:
+            raise _not_written(failures, len(batch.orders))
         return batch.folder
 
     def _end(self, signal, *what: object) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
         self._batch = None
         signal.emit(*what)
         self._go_on()
+
+
+def _not_written(failures: Sequence[AppError], asked: int) -> AppError:
+    """What to tell of a batch, of which all else was written."""
+    if asked == 1:
+        return failures[0]
+    return ReportError(
+        fill(
+            "{n} of {all} studies were not written, the others were. {problem}",
+            n=len(failures),
+            all=asked,
+            problem=failures[0],
+        )
+    )
 
 
 def _write_case(order: ReportOrder, folder: Path, kinds: tuple[str, ...]) -> None:

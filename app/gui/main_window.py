@@ -54,7 +54,6 @@ _LOW = 420  # height of a window under which bars and headers take less of it
 _CASE_ACTIONS = (
     "close_study",
     "anonymise",
-    "analyse",
     "show_right",
     "show_left",
     "show_both",
@@ -65,7 +64,6 @@ _RESULT_ACTIONS = (
     "save_report",
     "print",
     "export",
-    "report_selected",
     "next_deciding",
     "previous_deciding",
 )
@@ -336,8 +334,12 @@ class MainWindow(QMainWindow):
         self.actions_.enable(case is not None, *_CASE_ACTIONS)
         told = case is not None and case.result is not None and case.revealed()
         self.actions_.enable(told, *_RESULT_ACTIONS)
-        again = case is not None and case.state not in (CaseState.QUEUED, CaseState.RUNNING)
-        self.actions_.enable(again, "analyse")
+        # What is done with a selection, whichever of it is on show.
+        resting = (
+            each.state not in (CaseState.QUEUED, CaseState.RUNNING) for each in self.session.cases
+        )
+        self.actions_.enable(any(resting), "analyse")
+        self.actions_.enable(any(each.call for each in self.session.cases), "report_selected")
         self.actions_.enable(self.session.busy, "cancel")
         self.actions_.enable(bool(self.session.skipped), "skipped")
         self.viewing.enable()

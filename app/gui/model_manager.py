@@ -82,7 +82,7 @@ class ModelManager(QDialog):
         self.verify = self._button(self.tr("&Verify all"), self._verify)
         self.use = self._button(self.tr("&Use this model"), self._choose)
         self.back = self._button(self.tr("&Go back"), self._roll_back)
-        self.remove = self._button(self.tr("&Remove"), self._remove)
+        self.remove = self._button(self.tr("&Remove…"), self._ask_remove)
         self.close_button = self._button(self.tr("Close"), self.reject)
         row = QHBoxLayout()
         for each in (self.from_file, self.install, self.verify):
@@ -198,12 +198,29 @@ class ModelManager(QDialog):
 
         self._jobs.do(work, then)
 
-    def _remove(self) -> None:
+    def _ask_remove(self) -> None:
         selected = self.selected()
         if selected is None:
             return
         name = selected.name
+        box = QMessageBox(self)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle(self.tr("Remove a model"))
+        box.setText(
+            self.tr(
+                "{name} is deleted from this computer. This cannot be undone; to have it again, "
+                "install it from its file."
+            ).format(name=name)
+        )
+        remove = box.addButton(self.tr("Remove"), QMessageBox.ButtonRole.DestructiveRole)
+        stay = box.addButton(QMessageBox.StandardButton.Cancel)
+        box.setDefaultButton(stay)
+        box.setEscapeButton(stay)
+        remove.clicked.connect(lambda: self._remove(name))
+        box.open()
 
+    def _remove(self, name: str) -> None:
         def then(_: None) -> None:
             self._tell(self.tr("{name} is removed.").format(name=name))
             self.refresh()
@@ -256,7 +273,8 @@ class ModelManager(QDialog):
         other = selected is not None and not selected.chosen
         self.use.setEnabled(idle and sound and other and not self._locked)
         before = self._settings.previous_model
-        self.back.setEnabled(idle and before is not None and not self._locked)
+        there = any(each.name == before for each in self._packages)
+        self.back.setEnabled(idle and there and not self._locked)
         own = selected is not None and selected.origin is Origin.USER
         self.remove.setEnabled(idle and own and other)
         why = self.tr("The clinic's configuration sets the model.") if self._locked else ""

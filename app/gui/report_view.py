@@ -156,6 +156,8 @@ class ReportView(QWidget):
             return
         printer = make_printer(self._order.settings.paper)
         dialog = QPrintDialog(printer, self.window())
+        # Some systems pick the pages themselves and some leave it to the program: all are printed.
+        dialog.setOption(QPrintDialog.PrintDialogOption.PrintPageRange, on=False)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.accepted.connect(lambda: self.print_on(printer))
         QDialog.open(dialog)

@@ -55,6 +55,7 @@ class Session(QObject):
         self.skipped: tuple[Skipped, ...] = ()
         self.settings = settings
         self._wanted: Case | None = None  # to be shown once it is read back
+        self._awaited = False  # the reader waits for what was dropped, and does nothing else
         self._begun = False
         self._saving = Jobs(self)
         self.keeper = Keeper(self)
@@ -138,11 +139,18 @@ class Session(QObject):
     def open(self, paths: Sequence[Path], *, demo: bool = False) -> None:
         """Read studies from files and folders, and analyse them in turn."""
         if paths:
+            self._awaited = True
             self.resume()
             self._intake.take(paths, demo=demo)
 
+    def stay(self) -> None:
+        """Leave the reader, who is at work, with the case on show, whatever arrives."""
+        self._awaited = False
+
     def select(self, case: Case) -> None:
         """Show a case; one that was kept is read back first."""
+        if case is not self._wanted:
+            self.stay()
         self._wanted = case
         if case.whole:
             self._show(case)
@@ -339,8 +347,25 @@ class Session(QObject):
         if fresh:
             self.cases_changed.emit()
         if touched:
-            self.select((fresh or touched)[0])
+            self._arrived(fresh or touched)
         self._queue.go_on()
+
+    def _arrived(self, cases: Sequence[Case]) -> None:
+        """Show what was read; a reader who is at another case meanwhile is told of it."""
+        first = cases[0]
+        if self._awaited or self.current is None:
+            self.select(first)
+        elif first is not self.current:
+            text = self.tr("On the list now: {name}.").format(name=first.summary.name)
+            if len(cases) > 1:
+                text = self.tr("{n} more studies are on the list now.").format(n=len(cases))
+            show = Notice(
+                kind="information",
+                text=text,
+                action=self.tr("Show"),
+                act=lambda: self.select(first),
+            )
+            self.noticed.emit(show)
 
     def _grown(self, case: Case) -> None:
         self._queue.grown(case)

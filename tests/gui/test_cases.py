@@ -1,6 +1,7 @@
 """Cases on the real window: whole when they are needed, listed once, left alone at the end."""
 
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -251,3 +252,50 @@ def test_that_who_asks_the_store_is_answered_after_a_fault_in_the_program_too(qt
     assert [type(error) for error in broken] == [KeyError]
     assert "fault in the program" in str(told[0])
     keeper.shut_down()
+
+
+def one_more(folder, number):
+    return write(
+        folder / f"late-{number}.dcm",
+        bscans(3, seed=80 + number),
+        patient=Patient(identifier=f"200{number}", name=f"Late, {number}"),
+        study=f"1.2.841.{number}",
+        uid=f"1.2.6.{number}",
+    )
+
+
+def test_that_what_was_read_meanwhile_does_not_take_the_reader_away(qtbot, window, tmp_path):
+    session = window.session
+    at_work, notices = session.cases[1], []
+    session.noticed.connect(notices.append)
+    window.open([one_more(tmp_path, 1)])
+    window.list.chosen.emit(at_work)
+
+    wait_until_ended(qtbot, window, studies=4)
+
+    assert session.current is at_work
+    (notice,) = [each for each in notices if "Late, 1" in each.text]
+    assert notice.text == "On the list now: Late, 1."
+    notice.act()
+    assert session.current.summary.name == "Late, 1"
+
+
+def test_that_the_first_of_what_was_dropped_is_shown_to_who_waits_for_it(qtbot, window, tmp_path):
+    window.open([one_more(tmp_path, 1)])
+    window.open([one_more(tmp_path, 2)])
+
+    wait_until_ended(qtbot, window, studies=5)
+
+    assert window.session.current.summary.name == "Late, 1"
+
+
+def test_that_who_decides_while_files_are_read_stays_with_that_patient(qtbot, window, tmp_path):
+    session = window.session
+    session.change_settings(replace(session.settings, reader="AB"))
+    at_work = session.current
+    window.open([one_more(tmp_path, 1)])
+    window.actions_["agree"].trigger()
+
+    wait_until_ended(qtbot, window, studies=4)
+
+    assert session.current is at_work

@@ -150,6 +150,38 @@ def test_that_a_damaged_file_is_told_in_the_window_and_nothing_changes(
     assert listed(manager) == before
 
 
+def go_to(manager, title):
+    row = next(n for n, each in enumerate(listed(manager)) if each.startswith(title))
+    manager.list.setCurrentRow(row)
+
+
+def answer_removal(manager, words):
+    """Press "Remove…", and answer the question that names the package."""
+    manager.remove.click()
+    box = next(each for each in manager.findChildren(QMessageBox) if each.isVisible())
+    assert manager.selected().name in box.text()
+    (button,) = [each for each in box.findChildren(QPushButton) if words in each.text()]
+    button.click()
+
+
+def test_that_there_is_no_way_back_to_a_model_that_was_removed(qtbot, window, manager):
+    tiny_package(user_data() / "models", id="first", title="First network")
+    tiny_package(user_data() / "models", id="second", title="Second network")
+    manager.verify.click()
+    idle(qtbot, manager)
+    for name in ("First", "Second"):
+        go_to(manager, name)
+        manager.use.click()
+        idle(qtbot, manager)
+    assert manager.back.isEnabled()
+
+    go_to(manager, "First")
+    answer_removal(manager, "Remove")
+    idle(qtbot, manager)
+
+    assert not manager.back.isEnabled()
+
+
 def test_that_an_installed_package_that_was_changed_is_told_and_cannot_be_used(
     qtbot, window, manager
 ):
@@ -164,7 +196,9 @@ def test_that_an_installed_package_that_was_changed_is_told_and_cannot_be_used(
     assert "cannot be used" in listed(manager)[row]
     assert "SHA-256" in manager.message.text()
     assert not manager.use.isEnabled()
-    manager.remove.click()
+    answer_removal(manager, "Cancel")
+    assert (user_data() / "models" / "spoilt").exists()
+    answer_removal(manager, "Remove")
     idle(qtbot, manager)
     assert not (user_data() / "models" / "spoilt").exists()
 

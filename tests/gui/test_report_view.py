@@ -8,6 +8,7 @@ from PySide6.QtGui import QDrag, QGuiApplication, QMouseEvent
 from PySide6.QtPrintSupport import QPrintDialog, QPrinter
 from PySide6.QtWidgets import QApplication, QDialogButtonBox, QLineEdit, QProgressDialog
 
+from app.errors import ReportError
 from app.gui.printing import make_printer
 from app.gui.report_pdf import page_sizes, page_texts
 from app.paths import user_data
@@ -274,3 +275,36 @@ def test_that_the_folder_is_asked_for_in_a_dialog(qtbot, window, tmp_path):
         window.actions_["report_selected"].trigger()
 
     assert list((tmp_path / "out").iterdir())
+
+
+def test_that_a_report_that_cannot_be_written_does_not_keep_the_others_back(
+    qtbot, window, tmp_path, monkeypatch
+):
+    import app.report
+
+    write_report, written = app.report.write_report, []
+
+    def write_all_but_the_first(*arguments):
+        written.append(arguments)
+        if len(written) == 1:
+            raise ReportError("The report has too many pages.")
+        write_report(*arguments)
+
+    # No order that the window makes fails by itself, whatever the study.
+    monkeypatch.setattr(app.report, "write_report", write_all_but_the_first)
+    window.list.view.selectAll()
+    with qtbot.waitSignal(window.papers.exporter.failed, timeout=2 * WAIT):
+        window.papers.reports_to(tmp_path / "out")
+
+    assert len(list((tmp_path / "out").glob("*.pdf"))) == 2
+    told = "1 of 3 studies were not written, the others were. The report has too many pages."
+    assert told in window.bars.texts
+
+
+def test_that_reports_of_a_selection_can_be_asked_for_from_a_study_without_a_result(qtbot, window):
+    window.session.current.forget_result()
+    window.session.case_changed.emit(window.session.current)
+    window.session.current_changed.emit()
+
+    assert not window.actions_["save_report"].isEnabled()
+    assert window.actions_["report_selected"].isEnabled()

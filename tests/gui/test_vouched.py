@@ -1,5 +1,7 @@
 """A model that nobody known vouches for is marked wherever its results are shown."""
 
+from dataclasses import replace
+
 import pytest
 
 from app.notices import UNSIGNED, WITHDRAWN
@@ -7,7 +9,7 @@ from app.packages import install
 from app.paths import site_configs, user_data
 from app.signatures import read_keyring
 from app.site import SITE_FILE
-from tests.gui_window import opened_window, wait_until_ended
+from tests.gui_window import install_tiny_package, opened_window, wait_until_ended
 from tests.oct_files import bscans, write
 from tests.signing import key_pair, signed
 from tests.tiny_package import tiny_package
@@ -68,3 +70,38 @@ def test_that_a_kept_result_is_marked_once_its_key_was_withdrawn(qtbot, exam, pa
 
         assert WITHDRAWN in window.bars.texts
         assert not window.session.busy
+
+
+def test_that_a_study_analysed_again_is_marked_once_its_key_is_trusted_no_more(
+    qtbot, exam, package, tmp_path
+):
+    private, keys = key_pair(tmp_path)
+    made = install(signed(package, private), keys)
+
+    with opened_window(qtbot, [exam], model_id=made.name, keys=keys) as window:
+        wait_until_ended(qtbot, window)
+        assert UNSIGNED not in window.bars.texts
+        session = window.session
+        session.change_settings(replace(session.settings, keys=None))
+
+        session.analyse(session.current)
+        wait_until_ended(qtbot, window)
+
+        assert session.current.result.model_signer is None
+        assert UNSIGNED in window.bars.texts
+
+
+def test_that_another_build_of_a_package_in_use_is_what_analyses_from_then_on(
+    qtbot, exam, tmp_path
+):
+    with opened_window(qtbot, [exam]) as window:
+        wait_until_ended(qtbot, window)
+        case = window.session.current
+        former = case.result.model_sha256
+
+        install_tiny_package(seed=99)
+        window.session.analyse(case)
+        wait_until_ended(qtbot, window)
+
+        assert case.result.model_sha256 != former
+        assert case.card.graph_sha256 == case.result.model_sha256
