@@ -21,19 +21,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     found = compare(read_record(options.old), read_record(options.new))
-    basis = found.basis
-    for name, same in (
-        ("Images", basis.images),
-        ("Model", basis.model),
-        ("Thresholds", basis.thresholds),
-        ("Preparation", basis.preparation),
-        ("Program", basis.software),
-    ):
+    for name, same in found.basis.told():
         say(f"{name}: {_WORDS[same]}.")
-    for sentence in (*found.differences, *found.decisions):
-        say(sentence)
-    if not found.differences:
-        say("The machine's results are the same.")
-    elif basis.same:
-        say("The same work gave another result. Report this as a fault.")
+    for sentence in (*found.differences, *found.decisions, found.verdict):
+        if sentence:
+            say(sentence)
     return 1 if found.differences or found.decisions else 0

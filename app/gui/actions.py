@@ -65,6 +65,9 @@ def _file() -> list[Command | None]:
 def _study() -> list[Command | None]:
     return [
         Command(name="analyse", words=translate("&Analyse again"), keys=("F5",)),
+        Command(
+            name="repeat", words=translate("Analyse again and co&mpare…"), keys=("Shift+F5",)
+        ),
         Command(name="cancel", words=translate("&Cancel reading and analysis"), keys=("Ctrl+.",)),
         None,
         Command(name="find_study", words=translate("&Find study…"), keys=("Ctrl+F",)),

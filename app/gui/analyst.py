@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Made:
-    """What an analysis came to. `result` is None where this very model's is there already."""
+    """What an analysis came to.
+
+    `result` is None where this very model's is there already, and no other was asked for.
+    """
 
     result: StudyResult | None
     card: "Card"
@@ -58,6 +61,7 @@ class Analyst(QObject):
         self.settings = settings
         self._keeper = keeper
         self._model: _Model | None = None
+        self._anew = False
         self._closing = False
         self._loaded.connect(self._tell_thresholds)
         self._task = Task(self._analyse, self)
@@ -71,8 +75,9 @@ class Analyst(QObject):
         """Of the model that is loaded, as its package has it."""
         return self._model.package.card if self._model is not None else None
 
-    def start(self, case: Case) -> None:
-        self.running = case
+    def start(self, case: Case, *, anew: bool = False) -> None:
+        """Analyse a case; `anew` even where this very model has done so already."""
+        self.running, self._anew = case, anew
         case.done = case.total = 0
         case.started = time.monotonic()
         self._task.start()
@@ -102,7 +107,7 @@ class Analyst(QObject):
         card = package.card
         prepared = case.model.preprocessing if case.model is not None else None
         same = case.call is not None and case.card == card and prepared == preprocess.VERSION
-        if same and self._still_holds(case, package):
+        if same and not self._anew and self._still_holds(case, package):
             return Made(result=None, card=card, contents={})
         study = case.study
         _check_files(study)

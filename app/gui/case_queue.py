@@ -1,6 +1,7 @@
 """Which case is analysed next, and what becomes of it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
@@ -13,9 +14,27 @@ from app.gui.languages import apart, told
 from app.gui.notice import Notice
 from app.gui.shelf import Shelf
 from app.settings import Settings
+from app.study import StudyResult
 
 if TYPE_CHECKING:
     from app.modelpack import Card
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Former:
+    """The result that a case had before it was analysed anew."""
+
+    result: StudyResult
+    card: "Card"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Repeated:
+    """A case analysed once more; the former result stands."""
+
+    case: Case
+    former: Former
+    made: Made
 
 
 class CaseQueue(QObject):
@@ -25,6 +44,7 @@ class CaseQueue(QObject):
     """
 
     changed = Signal(object)  # Case: its state or result
+    repeated = Signal(object)  # Repeated
     progressed = Signal()
     noticed = Signal(object)  # Notice
     settled = Signal(object)  # Settings, that remember what was told
@@ -50,6 +70,7 @@ class CaseQueue(QObject):
         self._analyst.noticed.connect(self.noticed)
         self._analyst.settled.connect(self.settled)
         self._closing = False
+        self._repeating: dict[Case, Former] = {}
 
     @property
     def running(self) -> Case | None:
@@ -69,6 +90,17 @@ class CaseQueue(QObject):
             self._set_state(case, CaseState.QUEUED)
             self.go_on()
 
+    def repeat(self, case: Case) -> None:
+        """Analyse a case anew beside its result, which stands until the reader takes the other."""
+        if case.result is not None and case.card is not None:
+            self._repeating[case] = Former(result=case.result, card=case.card)
+            self.add(case)
+
+    def take(self, repeated: "Repeated") -> None:
+        """Put what an analysis found anew in the place of the former result."""
+        self._take(repeated.case, repeated.made)
+        self._tell(repeated.case)
+
     def grown(self, case: Case) -> None:
         """Its study is another now: what is being found out of the former one is of no use."""
         if case is self.running:
@@ -87,6 +119,7 @@ class CaseQueue(QObject):
         for case in self._listed():
             case.grown = False
             if case.state is CaseState.QUEUED:
+                self._repeating.pop(case, None)
                 self._set_state(case, _at_rest(case))
         self._analyst.cancel()
 
@@ -104,7 +137,7 @@ class CaseQueue(QObject):
         case = on_show if on_show in queued else max(queued, key=self._expected)
         assert case is not None
         # Started before it is told, so that who hears of it can cancel it.
-        self._analyst.start(case)
+        self._analyst.start(case, anew=case in self._repeating)
         case.state = CaseState.RUNNING
         self._tell(case)
 
@@ -117,8 +150,11 @@ class CaseQueue(QObject):
         return max((each.urgency() for each in others), default=0)
 
     def _ended(self, case: Case, made: Made) -> None:
+        former = self._repeating.pop(case, None)
         if not self._queue_grown(case):
-            if made.result is None:
+            if former is not None and made.result is not None:
+                self.repeated.emit(Repeated(case=case, former=former, made=made))
+            elif made.result is None:
                 text = self.tr(
                     "This study has been analysed with this very model; its result stands."
                 )
@@ -143,6 +179,7 @@ class CaseQueue(QObject):
         self._shelf.keep_result(case)
 
     def _stopped(self, case: Case) -> None:
+        self._repeating.pop(case, None)
         if case not in self._listed():
             # Taken off the list, not given up: brought back, it goes on.
             case.state = CaseState.QUEUED
@@ -158,6 +195,7 @@ class CaseQueue(QObject):
         return grown
 
     def _failed(self, case: Case, error: Exception) -> None:
+        self._repeating.pop(case, None)
         case.grown = False
         # Kept with the case, so in English.
         problem = str(error) if isinstance(error, AppError) else BROKE_OFF

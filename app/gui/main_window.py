@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 from app.gui import dialogs, theme
 from app.gui.actions import Actions, quiet
 from app.gui.activity import Activity
+from app.gui.again import Again
 from app.gui.bars import Bars, RollingBars
 from app.gui.decision_desk import Desk
 from app.gui.decision_keys import DecisionKeys
@@ -64,6 +65,7 @@ _RESULT_ACTIONS = (
     "save_report",
     "print",
     "export",
+    "repeat",
     "next_deciding",
     "previous_deciding",
 )
@@ -106,6 +108,7 @@ class MainWindow(QMainWindow):
         self.actions_.menus["heat"].addMenu(self.heat.menu)
         self._build_foot()
         self.viewing = Viewing(session, self.room, self.heat, self.actions_)
+        self.again = Again(session, self, self.list.selected_cases)
         self.upkeep = Upkeep(session, self)
         self.help = HelpDesk(self)
         self._redress = Redress(self)
@@ -195,12 +198,12 @@ class MainWindow(QMainWindow):
             "anonymise": self.papers.anonymise,
             "report_selected": self.papers.report_selected,
             "quit": self.close,
-            "analyse": self._analyse,
             "cancel": self.session.cancel,
             "find_study": self._find_study,
             "next_study": lambda: self.list.step(1),
             "previous_study": lambda: self.list.step(-1),
             "skipped": lambda: dialogs.left_out(self, self.session.skipped).open(),
+            **self.again.acts(),
             **self.viewing.acts(),
             **self.upkeep.acts(),
             **self.help.acts(),
@@ -349,10 +352,6 @@ class MainWindow(QMainWindow):
     def _find_study(self) -> None:
         self.actions_["study_list"].setChecked(True)
         self.list.find_study()
-
-    def _analyse(self) -> None:
-        for case in self.list.selected_cases():
-            self.session.analyse(case)
 
     def _act(self, notice: Notice) -> None:
         if notice.act is not None:

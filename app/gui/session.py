@@ -17,7 +17,7 @@ from app.cases.kept import MOST_TRIES, CaseState, Dropped, KeptCase, gave_up
 from app.errors import AppError
 from app.gui.admission import Admission
 from app.gui.case import Case
-from app.gui.case_queue import CaseQueue
+from app.gui.case_queue import CaseQueue, Repeated
 from app.gui.intake import Intake, Read, Reading
 from app.gui.jobs import Jobs
 from app.gui.keeper import Keeper
@@ -42,6 +42,7 @@ class Session(QObject):
     progressed = Signal()
     current_changed = Signal()
     settings_changed = Signal()
+    repeated = Signal(object)  # Repeated
     eyes_set = Signal(object, object)  # Case, and its Study as it was before
     noticed = Signal(object)  # Notice
     broken = Signal(Exception)  # a bug: to the excepthook
@@ -84,6 +85,7 @@ class Session(QObject):
         self._queue.changed.connect(self.case_changed)
         self._queue.progressed.connect(self.progressed)
         self._queue.noticed.connect(self.noticed)
+        self._queue.repeated.connect(self.repeated)
         self._queue.settled.connect(self.change_settings)
         self._queue.broken.connect(self.broken)
 
@@ -217,6 +219,15 @@ class Session(QObject):
     def analyse(self, case: Case) -> None:
         """Queue a case again; one that this very model has analysed is not analysed twice."""
         self._queue.add(case)
+
+    def repeat(self, case: Case) -> None:
+        """Analyse a case anew beside its result; `repeated` tells what came of it."""
+        self._queue.repeat(case)
+
+    def take(self, repeated: Repeated) -> None:
+        """Put what an analysis found anew in the place of the former result."""
+        self._queue.take(repeated)
+        self._tell_change(repeated.case)
 
     def locate(self, case: Case, folder: Path) -> None:
         """Look in a folder for the files of a case that has lost them."""

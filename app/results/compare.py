@@ -11,13 +11,26 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import UsageError, system_says
-from app.language import fill
+from app.language import fill, list_of, mark
 from app.results.record import FORMAT
 
 _PROBABILITY = 0.01
 """Below it probabilities count as the same: processors round differently."""
 
 _MOST = 8  # B-scans named; the others are counted
+
+SAME = mark("The machine's results are the same.")
+FAULT = mark("The same work gave another result. Report this as a fault.")
+
+_PATIENT = mark("The patient")
+_EYES = (
+    mark("Only the first record has the eye {key}."),
+    mark("Only the second record has the eye {key}."),
+)
+_VOLUMES = (
+    mark("Only the first record has the volume {key}."),
+    mark("Only the second record has the volume {key}."),
+)
 
 Json = dict[str, Any]
 
@@ -37,12 +50,29 @@ class Basis:
         """Whether the answers must be the same."""
         return all((self.images, self.model, self.thresholds, self.preparation))
 
+    def told(self) -> tuple[tuple[str, bool | None], ...]:
+        """What a result rests on, by name, and whether it is the same."""
+        return (
+            (mark("Images"), self.images),
+            (mark("Model"), self.model),
+            (mark("Thresholds"), self.thresholds),
+            (mark("Preparation"), self.preparation),
+            (mark("Program"), self.software),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     basis: Basis
     differences: tuple[str, ...]  # between the machine's results, a sentence for each
     decisions: tuple[str, ...]  # between the reader's
+
+    @property
+    def verdict(self) -> str:
+        """What follows for the machine's results, in a sentence; "" if the basis explains it."""
+        if not self.differences:
+            return SAME
+        return FAULT if self.basis.same else ""
 
 
 def read_record(path: Path) -> Json:
@@ -105,11 +135,15 @@ def _frames(record: Json) -> list[tuple[Any, ...]]:
 
 def _differences(old: Json, new: Json) -> Iterator[str]:
     if old["study"]["uid"] != new["study"]["uid"]:
-        yield "The records are of two studies."
-    yield from _changed("The patient", old, new)
+        yield mark("The records are of two studies.")
+    yield from _changed(_PATIENT, old, new)
     if old["referral"]["level"] != new["referral"]["level"]:
-        yield f"Advice: {old['referral']['level']}, now {new['referral']['level']}."
-    yield from _only("eye", _by(old["eyes"], "laterality"), _by(new["eyes"], "laterality"))
+        yield fill(
+            "Advice: {before}, now {after}.",
+            before=old["referral"]["level"],
+            after=new["referral"]["level"],
+        )
+    yield from _only(_EYES, _by(old["eyes"], "laterality"), _by(new["eyes"], "laterality"))
     then, now = _by(old["eyes"], "laterality"), _by(new["eyes"], "laterality")
     for laterality in [each for each in then if each in now]:
         yield from _changed(laterality, then[laterality], now[laterality])
@@ -119,24 +153,34 @@ def _differences(old: Json, new: Json) -> Iterator[str]:
 def _changed(name: str, old: Json, new: Json) -> Iterator[str]:
     before, after = _call(old["call"]), _call(new["call"])
     if before != after:
-        yield f"{name}: {before}, now {after}."
+        yield fill("{name}: {before}, now {after}.", name=name, before=before, after=after)
 
 
 def _volumes(laterality: str, old: Json, new: Json) -> Iterator[str]:
     then, now = _by(old["volumes"], "uid"), _by(new["volumes"], "uid")
-    yield from _only(f"volume of {laterality}", then, now)
+    yield from _only(_VOLUMES, then, now)
     for uid in [each for each in then if each in now]:
         frames, others = then[uid]["bscans"], now[uid]["bscans"]
         if len(frames) != len(others):
-            yield f"{laterality}: {len(frames)} B-scans, now {len(others)}."
+            yield fill(
+                "{name}: {before} B-scans, now {after}.",
+                name=laterality,
+                before=len(frames),
+                after=len(others),
+            )
             continue
         pairs = list(zip(frames, others, strict=True))
         apart = [_apart(one, other) for one, other in pairs]
         moved = [one["position"] for (one, _), by in zip(pairs, apart, strict=True) if by]
         if moved:
-            yield (
-                f"{laterality}: {len(moved)} of {len(frames)} B-scans have other probabilities "
-                f"({_listed(moved)}), by {max(apart):.2f} at most."
+            yield fill(
+                "{name}: {count} of {total} B-scans have other probabilities ({bscans}), by "
+                "{most} at most.",
+                name=laterality,
+                count=len(moved),
+                total=len(frames),
+                bscans=_listed(moved),
+                most=f"{max(apart):.2f}",
             )
 
 
@@ -151,11 +195,9 @@ def _apart(one: Json, other: Json) -> float:
     return most if most >= _PROBABILITY else 0.0
 
 
-def _only(kind: str, then: Json, now: Json) -> Iterator[str]:
-    for key in [each for each in then if each not in now]:
-        yield f"Only the first record has the {kind} {key}."
-    for key in [each for each in now if each not in then]:
-        yield f"Only the second record has the {kind} {key}."
+def _only(templates: tuple[str, str], then: Json, now: Json) -> Iterator[str]:
+    for template, rows, others in zip(templates, (then, now), (now, then), strict=True):
+        yield from (fill(template, key=key) for key in rows if key not in others)
 
 
 def _by(rows: list[Json], key: str) -> Json:
@@ -163,7 +205,9 @@ def _by(rows: list[Json], key: str) -> Json:
 
 
 def _call(call: Json) -> str:
-    return f"{call['outcome']} {call['label']}" if call["label"] else str(call["outcome"])
+    if call["outcome"] == "called":
+        return str(call["label"])
+    return list_of([call["outcome"], call["label"]] if call["label"] else [call["outcome"]])
 
 
 def _decisions(old: Json, new: Json) -> Iterator[str]:
@@ -172,11 +216,16 @@ def _decisions(old: Json, new: Json) -> Iterator[str]:
     for name in dict.fromkeys([*then, *now]):
         before, after = then.get(name, "none"), now.get(name, "none")
         if before != after:
-            yield f"{name}, reader's call: {before}, now {after}."
+            yield fill(
+                "{name}, reader's call: {before}, now {after}.",
+                name=name,
+                before=before,
+                after=after,
+            )
 
 
 def _said(record: Json) -> Iterator[tuple[str, str]]:
-    yield "The patient", _reader(record)
+    yield _PATIENT, _reader(record)
     for eye in record["eyes"]:
         yield eye["laterality"], _reader(eye)
         for volume in eye["volumes"]:
@@ -192,4 +241,4 @@ def _reader(subject: Json) -> str:
 def _listed(numbers: list[int]) -> str:
     shown = ", ".join(map(str, numbers[:_MOST]))
     rest = len(numbers) - _MOST
-    return f"{shown} and {rest} more" if rest > 0 else shown
+    return fill("{listed} and {rest} more", listed=shown, rest=rest) if rest > 0 else shown
