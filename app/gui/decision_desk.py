@@ -243,6 +243,7 @@ class Desk(QObject):
         Args:
             remember: Called once it is written, before it stands.
         """
+        self._session.stay()
         self._asked.append(decision)
 
         def written(entry: Entry) -> None:
@@ -338,6 +339,9 @@ class Desk(QObject):
                 case.readings = Readings.standing(entries)
                 self._undoing.learn(case, entries)
                 self._tell(case)
+        if any(trails):
+            # Said before they were listed: it has a part in where they stand.
+            self._session.cases_changed.emit()
 
     def _tell(self, case: Case) -> None:
         self._session.case_changed.emit(case)
