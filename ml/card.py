@@ -13,7 +13,7 @@ from app.modelpack import FORMAT, Card, Figure, ReferralRule, TrainingData, Trai
 from ml.calibrate import Calibration
 from ml.classes import class_info
 from ml.config import Run
-from ml.evaluation import Evaluation, Result
+from ml.evaluation import Evaluation, Result, Scope
 from ml.manifest import LICENCES, Sample
 from ml.metrics import Estimate
 
@@ -192,8 +192,12 @@ def training_data(samples: Iterable[Sample]) -> tuple[TrainingData, ...]:
     )
 
 
-def figures_of(evaluation: Evaluation) -> tuple[Figure, ...]:
-    """The figures that a reader of a report needs, with their intervals."""
+def figures_of(evaluation: Evaluation, strange: Scope | None = None) -> tuple[Figure, ...]:
+    """The figures that a reader of a report needs, with their intervals.
+
+    Args:
+        strange: How pictures that are no B-scan are told, if that was measured.
+    """
     figures = [
         figure
         for result in evaluation.results
@@ -220,6 +224,12 @@ def figures_of(evaluation: Evaluation) -> tuple[Figure, ...]:
             _figure(name, estimate, f"{evaluation.part} B-scans in and out of scope")
             for name, estimate in named.items()
             if estimate is not None
+        ]
+    if strange:
+        data = f"{evaluation.part} B-scans, and pictures that are no B-scan"
+        figures += [
+            _figure("AUROC for pictures that are no B-scan", strange.auroc, data),
+            _figure("pictures that are no B-scan caught", strange.caught, data),
         ]
     return tuple(figures)
 

@@ -40,6 +40,7 @@ from ml.predictions import Predictions
 from ml.quantize import quantized
 from ml.scoring import score_package
 from ml.splits import require_same_split
+from ml.strange_scope import strange_scope
 
 TOLERANCE = 1e-4
 """Largest difference of probabilities, and of maps as a share of their range."""
@@ -113,9 +114,10 @@ def make_package(
             _require_alike(folder, full, division.val, int8)
             others = [_score(full, trained)]
         evaluation = _measure(folder, trained, others)
+        strange = strange_scope(load_package(folder), division.test, evaluation.predictions)
         card = replace(
             card,
-            figures=figures_of(evaluation),
+            figures=figures_of(evaluation, strange),
             operating_points=operating_points(evaluation.predictions, card),
         )
         (folder / "model.json").write_bytes(CARD.dump_json(card, indent=1) + b"\n")

@@ -6,6 +6,7 @@ cut into shuffled tiles.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from zlib import crc32
 
 import numpy as np
 
@@ -95,6 +96,13 @@ def strangers(
         np.ascontiguousarray(KINDS[kinds[index % len(kinds)]](rng, scan))
         for index, scan in enumerate(scans)
     ]
+
+
+def stranger_of(scan: Pixels) -> Pixels:
+    """Make the one strange picture that follows from a B-scan's own greys, kind and all."""
+    rng = np.random.default_rng(crc32(np.ascontiguousarray(scan).tobytes()))
+    kinds = list(KINDS.values())
+    return np.ascontiguousarray(kinds[int(rng.integers(len(kinds)))](rng, scan))
 
 
 def _grey(values: np.ndarray) -> Pixels:

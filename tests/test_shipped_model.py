@@ -64,6 +64,20 @@ def test_that_the_synthetic_eyes_show_what_they_were_made_for(result, package):
     assert result.call.label == "CNV"
 
 
+def test_that_pictures_that_are_no_retina_go_to_a_reader(package, demo):
+    pytest.importorskip("torch", reason="The ml extra is not installed.")
+    from ml.strangers import KINDS, strangers
+
+    scans = [bscan.pixels() for volume in demo.volumes for bscan in volume.bscans[:12]]
+    pictures = strangers(scans, seed=5)
+    frames = np.stack([prepare(picture, package.card.input).tensor for picture in pictures])
+
+    beyond = Engine(package).infer(frames).unfamiliarity > package.card.unfamiliarity_threshold
+    told = {kind: beyond[index :: len(KINDS)].mean() for index, kind in enumerate(KINDS)}
+
+    assert beyond.mean() > 0.9, told
+
+
 def test_that_its_maps_and_logits_are_grad_cam_s_for_every_class(package, demo):
     torch = pytest.importorskip("torch", reason="The ml extra is not installed.")
     from safetensors.torch import load_file

@@ -8,6 +8,7 @@ import pytest
 
 from app.analysis import analyse
 from app.engine import BATCH, Engine
+from app.installed import choose_package
 from app.preprocess import prepare
 from app.reading import open_studies
 from tests.benchmarks.conftest import SIZE
@@ -92,3 +93,29 @@ def test_whole_analysis_against_the_bare_network(package, volume_file):
         f"{ratio:.2f} x (processor time {whole_cpu / network_cpu:.2f} x)"
     )
     assert ratio <= 1.2
+
+
+def test_what_the_unfamiliarity_gate_costs_beside_the_network():
+    """The package that ships, and the same graph without the gate's output."""
+    import onnx
+    import onnxruntime
+
+    package = choose_package()
+    whole = onnx.load(package.folder / "model.onnx")
+    bare = onnx.load(package.folder / "model.onnx")
+    kept = [each for each in bare.graph.output if each.name != "unfamiliarity"]
+    del bare.graph.output[:]
+    bare.graph.output.extend(kept)
+    spec = package.card.input
+    frames = {"frames": varied_frames(BATCH, len(spec.mean), spec.height, spec.width)}
+    with_gate, without = (
+        onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        for model in (whole, bare)
+    )
+
+    ratio = seconds(lambda: with_gate.run(None, frames), 7) / seconds(
+        lambda: without.run(None, frames), 7
+    )
+
+    print(f"\nwith the gate {ratio:.4f} of the time without")
+    assert ratio < 1.05
