@@ -232,10 +232,13 @@ def in_short(calibration: Calibration) -> str:
         for name, rule in policy.rules.items()
     ]
     gates = calibration.measured["gate"].get("kinds", {})
+    sent = 1 - calibration.measured["gate"].get("in_scope_share", 1.0)
     lines += [
         f"gate {kind}: diseases AUROC {each['diseases_auroc']:.3f} "
         f"({each['same_device_auroc']:.3f} within their data sets), caught "
-        f"{each['diseases_caught']:.0%}; strange pictures AUROC {each['strangers_auroc']:.3f}, "
+        f"{each['diseases_caught']:.0%} where {each['in_scope_sent']:.1%} in scope are sent "
+        f"({each['diseases_caught_where_that_share_is_sent']:.0%} where {sent:.0%} are); strange "
+        f"pictures AUROC {each['strangers_auroc']:.3f}, "
         f"caught {each['strangers_caught']:.0%}; sent as other devices might show it "
         f"{each['devices_sent']:.0%}"
         + (" (kept)" if kind == calibration.measured["gate"].get("kept") else "")

@@ -29,6 +29,7 @@ from app.errors import StorageError, UsageError
 from app.files import whole_file
 
 _COMPONENTS = 64
+_FEW = 40  # B-scans in scope: with fewer, one of them decides a data set's threshold
 _NEIGHBOURS = 5
 _BANK = 1500  # training B-scans kept by the nearest-neighbour gate
 _DECAY = 0.02  # of the linear head's weights, on standardised features
@@ -169,9 +170,22 @@ def fit_gates(inside: Seen, outside: Seen) -> dict[str, Gate]:
     return by_kind
 
 
-def fit_gate_threshold(scores: Floats, in_scope_share: float = 0.95) -> float:
-    """Return the score that the wanted share of in-scope validation B-scans does not exceed."""
-    return float(np.quantile(scores, in_scope_share, method="higher"))
+def fit_gate_threshold(
+    scores: Floats, sources: NDArray[np.str_], in_scope_share: float = 0.95
+) -> float:
+    """Return the score that the wanted share of in-scope validation B-scans does not exceed.
+
+    Of every data set that has enough of them, and so of every device: a threshold for all together
+    spares one device by sending many B-scans of another.
+
+    Args:
+        scores: (n,), of B-scans in scope.
+        sources: (n,), the data set of each.
+        in_scope_share: Not to be exceeded by the threshold.
+    """
+    parts = [scores[sources == each] for each in np.unique(sources)]
+    enough = [part for part in parts if len(part) >= _FEW] or [scores]
+    return max(float(np.quantile(part, in_scope_share, method="higher")) for part in enough)
 
 
 def _components(features: Floats, count: int) -> tuple[Floats, Floats, Floats]:

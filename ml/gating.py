@@ -144,7 +144,7 @@ def choose_gate(looked: Looked, in_scope_share: float = IN_SCOPE_SHARE) -> Choic
 
     Best is the highest mean of the two areas under the curve: validation patients with diseases
     outside the classes, and strange pictures, each against validation patients in scope. Every
-    gate's threshold sends the same share of in-scope B-scans to a reader.
+    gate's threshold sends at most the same share of in-scope B-scans of every data set to a reader.
     """
     gates = fit_gates(looked.inside, looked.outside)
     validation = seen(looked.validation)
@@ -154,12 +154,15 @@ def choose_gate(looked: Looked, in_scope_share: float = IN_SCOPE_SHARE) -> Choic
     kinds, thresholds = {}, {}
     for kind, gate in gates.items():
         scores, odd = score(gate, validation), score(gate, looked.strangers)
-        thresholds[kind] = fit_gate_threshold(scores[known], in_scope_share)
+        thresholds[kind] = fit_gate_threshold(scores[known], sources[known], in_scope_share)
+        pooled = np.quantile(scores[known], in_scope_share, method="higher")
         kinds[kind] = {
             "diseases_auroc": _area(scores[~known], scores[known]),
             # Diseases outside the classes may all be of one device: this area tells no devices.
             "same_device_auroc": _area(scores[~known], scores[alike]),
             "diseases_caught": _share_beyond(scores[~known], thresholds[kind]),
+            "in_scope_sent": _share_beyond(scores[known], thresholds[kind]),
+            "diseases_caught_where_that_share_is_sent": _share_beyond(scores[~known], pooled),
             "strangers_auroc": _area(odd, scores[known]),
             "strangers_caught": _share_beyond(odd, thresholds[kind]),
             # Of B-scans in scope, as other devices might show them: the fewer, the better.

@@ -52,6 +52,10 @@ def outside(seed, n=80, kind=4):
     )
 
 
+def threshold_for(scores):
+    return fit_gate_threshold(scores, np.full(len(scores), "kermany"))
+
+
 @pytest.fixture(scope="module")
 def gates():
     return fit_gates(inside(0), outside(1))
@@ -62,14 +66,14 @@ def gates():
 )
 def test_that_every_gate_tells_new_outliers_from_new_training_like_ones(gates, kind):
     gate = gates[kind]
-    threshold = fit_gate_threshold(score(gate, inside(2)), 0.95)
+    threshold = threshold_for(score(gate, inside(2)))
 
     assert (score(gate, outside(3)) > threshold).mean() > 0.8
     assert (score(gate, inside(4)) > threshold).mean() < 0.12
 
 
 def test_that_distance_also_tells_outliers_of_a_kind_never_seen(gates):
-    threshold = fit_gate_threshold(score(gates["mahalanobis"], inside(2)))
+    threshold = threshold_for(score(gates["mahalanobis"], inside(2)))
 
     assert (score(gates["mahalanobis"], outside(5, kind=5)) > threshold).mean() > 0.9
 
@@ -103,7 +107,25 @@ def test_that_a_file_without_a_gate_is_refused(tmp_path):
 def test_that_the_threshold_sends_the_stated_share_of_in_scope_scans_to_a_reader():
     scores = np.random.default_rng(0).normal(size=1000)
 
-    assert (scores > fit_gate_threshold(scores, 0.95)).mean() == pytest.approx(0.05, abs=0.002)
+    assert (scores > threshold_for(scores)).mean() == pytest.approx(0.05, abs=0.002)
+
+
+def test_that_no_device_has_more_than_that_share_sent():
+    rng = np.random.default_rng(0)
+    scores = np.r_[rng.normal(size=900), rng.normal(2, size=100)]
+    sources = np.repeat(["kermany", "octdl"], [900, 100])
+
+    threshold = fit_gate_threshold(scores, sources)
+
+    assert 0.02 < (scores[900:] > threshold).mean() <= 0.05
+    assert (scores[:900] > threshold).mean() < 0.01
+
+
+def test_that_a_device_with_few_bscans_sets_no_threshold():
+    scores = np.r_[np.random.default_rng(0).normal(size=900), np.full(5, 50.0)]
+    sources = np.repeat(["kermany", "octdl"], [900, 5])
+
+    assert fit_gate_threshold(scores, sources) < 3
 
 
 def test_that_the_gate_that_does_best_on_validation_patients_is_kept():
