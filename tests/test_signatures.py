@@ -55,7 +55,7 @@ def refusal(folder, keys):
 
 
 def test_that_the_package_that_ships_is_signed_by_those_who_make_the_program():
-    assert choose_package().seal == Seal(Trust.SIGNED, "KD-OCT-3")
+    assert choose_package().seal == Seal(Trust.SIGNED, "KD-OCT-4")
 
 
 def test_that_a_signed_package_names_the_clinic_whose_key_it_was(package, keys):
@@ -165,7 +165,7 @@ def test_that_a_file_that_is_no_public_key_is_passed_over_with_a_warning(keys, t
 
     names = [key.name for key in read_keyring(clinic).keys]
 
-    assert set(names[:-1]) == {"KD-OCT", "KD-OCT-2", "KD-OCT-3"}
+    assert set(names[:-1]) == {"KD-OCT", "KD-OCT-2", "KD-OCT-3", "KD-OCT-4"}
     assert names[-1] == "Clinic"
     assert caplog.messages == [
         f"{name}.pem is not the PEM file of an Ed25519 public key." for name in ("notes", "private")
