@@ -31,6 +31,7 @@ TOLD_SETTINGS = (
     "ui_scale",
     "model_id",
     "heat_opacity",
+    "heat_outlined",
     "export_identity",
     "blind_first",
 )

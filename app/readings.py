@@ -54,6 +54,11 @@ def machine_answers(result: StudyResult, card: Card) -> dict[str, str]:
     return answers
 
 
+def eye_answers(result: StudyResult) -> dict[str, str]:
+    """The machine's answer for each eye of a study."""
+    return {str(eye.laterality): machine_answer(eye.call) for eye in result.eyes}
+
+
 def model_line(result: StudyResult) -> str:
     """The model as the trail names it: id, version and SHA-256."""
     return f"{result.model_id} {result.model_version} {result.model_sha256}"

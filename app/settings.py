@@ -59,6 +59,7 @@ class Settings:
     previous_model: str | None = None  # the `model_id` before, to go back to
     keys: FilePath | None = None  # folder of public keys; packages signed with them are trusted
     heat_opacity: Share = 0.6
+    heat_outlined: bool = False  # the heat map as lines, which leave the tissue between them free
     export_identity: bool = False  # True: JSON and CSV carry the patient's name and number
     reader: Annotated[str, Field(max_length=12)] = ""  # initials, under every decision
     blind_first: bool = False  # True: the machine's call is shown only after the reader's own

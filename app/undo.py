@@ -58,7 +58,10 @@ class History:
         history = cls()
         latest: dict[str, Entry] = {}
         for entry in trail:
-            if history.done and history.done[-1].restored_by(entry):
+            if entry.for_other_scans:
+                # What was said of the former scans must not be put back on these.
+                history = history.without({entry.subject})
+            elif history.done and history.done[-1].restored_by(entry):
                 history = history.taken_back(history.done[-1])
             elif history.undone and history.undone[-1].repeated_by(entry):
                 history = history.done_again(history.undone[-1])

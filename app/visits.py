@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from typing import TYPE_CHECKING
 
+from app.cases.trail import Entry
 from app.modelpack import Card
+from app.readings import NOTHING_READ, Readings, machine_answer
 from app.spread import Range, score_ranges
 from app.study import EyeResult, Laterality, Patient, Study, StudyResult
 
@@ -15,12 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AnalysedStudy:
-    """A study with what a model said of it."""
+    """A study with what a model said of it, and readers."""
 
     study: Study
     result: StudyResult
     card: Card  # of that model
     missing: str = ""  # a sentence, where its files are no longer where they were
+    readings: Readings = NOTHING_READ
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,6 +38,16 @@ class Visit:
     def model(self) -> str:
         """Scores are comparable only where this is the same."""
         return self.source.result.model_sha256
+
+    @property
+    def said(self) -> Entry | None:
+        """The reader's call on the eye, if one stands."""
+        return self.source.readings.eye(self.eye.laterality)
+
+    @property
+    def overruled(self) -> bool:
+        """Whether the reader says otherwise than the machine."""
+        return self.said is not None and self.said.after != machine_answer(self.eye.call)
 
     def ranges(self) -> tuple[Range | None, ...]:
         """How far apart the B-scans behind each score lie; see `app.spread`."""

@@ -41,7 +41,7 @@ class Domain:
         if self.name == "window":
             return sorted((APP / "gui").rglob("*.py"))
         # What is read in a terminal alone stays English.
-        elsewhere = (APP / "gui", APP / "commands", APP / "cli.py", APP / "results" / "compare.py")
+        elsewhere = (APP / "gui", APP / "commands", APP / "cli.py")
         found = sorted(APP.rglob("*.py"))
         return [each for each in found if not any(each.is_relative_to(it) for it in elsewhere)]
 

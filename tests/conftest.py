@@ -21,7 +21,6 @@ settings.register_profile(
 settings.load_profile("suite")
 
 
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where tests are shared out among processes, a file's stay together, and all windows' do.
 

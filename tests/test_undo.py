@@ -1,6 +1,7 @@
 """What can be taken back and done again, as the trail tells it."""
 
 from app.cases.subjects import PATIENT
+from app.cases.trail import OTHER_SCANS
 from app.undo import History
 from tests.decisions import entry
 
@@ -52,6 +53,15 @@ def test_that_a_note_makes_another_decision_of_the_same_answer():
 
     assert [each.entry.note for each in history.done] == ["fluid"]
     assert [each.entry.note for each in history.undone] == ["and blood"]
+
+
+def test_that_what_was_said_of_scans_that_are_gone_is_neither_put_back_nor_said_again():
+    history = told((OS, "NORMAL"), (OD, "CNV"), (OD, "DME"), (OD, None, OTHER_SCANS))
+    assert next_undo(history) == (OS, None)
+    assert history.undone == ()
+
+    later = told((OD, "CNV"), (OD, None, OTHER_SCANS), (OD, "DME"))
+    assert next_undo(later) == (OD, None)
 
 
 def test_that_nobody_takes_back_what_another_reader_said():

@@ -22,11 +22,12 @@ SOURCES: TypeAdapter[Sources] = TypeAdapter(Sources)
 CALL: TypeAdapter[Call] = TypeAdapter(Call)
 MODEL: TypeAdapter[ModelName] = TypeAdapter(ModelName)
 CONTENTS: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
+ANSWERS: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
 PATHS: TypeAdapter[tuple[Path, ...]] = TypeAdapter(tuple[Path, ...])
 
 KEPT = """
     SELECT number, summary, sources, study, state, problem, added, tries, removed,
-        call, level, card, model, analysed
+        call, level, card, model, analysed, answers
     FROM study_case LEFT JOIN result ON case_number = number
 """
 
@@ -47,7 +48,7 @@ def sound(
 
 def _kept(row: tuple[Any, ...], cards: Mapping[str, Card | None]) -> KeptCase:
     number, summary, sources, study, state, problem, added, tries, removed, *found = row
-    call, level, card, model, analysed = found
+    call, level, card, model, analysed, answers = found
     read: Summary = read_as(SUMMARY, summary)
     return KeptCase(
         number=number,
@@ -59,6 +60,7 @@ def _kept(row: tuple[Any, ...], cards: Mapping[str, Card | None]) -> KeptCase:
         analysed=None if analysed is None else _time(analysed),
         call=None if call is None else read_as(CALL, call),
         level=level or "",
+        answers={} if answers is None else read_as(ANSWERS, answers),
         card=cards.get(card),
         model=None if model is None else read_as(MODEL, model),
         tries=int(tries),

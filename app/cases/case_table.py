@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from app.cases.case_rows import (
+    ANSWERS,
     CALL,
     CONTENTS,
     KEPT,
@@ -29,6 +30,7 @@ from app.cases.result_record import decode_result, encode_result
 from app.cases.study_record import decode_study, encode_study
 from app.errors import StorageError
 from app.modelpack import CARD, Card
+from app.readings import eye_answers
 from app.signatures import vouched_now
 from app.study import Patient, Study, StudyResult
 
@@ -176,7 +178,7 @@ class CaseTable(Database):
         with self.writing() as database:
             database.execute("INSERT OR IGNORE INTO card VALUES (?, ?)", (card_key, card_text))
             database.execute(
-                "INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     number,
                     text_of(CALL, result.call),
@@ -187,6 +189,7 @@ class CaseTable(Database):
                     json.dumps(dict(contents)),
                     record,
                     maps,
+                    text_of(ANSWERS, eye_answers(result)),
                 ),
             )
             database.execute(

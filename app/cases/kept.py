@@ -4,7 +4,7 @@ Its result is kept beside it and read only when the case is opened.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -91,6 +91,8 @@ class KeptCase:
     analysed: datetime | None = None
     call: Call | None = None  # the patient's; None until analysed
     level: str = ""  # of the referral
+    # The machine's answer for each eye; empty if an earlier version kept the result.
+    answers: Mapping[str, str] = field(default_factory=dict)
     card: Card | None = None  # of the model that made the call
     model: ModelName | None = None
     tries: int = 0  # analyses of it during which the program ended

@@ -88,5 +88,8 @@ _TRIES = (
     "ALTER TABLE dropped ADD COLUMN tries INTEGER NOT NULL DEFAULT 0",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = ((*_TRAIL, *_ANNOTATIONS), _CASES, _TRIES)
+# What the list holds a reader's calls against, without the result being read back for it.
+_ANSWERS = ("ALTER TABLE result ADD COLUMN answers TEXT NOT NULL DEFAULT '{}'",)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = ((*_TRAIL, *_ANNOTATIONS), _CASES, _TRIES, _ANSWERS)
 """Each step is applied once, in order. Only ever append: files of every version are out there."""

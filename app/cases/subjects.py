@@ -19,5 +19,10 @@ def bscan_subject(volume: Volume, index: int) -> str:
     return f"{volume.uid}/{index + 1}"
 
 
+def bscan_subjects(volume: Volume) -> list[str]:
+    """The subjects of all B-scans of a volume, in spatial order."""
+    return [bscan_subject(volume, index) for index in range(len(volume.bscans))]
+
+
 def is_eye(subject: str) -> bool:
     return subject in {str(each) for each in Laterality}

@@ -20,6 +20,9 @@ from app.cases.database import Database, open_to_look, told
 from app.errors import StorageError
 from app.language import fill, mark
 
+OTHER_SCANS = mark("The scans are other ones now.")
+"""The note of an entry by which the program itself withdraws a call."""
+
 _NO_HASH = "0" * 64
 
 _Row = tuple[object, ...]
@@ -58,7 +61,13 @@ class Entry:
 
     @property
     def agrees(self) -> bool:
+        """Whether it agreed with the machine then; the machine may answer otherwise now."""
         return self.after is not None and self.after == self.machine
+
+    @property
+    def for_other_scans(self) -> bool:
+        """Whether it withdraws a call because it was given on other scans than there are now."""
+        return self.after is None and self.note == OTHER_SCANS
 
 
 class Trail(Database):

@@ -65,14 +65,13 @@ def _file() -> list[Command | None]:
 def _study() -> list[Command | None]:
     return [
         Command(name="analyse", words=translate("&Analyse again"), keys=("F5",)),
-        Command(
-            name="repeat", words=translate("Analyse again and co&mpare…"), keys=("Shift+F5",)
-        ),
+        Command(name="repeat", words=translate("Analyse again and co&mpare…"), keys=("Shift+F5",)),
         Command(name="cancel", words=translate("&Cancel reading and analysis"), keys=("Ctrl+.",)),
         None,
         Command(name="find_study", words=translate("&Find study…"), keys=("Ctrl+F",)),
         Command(name="next_study", words=translate("&Next study"), keys=("Ctrl+Down",)),
         Command(name="previous_study", words=translate("&Previous study"), keys=("Ctrl+Up",)),
+        Command(name="next_undecided", words=translate("Next &undecided study"), keys=("U",)),
         None,
         Command(name="name_right", words=translate("This is the &right eye (OD)")),
         Command(name="name_left", words=translate("This is the &left eye (OS)")),
@@ -307,15 +306,28 @@ def gestures() -> list[tuple[str, str]]:
     ]
 
 
+def explain(action: QAction, words: str) -> None:
+    """Say in a command's tooltip what it does at present; "" says its own words again."""
+    plain = _plain(action.iconText())
+    keys = [apart(each.toString()) for each in action.shortcuts()[:1]]
+    about = f"{plain}: {words}" if words else plain
+    action.setToolTip(f"{about} ({keys[0]})" if keys else about)
+    _show_tooltips(action)
+
+
 def lock(*actions: QAction) -> None:
     """Keep commands from being given, and say why: the clinic's configuration has decided."""
     why = translate("Set for the whole clinic; ask whoever looks after this computer.")
     for action in actions:
         action.setEnabled(False)
         action.setToolTip(why)
-        for menu in action.associatedObjects():
-            if isinstance(menu, QMenu):
-                menu.setToolTipsVisible(True)
+        _show_tooltips(action)
+
+
+def _show_tooltips(action: QAction) -> None:
+    for menu in action.associatedObjects():
+        if isinstance(menu, QMenu):
+            menu.setToolTipsVisible(True)
 
 
 def quiet(action: QAction, *, checked: bool) -> None:

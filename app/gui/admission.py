@@ -22,6 +22,8 @@ class Admission(QObject):
     """Finds the case of each study that was read, or makes it."""
 
     noticed = Signal(object)  # Notice
+    # Case; its Study as it was; UIDs of the volumes whose files are others.
+    scans_changed = Signal(object, object, object)
     grown = Signal(object)  # Case whose study is another now, and is to be analysed
     moved = Signal(object)  # Case whose files were found elsewhere
     folder_wanted = Signal(object)  # Case whose files the reader wants to locate
@@ -88,8 +90,11 @@ class Admission(QObject):
             if found.loaded is not None and found.loaded.missing:
                 self._relocate(case, found.study, read.reading.paths)
             return False
+        before = case.study
         case.forget_result()
         case.study = study
+        # Before it is kept: whatever happens then, no call is left on scans that nobody read.
+        self.scans_changed.emit(case, before, found.changed)
         case.demo = case.demo and read.reading.demo
         self._shelf.add(case, read.reading.paths)
         self.grown.emit(case)

@@ -40,6 +40,7 @@ class Bar(QFrame):
     def __init__(self, kind: str, text: str, action: str = "", *, lasting: bool = False) -> None:
         super().__init__()
         self.text = text
+        self.action = action
         self._kind = kind
         theme.say(self, text)
         layout = QHBoxLayout(self)
@@ -112,7 +113,8 @@ class Bars(QWidget):
 
     def show_notice(self, notice: Notice) -> None:
         text = told(notice.text)
-        for bar in [each for each in self._notices if each.text == text]:
+        # Said once more in the same words, what has a button may be of another thing.
+        for bar in [each for each in self._notices if each.text == text and not each.action]:
             self._dismiss(bar)
         while len(self._notices) >= _MOST:
             self._dismiss(self._notices[0])

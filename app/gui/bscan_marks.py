@@ -15,7 +15,7 @@ _MARGIN = 10
 _ELIDE = Qt.TextElideMode.ElideRight
 _INK = QColor("#f2f5f8")
 _QUIET = QColor("#b4bec8")
-_SHADE = QColor(6, 7, 8, 170)
+_SHADE = QColor(6, 7, 8, 190)  # dark enough for every ink here, muted words too, over white
 _CALLIPER = QColor("#8ef0c0")
 
 
@@ -82,29 +82,29 @@ def draw_scale_bars(painter: QPainter, frame: QRect, to_view: QTransform, spacin
     painter.save()
     # Figures and units lie beside what they measure, whichever way a language is read.
     painter.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
     metrics = painter.fontMetrics()
-    bars = []
+    tips = []
+    # Words first: their ground must not lie over the ends of the bars.
     if spacing.lateral_mm is not None:
         per_um = to_view.m11() / spacing.lateral_mm / 1000
         length = scale_bar_um(per_um, min(140.0, frame.width() / 3))
         if length is not None:
             tip = corner + QPointF(length * per_um, 0)
-            label = QRectF(tip.x() + 6, tip.y() - metrics.height() / 2 - 3, 90, metrics.height())
-            bars.append((tip, label, f"{length} µm"))
+            tips.append(tip)
+            beside = tip - QPointF(0, metrics.height() / 2 + 5)
+            _plate(painter, beside, [(f"{length} µm", _INK, None)])
     if spacing.axial_mm is not None:
         per_um = to_view.m22() / spacing.axial_mm / 1000
         length = scale_bar_um(per_um, min(90.0, frame.height() / 3))
         if length is not None:
             tip = corner - QPointF(0, length * per_um)
-            label = QRectF(tip.x() + 6, tip.y() - 4, 90, metrics.height())
-            bars.append((tip, label, f"{length} µm"))
+            tips.append(tip)
+            _plate(painter, tip - QPointF(0, 6), [(f"{length} µm", _INK, None)])
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
     for width, colour in ((4, _SHADE), (2, _INK)):
         painter.setPen(QPen(colour, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.SquareCap))
-        for tip, _, _ in bars:
+        for tip in tips:
             painter.drawLine(corner, tip)
-    for _, label, text in bars:
-        _shadowed(painter, label, Qt.AlignmentFlag.AlignLeft, text, _INK)
     painter.restore()
 
 
@@ -120,10 +120,11 @@ def draw_measurement(
         for tip in (start, end):
             painter.drawEllipse(tip, 3.5, 3.5)
     text = translate("scale unknown") if length_um is None else apart(f"{length_um:.0f} µm")
+    words: list[tuple[str, QColor, QColor | None]] = [(text, _CALLIPER, None)]
     metrics = painter.fontMetrics()
-    label = QRectF(0, 0, metrics.horizontalAdvance(text) + 4, metrics.height())
-    label.moveCenter((start + end) / 2 + QPointF(0, -metrics.height()))
-    _shadowed(painter, label, Qt.AlignmentFlag.AlignCenter, text, _CALLIPER)
+    middle = (start + end) / 2
+    above = QPointF(_plate_width(metrics, words) / 2, metrics.height() * 1.5 + 2)
+    _plate(painter, middle - above, words)
     painter.restore()
 
 
@@ -172,12 +173,3 @@ def _plate(painter: QPainter, at: QPointF, words: list[tuple[str, QColor, QColor
         x += width + 10
     painter.setBrush(Qt.BrushStyle.NoBrush)
     return int(plate.width())
-
-
-def _shadowed(
-    painter: QPainter, box: QRectF, align: Qt.AlignmentFlag, text: str, colour: QColor
-) -> None:
-    painter.setPen(QColor(0, 0, 0, 220))
-    painter.drawText(box.translated(1, 1), align | Qt.TextFlag.TextDontClip, text)
-    painter.setPen(colour)
-    painter.drawText(box, align | Qt.TextFlag.TextDontClip, text)

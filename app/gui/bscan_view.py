@@ -100,6 +100,11 @@ class BScanView(QWidget):
         self._measurements = ()
         self.reset()
 
+    def clear(self) -> None:
+        """Show no scan, and tell of none."""
+        self.show_volume(0, Spacing())
+        self.show_bscan(0, (1, 1), None, marks.Caption())
+
     def show_bscan(
         self,
         index: int,

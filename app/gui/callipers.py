@@ -1,15 +1,16 @@
 """Calliper lines: how long they are, and that they are kept with the case."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from app.cases.subjects import bscan_subject
+from app.cases.subjects import bscan_subject, bscan_subjects
+from app.gui.case import Case
 from app.gui.keeper import Keeper
-from app.study import Spacing, Volume
+from app.study import Spacing, Study, Volume
 
 if TYPE_CHECKING:
     from app.cases.annotations import Annotation, Points
@@ -106,6 +107,31 @@ class Callipers(QObject):
             return None
         self._set_removed(study_uid, standing, removed=True)
         return lambda: self._set_removed(study_uid, standing, removed=False)
+
+    def follow(self, case: Case, before: Study, replaced: Collection[str]) -> None:
+        """Take the lines off scans in whose place others have come: they measure nothing there."""
+        uid, when = case.uid, datetime.now().astimezone()
+        volumes = [each for each in before.volumes if each.uid in replaced]
+        subjects = {subject for volume in volumes for subject in bscan_subjects(volume)}
+
+        def remove(store: "Store") -> set[int]:
+            gone = {each.number for each in store.annotations(uid) if each.subject in subjects}
+            for number in gone:
+                store.remove_annotation(number, when)
+            return gone
+
+        def removed(gone: set[int]) -> None:
+            # What was being fetched meanwhile.
+            self._take_off(uid, lambda line: line.number in gone)
+
+        if subjects:
+            self._take_off(uid, lambda line: line.subject in subjects)
+            self._keeper.do(remove, removed)
+
+    def _take_off(self, study_uid: str, gone: Callable[[_Line], bool]) -> None:
+        for line in filter(gone, self._lines.get(study_uid, [])):
+            line.removed = True
+        self.changed.emit(study_uid)
 
     def _set_removed(self, study_uid: str, lines: list[_Line], *, removed: bool) -> None:
         when = datetime.now().astimezone()

@@ -8,7 +8,7 @@ from datetime import datetime
 from app.aggregate import rank
 from app.cases.kept import CaseState, KeptCase, LoadedCase, ModelName, Summary
 from app.modelpack import Card
-from app.readings import Readings
+from app.readings import Readings, eye_answers
 from app.study import Call, Laterality, Outcome, Study, StudyResult
 
 __all__ = ["Case", "CaseState"]
@@ -29,6 +29,7 @@ class Case:
     analysed: datetime | None = None
     call: Call | None = None  # the patient's
     level: str = ""  # of the referral
+    answers: Mapping[str, str] = field(default_factory=dict)  # the machine's for each eye
     card: Card | None = None  # of the model that made the result
     model: ModelName | None = None
     result: StudyResult | None = None
@@ -63,6 +64,7 @@ class Case:
         )
         if kept.card is not None:
             case.call, case.level, case.card = kept.call, kept.level, kept.card
+            case.answers = kept.answers
             case.model, case.analysed = kept.model, kept.analysed
         elif kept.state is CaseState.READY:
             # Its model's card is of a version of the program that this one cannot read.
@@ -95,6 +97,7 @@ class Case:
         """Hold a result, with the card of the model that made it."""
         self.result, self.card, self.stored = result, card, False
         self.call, self.level, self.analysed = result.call, result.referral.level, result.analysed
+        self.answers = eye_answers(result)
         self.model = ModelName(
             id=result.model_id,
             version=result.model_version,
@@ -124,7 +127,7 @@ class Case:
         """What was found no longer holds: the study has changed."""
         self.result = self.card = self.call = self.model = self.analysed = None
         self.level = self.problem = ""
-        self.contents = {}
+        self.contents = self.answers = {}
 
     def let_go(self) -> None:
         """Give back the memory of a result, if it can be read again."""

@@ -122,6 +122,7 @@ class FilterButton(QPushButton):
     def _readers(self) -> list[tuple[Reader, str]]:
         return [
             (Reader.UNDECIDED, self.tr("Not yet decided")),
+            (Reader.PARTLY, self.tr("Partly decided")),
             (Reader.AGREED, self.tr("Agreed with the machine")),
             (Reader.CHANGED, self.tr("Decided otherwise")),
         ]

@@ -3,10 +3,11 @@
 from datetime import date
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt, QTimer
+from PySide6.QtGui import QGuiApplication
 
 from app.gui import wording
 from app.gui.case import Case, CaseState
-from app.gui.case_order import Order, Reader, Sieve, listed, reader
+from app.gui.case_order import Order, Read, Reader, Sieve, eyes_read, listed, reader
 from app.gui.languages import apart, told
 from app.gui.session import Session
 
@@ -15,7 +16,11 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class CaseModel(QAbstractListModel):
-    """The session's cases that fit the sieve, in order."""
+    """The session's cases that fit the sieve, in order.
+
+    What the reader says of a case moves it only once they have gone on to another: else the next
+    row would be another than the one that stood below, or none.
+    """
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -29,7 +34,14 @@ class CaseModel(QAbstractListModel):
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
         self._soon.timeout.connect(self._freshen)
+        self._current = session.current
+        self._then: dict[Case, Read] = {}  # as the cases that stay in their places were read
+        # What stands under the pointer must still be there for the second of two clicks.
+        self._left = QTimer(self, singleShot=True)
+        self._left.setInterval(QGuiApplication.styleHints().mouseDoubleClickInterval())
+        self._left.timeout.connect(self.arrange)
         session.cases_changed.connect(self.arrange)
+        session.current_changed.connect(self._go_on)
         session.case_changed.connect(self._changed)
         session.progressed.connect(self._progressed)
 
@@ -51,8 +63,20 @@ class CaseModel(QAbstractListModel):
 
     def arrange(self) -> None:
         """Filter and order anew."""
+        self._left.stop()
+        self._then = {}
+        self._stay()
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """The same, but that what the reader says of a case leaves it in its place."""
         cases = listed(
-            self._session.cases, self.order, self.sieve, date.today(), backwards=self.backwards
+            self._session.cases,
+            self.order,
+            self.sieve,
+            date.today(),
+            backwards=self.backwards,
+            read_then=self._then,
         )
         if cases == self.cases:
             return
@@ -100,12 +124,26 @@ class CaseModel(QAbstractListModel):
         match reader(case):
             case Reader.UNDECIDED:
                 return ""
+            case Reader.PARTLY:
+                done, every = len(eyes_read(case)), len(case.summary.eyes)
+                return self.tr("{n} of {all} eyes").format(n=done, all=every)
             case Reader.AGREED:
                 return self.tr("Agreed")
         said = case.readings.patient
         if said is None or said.after is None:
             return self.tr("Changed")
         return self.tr("Read: {answer}").format(answer=wording.answer_word(said.after))
+
+    def _go_on(self) -> None:
+        if self._session.current is not self._current:
+            self._current = self._session.current
+            self._stay()
+            self._left.start()
+
+    def _stay(self) -> None:
+        """Keep the case on show where it stands, whatever the reader says of it from now on."""
+        if self._current is not None:
+            self._then.setdefault(self._current, Read.now(self._current))
 
     def _changed(self, case: Case) -> None:
         # Once for all that change at a time: a thousand cases are ordered in milliseconds, but
@@ -115,7 +153,7 @@ class CaseModel(QAbstractListModel):
 
     def _freshen(self) -> None:
         stale, self._stale = self._stale, []
-        self.arrange()
+        self._arrange()
         if len(stale) > 1 and self.cases:
             self.dataChanged.emit(self.index(0), self.index(len(self.cases) - 1))
         else:

@@ -1,16 +1,18 @@
 """In which order cases are listed, and which of them."""
 
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
+from app.cases.subjects import PATIENT
+from app.cases.trail import Entry
 from app.gui.case import Case, CaseState
-from app.readings import machine_answer
-from app.study import Outcome
+from app.readings import Readings, machine_answer
+from app.study import Laterality, Outcome
 
 
 class Standing(StrEnum):
@@ -29,6 +31,7 @@ class Reader(StrEnum):
     """What the reader has said of a case."""
 
     UNDECIDED = "not decided"
+    PARTLY = "partly decided"  # of one eye, and another still waits
     AGREED = "agreed"
     CHANGED = "decided otherwise"
 
@@ -63,10 +66,16 @@ class Sieve:
         return (
             (not self.calls or shown_answer(case) in self.calls)
             and (not self.standings or standing(case) in self.standings)
-            and (not self.readers or reader(case) in self.readers)
+            and self._read_so(case)
             and self._recent(case, today)
             and self._named(case)
         )
+
+    def _read_so(self, case: Case) -> bool:
+        said = reader(case)
+        # One eye's call must not hide that the other still waits.
+        begun = said is Reader.PARTLY and Reader.UNDECIDED in self.readers
+        return not self.readers or said in self.readers or begun
 
     def _recent(self, case: Case, today: date) -> bool:
         if self.days is None:
@@ -101,30 +110,73 @@ def shown_answer(case: Case) -> str | None:
 
 
 def reader(case: Case) -> Reader:
-    """Whether the reader has spoken, on the patient or an eye, and always as the machine.
+    """Whether the reader has spoken, on the patient or each eye, and as the machine does now.
 
     Whether a call on the patient agrees is not told as long as the machine's is hidden.
     """
     said = [each for each in case.readings.entries if each.subject in _subjects(case)]
     if not said:
         return Reader.UNDECIDED
-    return Reader.AGREED if all(each.agrees for each in said) else Reader.CHANGED
+    whole = any(each.subject == PATIENT for each in said)
+    if not whole and len(eyes_read(case)) < len(case.summary.eyes):
+        return Reader.PARTLY
+    agrees = all(each.after == _machine_now(case, each) for each in said)
+    return Reader.AGREED if agrees else Reader.CHANGED
+
+
+def waits(case: Case) -> bool:
+    """Whether a case is ready for the reader and not wholly decided on."""
+    undecided = reader(case) in (Reader.UNDECIDED, Reader.PARTLY)
+    return case.state is CaseState.READY and undecided
+
+
+def eyes_read(case: Case) -> list[Laterality]:
+    """The eyes on which a reader's call stands."""
+    return [each for each in case.summary.eyes if case.readings.eye(each) is not None]
 
 
 def listed(
-    cases: Iterable[Case], order: Order, sieve: Sieve, today: date, *, backwards: bool = False
+    cases: Iterable[Case],
+    order: Order,
+    sieve: Sieve,
+    today: date,
+    *,
+    backwards: bool = False,
+    read_then: Mapping[Case, "Read"] | None = None,
 ) -> list[Case]:
     """The cases that fit, in order; of equal ones the most urgent first, then as they were added.
 
     What an order knows nothing of comes last, backwards too.
+
+    Args:
+        read_then: What the reader had said of some cases, in place of what they have said since.
     """
-    fitting = sorted((case for case in cases if sieve.fits(case, today)), key=_urgency)
-    key = _KEYS[order]
-    known = [case for case in fitting if key(case) is not None]
+    then = read_then or {}
+    looks = {case: then[case].of(case) if case in then else case for case in cases}
+    urgent = sorted(looks, key=lambda case: _urgency(looks[case]))
+    fitting = [case for case in urgent if sieve.fits(looks[case], today)]
+    keys = {case: _KEYS[order](looks[case]) for case in fitting}
+    known = [case for case in fitting if keys[case] is not None]
     return [
-        *sorted(known, key=key, reverse=backwards),
-        *(case for case in fitting if key(case) is None),
+        *sorted(known, key=keys.__getitem__, reverse=backwards),
+        *(case for case in fitting if keys[case] is None),
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What a reader had said and seen of a case at one time."""
+
+    readings: Readings
+    seen: frozenset[Laterality]
+
+    @classmethod
+    def now(cls, case: Case) -> "Read":
+        return cls(readings=case.readings, seen=case.seen)
+
+    def of(self, case: Case) -> Case:
+        """The case as it is, but for this."""
+        return replace(case, readings=self.readings, seen=self.seen)
 
 
 def answers(cases: Sequence[Case]) -> list[str]:
@@ -152,9 +204,16 @@ _STANDINGS = {each: place for place, each in enumerate(Standing)}
 _READERS = {each: place for place, each in enumerate(Reader)}
 
 
-def _subjects(case: Case) -> set[str]:
-    from app.cases.subjects import PATIENT
+def _machine_now(case: Case, entry: Entry) -> str | None:
+    """The machine's answer of today on what was called; another model may have come since."""
+    if entry.subject == PATIENT:
+        return machine_answer(case.call) if case.call is not None else entry.machine
+    # Where none is at hand, as of a result that an earlier version kept, its own model's holds.
+    same = case.model is None or entry.model.endswith(case.model.sha256)
+    return case.answers.get(entry.subject, entry.machine if same else None)
 
+
+def _subjects(case: Case) -> set[str]:
     eyes = {str(each) for each in case.summary.eyes}
     return {PATIENT, *eyes} if case.revealed() else eyes
 

@@ -5,23 +5,33 @@ from who reads blind first, and knows which were seen all the same.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from PySide6.QtCore import QObject, Signal
 
-from app.cases.store import PATIENT, Decision, Entry, bscan_subject, trail_key
+from app.cases.store import PATIENT, Decision, Entry, Store, bscan_subject, trail_key
 from app.cases.subjects import is_eye
+from app.cases.trail import OTHER_SCANS
 from app.errors import AppError
-from app.gui.decision_moves import Carried, eyes_moved, told_of
+from app.gui.decision_moves import (
+    Carried,
+    eyes_moved,
+    on_other_scans,
+    told_of,
+    told_withdrawn,
+    withdrawal,
+)
+from app.gui.languages import apart
 from app.gui.session import Case, Notice, Session
+from app.gui.taking_back import TakingBack
 from app.gui.undoing import Undoing
 from app.modelpack import Card
 from app.readings import Readings, machine_answers, model_line
+from app.settings import locked_settings
 from app.study import Laterality, Study, StudyResult
-from app.undo import History
 from app.visits import AnalysedStudy
 
 
@@ -29,19 +39,21 @@ class Desk(QObject):
     """Takes decisions on the session's cases, and tells when they stand."""
 
     decided = Signal(object)  # Case
-    initials_wanted = Signal()  # nobody signs a decision without
+    initials_wanted = Signal(object)  # Case: nobody signs a decision without
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._session = session
         self._known: set[Case] = set()  # whose decisions are loaded
         self._undoing = Undoing()
+        self.back = TakingBack(self, session, self._undoing)
         self._unsigned: list[Callable[[], None]] = []
         self._asked: list[Decision] = []  # on their way to the trail
         self._answers: tuple[StudyResult, dict[str, str]] | None = None  # the machine's, latest
         session.cases_changed.connect(self._take_stock)
         session.settings_changed.connect(self._take_stock)
         session.eyes_set.connect(self._follow_eyes)
+        session.scans_changed.connect(self._follow_scans)
         self._take_stock()
 
     # What a reader says
@@ -81,30 +93,32 @@ class Desk(QObject):
     def decide(self, case: Case, subject: str, answer: str | None, note: str = "") -> None:
         """Put an answer into the trail; None withdraws the one that stands."""
         if not self._session.settings.reader:
-            self._unsigned.append(lambda: self.decide(case, subject, answer, note))
-            self.initials_wanted.emit()
+            self._ask_who_reads(case, lambda: self.decide(case, subject, answer, note))
             return
         decision = self._decision(case, subject, answer, note)
-        if decision is not None and not self._stands(case, decision):
+        if decision is None:
+            self._tell_unsaved(case)
+        elif not self._stands(case, decision):
             self._submit(
                 case,
                 decision,
                 lambda entry: self._undoing.decided(case, case.readings.of(subject), entry),
             )
 
-    def undo(self, case: Case) -> None:
-        """Take the reader's newest decision on a case back, by one that restores what was."""
-        self._once_written(case, self._undo)
-
-    def redo(self, case: Case) -> None:
-        """Decide again what was taken back last."""
-        self._once_written(case, self._redo)
-
-    def can_undo(self, case: Case | None) -> bool:
-        return case is not None and bool(self._history(case).done)
-
-    def can_redo(self, case: Case | None) -> bool:
-        return case is not None and bool(self._history(case).undone)
+    def write(
+        self,
+        case: Case,
+        subject: str,
+        answer: str | None,
+        note: str,
+        remember: Callable[[Entry], object],
+    ) -> None:
+        """Decide what was decided before; see `_submit`."""
+        decision = self._decision(case, subject, answer, note)
+        if decision is None:
+            self._tell_unsaved(case)
+        else:
+            self._submit(case, decision, remember)
 
     def sign(self, initials: str) -> None:
         """Remember who reads, and carry out what was said unsigned; nothing without initials."""
@@ -121,7 +135,17 @@ class Desk(QObject):
         return case.revealed(_eye_of(case, subject))
 
     def machine_answer(self, case: Case, subject: str) -> str | None:
-        return self._machine_answers(case).get(subject)
+        return self.answers(case).get(subject)
+
+    def answers(self, case: Case) -> Mapping[str, str]:
+        """The machine's answers, by the subjects that there are."""
+        facts = _facts(case)
+        if facts is None:
+            return {}
+        # Asked for at every B-scan that the reader scrolls over, of hundreds.
+        if self._answers is None or self._answers[0] is not facts[0]:
+            self._answers = facts[0], machine_answers(*facts)
+        return self._answers[1]
 
     def shows_visit(
         self, visit: AnalysedStudy, laterality: Laterality, decided: frozenset[str]
@@ -139,6 +163,11 @@ class Desk(QObject):
         earlier = visit.result.analysed.timestamp() < settings.blind_since
         return not settings.blind_first or earlier or str(laterality) in decided
 
+    @property
+    def writing(self) -> bool:
+        """Whether a decision is on its way to the trail."""
+        return bool(self._asked)
+
     def read_trail(self, case: Case | None, then: Callable[[list[Entry]], object]) -> None:
         """Read the trail of a case, or with None of all, and then go on with it."""
         if case is None:
@@ -149,14 +178,25 @@ class Desk(QObject):
 
     # Between the two
 
-    def _machine_answers(self, case: Case) -> dict[str, str]:
-        facts = _facts(case)
-        if facts is None:
-            return {}
-        # Asked for at every B-scan that the reader scrolls over, of hundreds.
-        if self._answers is None or self._answers[0] is not facts[0]:
-            self._answers = facts[0], machine_answers(*facts)
-        return self._answers[1]
+    def _ask_who_reads(self, case: Case, then: Callable[[], None]) -> None:
+        """Go on once the reader has signed."""
+        if "reader" in locked_settings():
+            text = self.tr(
+                "Nothing can be decided, because the clinic's configuration keeps the initials "
+                "empty; ask whoever looks after this computer."
+            )
+            self._session.noticed.emit(Notice(kind="problem", text=text))
+            return
+        self._unsigned.append(then)
+        if len(self._unsigned) == 1:
+            self.initials_wanted.emit(case)
+
+    def _tell_unsaved(self, case: Case) -> None:
+        text = self.tr(
+            "Your call on {name} was not saved, because the result it was given on is no longer "
+            "there; show the study, analyse it again (F5) and decide once more."
+        ).format(name=apart(case.summary.name))
+        self._session.noticed.emit(Notice(kind="problem", text=text))
 
     def _decision(self, case: Case, subject: str, answer: str | None, note: str) -> Decision | None:
         facts = _facts(case)
@@ -178,13 +218,6 @@ class Desk(QObject):
             model=model_line(facts[0]),
         )
 
-    def _history(self, case: Case) -> History:
-        """What the reader may take back of a case, and do again."""
-        if _facts(case) is None:
-            return History()
-        reader = self._session.settings.reader
-        return self._undoing.of(case, reader, self._machine_answers(case))
-
     def _on_its_way(self, case: Case, subject: str) -> Decision | None:
         """The newest decision on a subject that does not stand in the trail yet."""
         asked = (each for each in reversed(self._asked) if each.study_uid == _key(case))
@@ -196,29 +229,6 @@ class Desk(QObject):
         if asked is not None:
             return asked.answer
         return entry.after if entry is not None else None
-
-    def _once_written(self, case: Case, act: Callable[[Case], object]) -> None:
-        """Go on when what was decided on a case stands: the newest decision may be on its way."""
-        if any(each.study_uid == _key(case) for each in self._asked):
-            self._session.keeper.do(lambda store: None, lambda _: act(case))
-        else:
-            act(case)
-
-    def _undo(self, case: Case) -> None:
-        if self.can_undo(case):
-            step = self._history(case).done[-1]
-            decision = self._decision(
-                case, step.entry.subject, step.answer_before, step.note_before
-            )
-            if decision is not None:
-                self._submit(case, decision, lambda _: self._undoing.taken_back(case, step))
-
-    def _redo(self, case: Case) -> None:
-        if self.can_redo(case):
-            step = self._history(case).undone[-1]
-            decision = self._decision(case, step.entry.subject, step.entry.after, step.entry.note)
-            if decision is not None:
-                self._submit(case, decision, lambda _: self._undoing.done_again(case, step))
 
     def _stands(self, case: Case, decision: Decision) -> bool:
         """Whether it would change nothing: once more in the trail, it would not be read blind."""
@@ -294,6 +304,34 @@ class Desk(QObject):
         if notice is not None:
             self._session.noticed.emit(notice)
 
+    def _follow_scans(self, case: Case, before: Study, replaced: Collection[str]) -> None:
+        """Let no answer stand on scans that came to the study since, or in the place of others."""
+        subjects = on_other_scans(before, case.study, replaced)
+        key, visit = _key(case), (case.uid, case.summary.patient)
+        reader, when = self._session.settings.reader, datetime.now().astimezone()
+
+        def withdraw(store: Store) -> list[Entry]:
+            # As the trail has them: those of earlier runs may not be loaded yet.
+            standing = Readings.standing(store.trails([visit])[0]).entries
+            return [
+                store.decide(withdrawal(each, key, reader), when, each.study_uid)
+                for each in standing
+                if each.subject in subjects
+            ]
+
+        if subjects:
+            self._session.keeper.do(withdraw, partial(self._withdrawn, case))
+
+    def _withdrawn(self, case: Case, entries: Sequence[Entry]) -> None:
+        if not entries:
+            return
+        subjects = [each.subject for each in entries]
+        for each in entries:
+            case.readings = case.readings.with_entry(each)
+        self._undoing.drop(case, subjects)
+        self._tell(case)
+        self._session.noticed.emit(told_withdrawn(case.summary.name, subjects))
+
     def _forget(self, case: Case, withdrawn: Entry) -> None:
         """Leave no way back to what was on its way when its eye came to show other scans."""
         self._undoing.drop(case, [withdrawn.subject])
@@ -310,7 +348,7 @@ class Desk(QObject):
             machine=self.machine_answer(case, str(eye)),
             # The answer was counted on its former eye.
             blind=False,
-            note=entry.note if entry is not None and answer is not None else "",
+            note=entry.note if entry is not None and answer is not None else OTHER_SCANS,
             model=model_line(facts[0]) if facts is not None else entry.model if entry else "",
         )
 

@@ -1,6 +1,9 @@
-"""What a decision may need beyond a key: a note, the reader's initials; and what was decided."""
+"""What a decision may need beyond a key: a note, the reader's initials; and what was decided.
 
-from collections.abc import Sequence
+Each of these says whose study it is about: another patient's may lie behind it.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,15 +15,18 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QLabel,
     QLineEdit,
+    QMessageBox,
     QVBoxLayout,
     QWidget,
 )
 
 from app.agreement import Agreement, agreement, wilson
+from app.cases.kept import Summary
 from app.cases.store import Entry
 from app.gui import theme, wording
 from app.gui.dialogs import plain_dialog, save_or_cancel, table, words_area
-from app.gui.languages import apart, wrap
+from app.gui.languages import apart, told, wrap
+from app.gui.taking_back import Turn, decided_on, told_of
 
 _INITIALS = 12
 _NOTE = 500
@@ -43,15 +49,22 @@ class DecisionDialog(QDialog):
     def __init__(
         self,
         parent: QWidget,
+        whose: Summary,
         subjects: Sequence[Subject],
         answers: Sequence[str],
         standing: dict[str, Entry],
         *,
         chosen: str,
         initials: str,
+        fixed: bool = False,
     ) -> None:
+        """Ask for a call.
+
+        Args:
+            fixed: The clinic has decided what the initials are.
+        """
         super().__init__(parent)
-        self.setWindowTitle(self.tr("My call"))
+        self.setWindowTitle(self.tr("My call: {name}").format(name=whose.name))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._standing, self._initials = standing, initials
         form = QFormLayout()
@@ -75,10 +88,13 @@ class DecisionDialog(QDialog):
         ):
             theme.say(field, words)
             form.addRow(words, field)
+        if fixed:
+            self._fix_initials()
         self._buttons = save_or_cancel(self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 14, 16, 12)
         layout.setSpacing(14)
+        layout.addWidget(_heading(whose))
         layout.addLayout(form)
         layout.addWidget(self._buttons)
         self.setMinimumWidth(420)
@@ -99,6 +115,12 @@ class DecisionDialog(QDialog):
         )
         super().accept()
 
+    def _fix_initials(self) -> None:
+        why = self.tr("Set for the whole clinic; ask whoever looks after this computer.")
+        self.initials.setEnabled(False)
+        self.initials.setToolTip(why)
+        self.initials.setAccessibleDescription(why)
+
     def _show_standing(self) -> None:
         entry = self._standing.get(self.subject.currentData())
         self.note.setText(entry.note if entry is not None else "")
@@ -115,9 +137,9 @@ class InitialsDialog(QDialog):
 
     signed = Signal(str)  # "" if the reader would not say
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, parent: QWidget, whose: Summary) -> None:
         super().__init__(parent)
-        self.setWindowTitle(self.tr("Who reads?"))
+        self.setWindowTitle(self.tr("Who reads {name}?").format(name=whose.name))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         about = QLabel(
             self.tr("Your initials stand beside every decision, in the report and in the trail.")
@@ -136,7 +158,7 @@ class InitialsDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 14, 16, 12)
         layout.setSpacing(12)
-        for each in (about, self.initials, self._buttons):
+        for each in (_heading(whose), about, self.initials, self._buttons):
             layout.addWidget(each)
         self.setMinimumWidth(360)
         self.finished.connect(
@@ -144,7 +166,30 @@ class InitialsDialog(QDialog):
         )
 
 
-def trail_window(parent: QWidget, trail: Sequence[Entry], names: dict[str, str]) -> QDialog:
+def earlier_question(parent: QWidget, turn: Turn, act: Callable[[], object]) -> QMessageBox:
+    """Ask before a decision of an earlier run is taken back or made again; Enter does nothing."""
+    box = QMessageBox(parent)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.setIcon(QMessageBox.Icon.Question)
+    title, does = parent.tr("Undo an earlier decision?"), parent.tr("Undo it")
+    if turn.again:
+        title, does = parent.tr("Make an earlier decision again?"), parent.tr("Decide again")
+    box.setWindowTitle(title)
+    when = apart(f"{decided_on(turn):%Y-%m-%d %H:%M}")
+    box.setText(f"{title}\n\n{told_of(turn)}")
+    box.setInformativeText(
+        parent.tr("It was made on {when}, before the program was started.").format(when=when)
+    )
+    box.addButton(does, QMessageBox.ButtonRole.AcceptRole).clicked.connect(lambda: act())
+    stay = box.addButton(QMessageBox.StandardButton.Cancel)
+    box.setDefaultButton(stay)
+    box.setEscapeButton(stay)
+    return box
+
+
+def trail_window(
+    parent: QWidget, whose: Summary, trail: Sequence[Entry], names: dict[str, str]
+) -> QDialog:
     """The trail of one case, newest first.
 
     Args:
@@ -170,18 +215,27 @@ def trail_window(parent: QWidget, trail: Sequence[Entry], names: dict[str, str])
             wording.answer_word(each.after) if each.after else parent.tr("withdrawn"),
             wording.answer_word(each.machine) if each.machine else "",
             parent.tr("yes") if each.blind else "",
-            each.note,
+            told(each.note) if each.for_other_scans else each.note,
             _short(each.model),
         )
         for each in reversed(trail)
     ]
     dialog = plain_dialog(
         parent,
-        parent.tr("Decisions on this study"),
+        parent.tr("Decisions on this study: {name}").format(name=whose.name),
+        _heading(whose),
         table(headings, rows, parent.tr("Decisions on this study")),
     )
     dialog.resize(860, 380)
     return dialog
+
+
+def _heading(whose: Summary) -> QLabel:
+    """Patient and visit."""
+    heading = QLabel(wording.whose(whose))
+    heading.setObjectName("heading")
+    wrap(heading)
+    return heading
 
 
 def agreement_window(parent: QWidget, trail: Sequence[Entry]) -> QDialog:

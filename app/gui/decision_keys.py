@@ -9,14 +9,14 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QWidget
 
 from app.cases.store import PATIENT, Entry, bscan_subject
-from app.gui import wording
-from app.gui.actions import Actions, lock, quiet
+from app.gui.actions import Actions, explain, lock, quiet
 from app.gui.decision_desk import Desk
 from app.gui.decision_dialogs import (
     DecisionDialog,
     InitialsDialog,
     Subject,
     agreement_window,
+    earlier_question,
     trail_window,
 )
 from app.gui.decision_row import DecisionRow, RowState
@@ -24,6 +24,8 @@ from app.gui.operating_dialog import OperatingDialog
 from app.gui.reading_room import ReadingRoom
 from app.gui.result_panel import ResultPanel
 from app.gui.session import Case, Session
+from app.gui.subject_names import subject_names
+from app.gui.taking_back import Turn, told_of
 from app.readings import possible_answers
 from app.settings import locked_settings
 from app.study import Laterality, Study
@@ -49,7 +51,10 @@ class DecisionKeys(QObject):
         self._desk, self._session, self._room, self._panel = desk, session, room, panel
         self._actions, self._window = actions, window
         self._named: tuple[Study, dict[str, str]] | None = None  # names of subjects, latest
+        self._next: dict[str, Turn | None] = {}  # what undo and redo say that they do
         desk.initials_wanted.connect(self._ask_initials)
+        desk.back.asked.connect(self._ask_earlier)
+        session.cases_changed.connect(self.refresh)
         session.current_changed.connect(self.refresh)
         session.case_changed.connect(self._case_changed)
         session.settings_changed.connect(self.refresh)
@@ -77,8 +82,8 @@ class DecisionKeys(QObject):
             "decide_eye": lambda: self._open(self._eye()),
             "decide_bscan": lambda: self._open(self._bscan()),
             "decide_patient": lambda: self._open(PATIENT),
-            "undo_decision": lambda: self._on_case(self._desk.undo),
-            "redo_decision": lambda: self._on_case(self._desk.redo),
+            "undo_decision": lambda: self._go_back(again=False),
+            "redo_decision": lambda: self._go_back(again=True),
             "trail": self._ask_trail,
             "agreement": self._ask_agreement,
             "operating_point": self._ask_operating_point,
@@ -98,7 +103,10 @@ class DecisionKeys(QObject):
 
     def _case(self) -> Case | None:
         """The same, as long as its scans or answers are in front."""
-        return self._answered() if self._room.isVisible() or self._panel.isVisible() else None
+        return self._answered() if self._in_front() else None
+
+    def _in_front(self) -> bool:
+        return self._room.isVisible() or self._panel.isVisible()
 
     def _eye(self) -> str:
         return str(self._room.active)
@@ -120,6 +128,10 @@ class DecisionKeys(QObject):
         if case is not None and digit <= len(self._answers(case)):
             self._desk.decide(case, self._eye(), self._answers(case)[digit - 1])
 
+    def _go_back(self, *, again: bool) -> None:
+        if self._in_front():
+            self._desk.back.go(self._answered(), again=again)
+
     # Rows
 
     def _case_changed(self, case: Case) -> None:
@@ -135,8 +147,8 @@ class DecisionKeys(QObject):
         self._actions.enable(seen is not None, "decide_eye", "decide_bscan", "decide_patient")
         self._actions.enable(seen is not None and seen.revealed(self._room.active), "agree")
         self._actions.enable(seen is not None and seen.revealed(), "agree_with_all")
-        self._actions.enable(self._desk.can_undo(case), "undo_decision")
-        self._actions.enable(self._desk.can_redo(case), "redo_decision")
+        self._offer_back("undo_decision", again=False)
+        self._offer_back("redo_decision", again=True)
         self._actions.enable(self._session.package_card is not None, "operating_point")
         quiet(self._actions["blind_first"], checked=self._session.settings.blind_first)
         self._panel.patient.row.show_state(self._state(PATIENT, case) if ready else None)
@@ -146,6 +158,14 @@ class DecisionKeys(QObject):
         bscan = self._bscan()
         shown_bscan = ready and bscan is not None
         self._panel.bscan.row.show_state(self._state(bscan, case) if shown_bscan else None)
+
+    def _offer_back(self, name: str, *, again: bool) -> None:
+        """Enable a command, and have it say whose decision it is that it undoes or repeats."""
+        turn = self._desk.back.next(self._answered(), again=again)
+        if name not in self._next or self._next[name] != turn:
+            self._next[name] = turn
+            explain(self._actions[name], "" if turn is None else told_of(turn))
+        self._actions.enable(turn is not None, name)
 
     def _state(self, subject: str | None, case: Case | None) -> RowState | None:
         if case is None or subject is None:
@@ -170,13 +190,7 @@ class DecisionKeys(QObject):
     def _names(self, case: Case) -> dict[str, str]:
         if self._named is not None and self._named[0] is case.study:
             return self._named[1]
-        names = {PATIENT: self.tr("Patient")}
-        bscan = self.tr("{eye}, B-scan {n}")
-        for volume in case.study.volumes:
-            names[str(volume.laterality)] = wording.eye_long(volume.laterality)
-            eye = wording.eye_short(volume.laterality)
-            for index in range(len(volume.bscans)):
-                names[bscan_subject(volume, index)] = bscan.format(eye=eye, n=index + 1)
+        names = subject_names(case.study)
         self._named = case.study, names
         return names
 
@@ -191,20 +205,25 @@ class DecisionKeys(QObject):
         keys = [*held, PATIENT, *([bscan] if bscan is not None else [])]
         dialog = DecisionDialog(
             self._window,
+            case.summary,
             [Subject(key=each, name=names[each]) for each in keys],
             self._answers(case),
             {each.subject: each for each in case.readings.entries},
             chosen=subject,
             initials=self._session.settings.reader,
+            fixed="reader" in locked_settings(),
         )
         dialog.signed.connect(self._desk.sign)
         dialog.decided.connect(partial(self._desk.decide, case))
         dialog.open()
 
-    def _ask_initials(self) -> None:
-        dialog = InitialsDialog(self._window)
+    def _ask_initials(self, case: Case) -> None:
+        dialog = InitialsDialog(self._window, case.summary)
         dialog.signed.connect(self._desk.sign)
         dialog.open()
+
+    def _ask_earlier(self, turn: Turn) -> None:
+        earlier_question(self._window, turn, lambda: self._desk.back.carry_out(turn)).open()
 
     def _ask_trail(self) -> None:
         case = self._session.current
@@ -231,7 +250,7 @@ class DecisionKeys(QObject):
                 each if self._desk.shows(case, each.subject) else replace(each, machine=None)
                 for each in trail
             ]
-            trail_window(self._window, told, self._names(case)).open()
+            trail_window(self._window, case.summary, told, self._names(case)).open()
 
     def _show_agreement(self, trail: Sequence[Entry]) -> None:
         agreement_window(self._window, trail).open()

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QImage, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.gui.bscan_marks import Caption
 from app.gui.bscan_view import BScanView
@@ -63,15 +63,18 @@ class EyePanel(QWidget):
         self.view.touched.connect(self.touched)
         self.view.measured.connect(self.measured)
         self.enface = EnfaceView()
-        self.enface.asked.connect(self.go_to)
         self.map = EyeMap()
-        self.map.asked.connect(self.go_to)
         self.map.hide()
         self.strip = Filmstrip()
-        self.strip.asked.connect(self.go_to)
         self.position = PositionBar()
-        self.position.asked.connect(self.go_to)
+        self.position.stepped.connect(self.touched)
         self.position.stepped.connect(self.go_to_deciding)
+        for each in (self.enface, self.map, self.strip, self.position):
+            each.asked.connect(self.touched)
+            each.asked.connect(self.go_to)
+        program = QApplication.instance()
+        assert isinstance(program, QApplication)
+        program.focusChanged.connect(self._follow_focus)
 
         below = QHBoxLayout()
         below.setContentsMargins(0, 0, 0, 0)
@@ -141,12 +144,18 @@ class EyePanel(QWidget):
         self._show_index()
 
     def close_volume(self) -> None:
-        """Take the volume away; its background work stops on its own."""
+        """Take the volume away, and all that shows it; its background work stops on its own."""
         for each in (self._frames, self._overview):
             if each is not None:
                 each.retire()
         self._frames = self._overview = self._sharp = None
         self.volume, self.findings = None, None
+        # Whatever goes wrong with the next one: these scans must not stand under its name.
+        self.view.clear()
+        self.strip.show_volume([], 1.0)
+        self.enface.show_volume(None)
+        self.map.show_findings(None, None)
+        self._show_map()
 
     def shut_down(self) -> None:
         """Wait until no background work is left. Call it before the window goes."""
@@ -190,6 +199,10 @@ class EyePanel(QWidget):
         self.strip.show_volume(self._overview.thumbnails, aspect)
         self.enface.show_volume(volume)
         self._overview.start()
+
+    def _follow_focus(self, _: QWidget | None, now: QWidget | None) -> None:
+        if now is not None and self.isAncestorOf(now):
+            self.touched.emit()
 
     def _move(self, index: int) -> None:
         if self.volume is None or index == self.index or not self._frames:

@@ -22,7 +22,7 @@ class ViewOptions:
     """What the reader chose for all eyes."""
 
     heat: bool = True
-    class_index: int | None = None  # None: the class that the eye was called
+    class_name: str | None = None  # None, or none of the card's: the class that the eye was called
     opacity: float = 0.6
     outlined: bool = False
     true_proportions: bool = True
@@ -40,8 +40,9 @@ class Findings:
 
     def sought(self, options: ViewOptions) -> int | None:
         """Position of the class whose places are shown: the one chosen, or the disease called."""
-        if options.class_index is not None:
-            return options.class_index
+        # By name: models differ in how many classes they have, and in which place each stands.
+        if options.class_name in self.card.names:
+            return self.card.names.index(options.class_name)
         call = self.result.call
         if call.outcome not in (Outcome.CALLED, Outcome.UNCERTAIN) or call.label is None:
             return None

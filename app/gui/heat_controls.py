@@ -21,18 +21,19 @@ _STEP = 10
 class HeatControls(QWidget):
     """Class and opacity of the heat map."""
 
-    class_chosen = Signal(object)  # position of the class; None: that of the call
+    class_chosen = Signal(object)  # name of the class; None: that of the call
     opacity_chosen = Signal(float)  # from 0 to 1
 
     def __init__(self, opacity: float, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._names: tuple[str, ...] = ()
+        self._chosen: str | None = None  # also while a model is on show that does not know it
         self.classes = QComboBox()
         self.classes.addItem(self.tr("Class called"), None)
         self.classes.setToolTip(self.tr("Whose heat map is shown"))
         self.classes.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         theme.say(self.classes, self.tr("Class of the heat map"))
-        self.classes.activated.connect(lambda _: self.class_chosen.emit(self.classes.currentData()))
+        self.classes.activated.connect(self._choose)
         self.menu = QMenu(self.tr("&Class of the heat map"))
         self.menu.aboutToShow.connect(self._check_choice)
         self._fill_menu()
@@ -63,7 +64,8 @@ class HeatControls(QWidget):
             self.classes.removeItem(1)
         if card is not None:
             for info in sorted(card.classes, key=lambda each: -each.severity):
-                self.classes.addItem(wording.class_word(info.name), names.index(info.name))
+                self.classes.addItem(wording.class_word(info.name), info.name)
+        self.classes.setCurrentIndex(max(self.classes.findData(self._chosen), 0))
         self._fill_menu()
 
     def step(self, direction: int) -> None:
@@ -83,4 +85,5 @@ class HeatControls(QWidget):
 
     def _choose(self, place: int) -> None:
         self.classes.setCurrentIndex(place)
-        self.class_chosen.emit(self.classes.currentData())
+        self._chosen = self.classes.currentData()
+        self.class_chosen.emit(self._chosen)

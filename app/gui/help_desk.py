@@ -23,10 +23,11 @@ class HelpDesk(QObject):
     def __init__(self, window: "MainWindow") -> None:
         super().__init__(window)
         self._window = window
-        self._offer = False
+        self._offered = False  # the tour, on the demo alone
+        self._asked = False  # for the tour, on what is still without a result
         self.faults = FaultReports(window.session, window)
         self.tour: Tour | None = None
-        window.session.case_changed.connect(self._begin_offered)
+        window.session.case_changed.connect(self._begin_due)
 
     def acts(self) -> dict[str, Callable[[], object]]:
         """What each command of the menu does."""
@@ -54,19 +55,19 @@ class HelpDesk(QObject):
     def offer_tour(self) -> None:
         """Begin the tour on the demo study, unless this user has had it."""
         if not self._window.state.toured():
-            self._offer = True
-            self._begin_offered()
+            self._offered = True
+            self._begin_due()
 
     def begin_tour(self) -> None:
         """Show the window's parts one by one, on the study that is open, else on the demo."""
         window = self._window
         case = window.session.current
         if case is None or case.result is None:
-            self._offer = True
+            self._asked = True
             if case is None:
                 self.demo_wanted.emit()
             return
-        self._offer = False
+        self._offered = self._asked = False
         if self.tour is None:
             window.show_scans()
             self.tour = Tour(window, self._steps())
@@ -75,14 +76,31 @@ class HelpDesk(QObject):
     def shut_down(self) -> None:
         self.faults.shut_down()
 
-    def _begin_offered(self) -> None:
+    def _begin_due(self) -> None:
         case = self._window.session.current
-        if self._offer and case is not None and case.result is not None:
+        if case is None:
+            return
+        # Who opens a patient's study meanwhile has come to work.
+        self._offered = self._offered and case.study.synthetic
+        if (self._offered or self._asked) and case.result is not None:
             self.begin_tour()
 
     def _toured(self) -> None:
         self.tour = None
         self._window.state.set_toured()
+
+    def _about_studies(self) -> str:
+        words = self.tr(
+            "Drop folders, files or archives anywhere on the window. Each study is read "
+            "and analysed in turn and appears here; you can look at one while others are "
+            "still at work."
+        )
+        case = self._window.session.current
+        if case is not None and case.study.synthetic:
+            words = self.tr("{words} This one is synthetic and shows no patient.").format(
+                words=words
+            )
+        return words
 
     def _steps(self) -> list[Step]:
         window, room = self._window, self._window.room
@@ -94,11 +112,7 @@ class HelpDesk(QObject):
             step(
                 lambda: window.list,
                 self.tr("Your studies"),
-                self.tr(
-                    "Drop folders, files or archives anywhere on the window. Each study is read "
-                    "and analysed in turn and appears here; you can look at one while others are "
-                    "still at work. This one is synthetic and shows no patient."
-                ),
+                self._about_studies(),
             ),
             step(
                 lambda: window.results,

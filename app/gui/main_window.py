@@ -13,13 +13,7 @@ from PySide6.QtGui import (
     QResizeEvent,
     QShowEvent,
 )
-from PySide6.QtWidgets import (
-    QLabel,
-    QMainWindow,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QLabel, QMainWindow, QToolButton, QVBoxLayout, QWidget
 
 from app.gui import dialogs, theme
 from app.gui.actions import Actions, quiet
@@ -45,7 +39,7 @@ from app.gui.study_list import StudyList
 from app.gui.tool_bar import ToolBar
 from app.gui.upkeep import Upkeep
 from app.gui.viewing import Viewing
-from app.gui.window_state import WindowState
+from app.gui.window_state import FullScreen, WindowState
 from app.installed import demo_study
 from app.notices import RESEARCH_USE, SYNTHETIC, banners
 from app.package_file import SUFFIX
@@ -156,6 +150,7 @@ class MainWindow(QMainWindow):
         session.current_changed.connect(self._show_case)
         session.case_changed.connect(self._case_changed)
         session.case_changed.connect(self.room.past.hear)
+        session.scans_changed.connect(self.room.callipers.follow)
         session.noticed.connect(self.bars.show_notice)
         session.broken.connect(self.broken)
         session.progressed.connect(self._enable)
@@ -202,6 +197,7 @@ class MainWindow(QMainWindow):
             "find_study": self._find_study,
             "next_study": lambda: self.list.step(1),
             "previous_study": lambda: self.list.step(-1),
+            "next_undecided": self.list.next_undecided,
             "skipped": lambda: dialogs.left_out(self, self.session.skipped).open(),
             **self.again.acts(),
             **self.viewing.acts(),
@@ -213,9 +209,9 @@ class MainWindow(QMainWindow):
             **self.viewing.toggles(),
             "study_list": partial(self._want_pane, Pane.STUDIES),
             "results": partial(self._want_pane, Pane.RESULTS),
-            "full_screen": lambda on: self.showFullScreen() if on else self.showNormal(),
         }.items():
             self.actions_[name].toggled.connect(toggle)
+        FullScreen(self, self.actions_["full_screen"])
         self.actions_.menus["file"].insertMenu(self.actions_["close_study"], self.opening.recent)
 
     # Opening
@@ -402,6 +398,7 @@ class MainWindow(QMainWindow):
         self.open(local_paths(event.mimeData()) or self._dragged)
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
+        self.viewing.keep()
         if not self.leaving.allowed():
             event.ignore()
             return

@@ -1,12 +1,14 @@
 """The other visits of the patient on show: found among the open cases and those that are kept."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
 from app.gui.case import Case
 from app.gui.keeper import Keeper
+from app.readings import Readings
 from app.study import Laterality, Patient, Study
 from app.visits import AnalysedStudy, Visit, history, kept_studies, same_patient
 
@@ -61,7 +63,9 @@ class PastVisits(QObject):
             return (), None
         if not case.revealed(laterality):
             return (), None
-        present = AnalysedStudy(study=case.study, result=case.result, card=case.card)
+        present = AnalysedStudy(
+            study=case.study, result=case.result, card=case.card, readings=case.readings
+        )
         # A reader who is to answer first must not meet here what that visit's case keeps back.
         told = [
             each
@@ -88,5 +92,10 @@ class PastVisits(QObject):
 def _kept(store: "Store", present: Study) -> list[_Kept]:
     studies = kept_studies(store, present)
     trails = store.trails([(each.study.uid, each.study.patient) for each in studies])
-    decided = [frozenset(entry.subject for entry in trail) for trail in trails]
-    return list(zip(studies, decided, strict=True))
+    return [
+        (
+            replace(study, readings=Readings.standing(trail)),
+            frozenset(entry.subject for entry in trail),
+        )
+        for study, trail in zip(studies, trails, strict=True)
+    ]

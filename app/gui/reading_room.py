@@ -46,6 +46,7 @@ class ReadingRoom(QWidget):
         self._filling = False
         self._chosen: dict[Laterality, int] = {}
         self._visit: Visit | None = None  # beside the present one
+        self._beside_in_hand = False
         self._visits_wanted = False
         self.callipers = Callipers(keeper, self)
         self.callipers.changed.connect(self._show_callipers)
@@ -94,6 +95,7 @@ class ReadingRoom(QWidget):
     def _make_beside(self) -> EyePanel:
         panel = EyePanel()
         panel.hide()
+        panel.touched.connect(self._take_beside)
         panel.index_changed.connect(lambda index: self._moved(panel, index))
         panel.measured.connect(lambda line: self._keep_line(panel, line))
         panel.closed.connect(self.close_beside)
@@ -104,6 +106,14 @@ class ReadingRoom(QWidget):
     def panel(self) -> EyePanel:
         """The eye in front."""
         return self.panels[self.active]
+
+    @property
+    def in_hand(self) -> EyePanel:
+        """What commands of the view act on: the panel that the reader touched last.
+
+        Decisions stay with the eye in front, whatever other visit stands beside it.
+        """
+        return self.beside if self._beside_in_hand else self.panel
 
     def show_case(self, case: Case | None, card: Card | None) -> None:
         """Show a case, or what has become known of the one on show."""
@@ -225,7 +235,7 @@ class ReadingRoom(QWidget):
             self.panel.view.setFocus()
 
     def _drop_beside(self) -> None:
-        self._visit = None
+        self._visit, self._beside_in_hand = None, False
         self.beside.hide()
         self.beside.close_volume()
 
@@ -240,10 +250,11 @@ class ReadingRoom(QWidget):
     # Callipers
 
     def clear_measurements(self) -> None:
-        """Remove the callipers from the B-scan in front."""
-        panel = self.panel
-        if self.case is not None and panel.volume is not None:
-            bring_back = self.callipers.clear(self.case.study.uid, panel.volume, panel.index)
+        """Remove the callipers from the B-scan in hand."""
+        panel = self.in_hand
+        uid = self._study_uid(panel)
+        if uid is not None and panel.volume is not None:
+            bring_back = self.callipers.clear(uid, panel.volume, panel.index)
             if bring_back is not None:
                 removed = self.tr("The measurements on this B-scan were removed.")
                 self.noticed.emit(
@@ -312,7 +323,11 @@ class ReadingRoom(QWidget):
         self._show_visits()
         self.shown_changed.emit()
 
+    def _take_beside(self) -> None:
+        self._beside_in_hand = self._visit is not None
+
     def _activate(self, laterality: Laterality) -> None:
+        self._beside_in_hand = False
         if laterality is not self.active:
             self.active = laterality
             self._show_visits()

@@ -44,6 +44,7 @@ class Session(QObject):
     settings_changed = Signal()
     repeated = Signal(object)  # Repeated
     eyes_set = Signal(object, object)  # Case, and its Study as it was before
+    scans_changed = Signal(object, object, object)  # the same; UIDs of volumes with other files
     noticed = Signal(object)  # Notice
     broken = Signal(Exception)  # a bug: to the excepthook
     resumed = Signal(bool)  # whether an earlier run left anything on the list or to be read
@@ -79,6 +80,7 @@ class Session(QObject):
         self._intake.troubled.connect(self._not_kept)
         self._intake.progressed.connect(self.progressed)
         self._admission.noticed.connect(self.noticed)
+        self._admission.scans_changed.connect(self.scans_changed)
         self._admission.grown.connect(self._grown)
         self._admission.moved.connect(self._moved)
         self._admission.folder_wanted.connect(self.folder_wanted)

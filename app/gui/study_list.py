@@ -32,8 +32,8 @@ from app.gui.case import Case, CaseState
 from app.gui.case_delegate import CaseDelegate
 from app.gui.case_menus import FilterButton, Heading, OrderBox
 from app.gui.case_model import CASE, CaseModel
-from app.gui.case_order import Order, Sieve
-from app.gui.session import Session
+from app.gui.case_order import Order, Sieve, waits
+from app.gui.session import Notice, Session
 
 _LOW, _WIDE = 200, 380  # where search, filter and order stand in one row
 _LEAST = 56  # height of the list itself
@@ -92,6 +92,29 @@ class StudyList(QWidget):
         place = cases.index(current) + step if current in cases else 0
         if 0 <= place < len(cases):
             self.chosen.emit(cases[place])
+
+    def next_undecided(self) -> None:
+        """Go to the most urgent study that waits for the reader; say so where none does."""
+        others = [each for each in self._model.cases if each is not self._session.current]
+        waiting = [each for each in others if waits(each)]
+        if waiting:
+            self.chosen.emit(max(waiting, key=Case.urgency))
+        else:
+            self._session.noticed.emit(self._nothing_waits())
+
+    def _nothing_waits(self) -> Notice:
+        listed = {*self._model.cases, self._session.current}
+        hidden = [each for each in self._session.cases if each not in listed and waits(each)]
+        if not hidden:
+            text = self.tr("No other study that is ready waits for your call.")
+            return Notice(kind="information", text=text)
+        words = self.tr("No other study shown here waits for your call, but {n} not shown do.")
+        return Notice(
+            kind="information",
+            text=words.format(n=len(hidden)),
+            action=self.tr("Show all"),
+            act=self.show_all,
+        )
 
     def find_study(self) -> None:
         """Put the cursor where a name or number is typed."""

@@ -73,8 +73,12 @@ class VisitChart(QWidget):
         """Where 0 to 100 % and the first to the last visit are drawn."""
         metrics = self.fontMetrics()
         figures, names = metrics.horizontalAdvance("100 %"), self._name_width()
+        readers = metrics.height() if any(each.overruled for each in self._visits) else 0
         return QRectF(self.rect()).adjusted(
-            _MARGIN + figures + 14, _MARGIN, -_MARGIN - names - 20, -_MARGIN - metrics.height()
+            _MARGIN + figures + 14,
+            _MARGIN + readers,
+            -_MARGIN - names - 20,
+            -_MARGIN - metrics.height(),
         )
 
     def _name_width(self) -> int:
@@ -103,6 +107,7 @@ class VisitChart(QWidget):
             )
             return
         self._paint_axes(painter)
+        self._paint_readers(painter)
         diseases = sorted(
             (info for info in self._visits[-1].source.card.classes if info.severity > 0),
             key=lambda info: info.severity,
@@ -134,6 +139,22 @@ class VisitChart(QWidget):
             if label.left() > free:
                 painter.setPen(QColor(colours.text if visit is self._present else colours.muted))
                 painter.drawText(label, Qt.AlignmentFlag.AlignTop, words)
+                free = label.right() + 8
+
+    def _paint_readers(self, painter: QPainter) -> None:
+        """Over each visit that was overruled a diamond, as on the filmstrip, and that call."""
+        metrics = self.fontMetrics()
+        painter.setPen(QColor(theme.current().text))
+        free = float("-inf")
+        for visit in self._visits:
+            if visit.said is None or not visit.overruled:
+                continue
+            words = f"◆ {wording.answer_word(visit.said.after or '')}"
+            label = QRectF(0, 4, metrics.horizontalAdvance(words) + 1, metrics.height())
+            label.moveLeft(min(self._x(visit) - _MARK, self.width() - label.width() - 2))
+            # Of visits close together the first is named; each has its line in the list.
+            if label.left() > free:
+                painter.drawText(label, Qt.AlignmentFlag.AlignVCenter, words)
                 free = label.right() + 8
 
     def _paint_class(
@@ -194,7 +215,7 @@ class VisitChart(QWidget):
 
 
 def visit_line(visit: Visit) -> str:
-    """A visit in a sentence: day, call, and each disease's score."""
+    """A visit in a sentence: day, the machine's call with each disease's score, the reader's."""
     card = visit.source.card
     scores = [
         f"{wording.at_least(info, card)} {wording.percent(score)}"
@@ -204,13 +225,21 @@ def visit_line(visit: Visit) -> str:
         )
         if info.severity > 0
     ]
-    words = wording.translate("{visit} ({scores})")
-    return words.format(visit=visit_words(visit), scores=wording.listed(scores))
+    words = wording.translate("{call} ({scores})")
+    call = wording.call_title(visit.eye.call)
+    return _told(visit, words.format(call=call, scores=wording.listed(scores)))
 
 
 def visit_words(visit: Visit) -> str:
-    """A visit in a few words: day and call."""
-    return f"{day(visit.moment)}: {wording.call_title(visit.eye.call)}"
+    """A visit in a few words: day and call, the machine's and the reader's."""
+    return _told(visit, wording.call_title(visit.eye.call))
+
+
+def _told(visit: Visit, call: str) -> str:
+    if visit.said is not None:
+        both = wording.translate("machine {call}; {reader}")
+        call = both.format(call=call, reader=wording.reader_s_call(visit.said))
+    return f"{day(visit.moment)}: {call}"
 
 
 def day(moment: datetime | None) -> str:

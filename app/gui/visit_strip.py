@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QSizePolicy, QWidget
 
+from app.cases.trail import Entry
 from app.gui import theme
 from app.gui.languages import told
 from app.gui.visit_chart import VisitChart, visit_line, visit_words
@@ -13,6 +14,9 @@ from app.visits import Visit
 
 _HEIGHT = 150
 _LIST_WIDTH = 250
+
+_Shown = tuple[list[tuple[EyeResult, Entry | None]], EyeResult | None]
+"""What is told of the visits, and the present one."""
 
 
 class VisitStrip(QWidget):
@@ -24,11 +28,14 @@ class VisitStrip(QWidget):
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMaximumHeight(_HEIGHT)
-        self._shown: tuple[list[EyeResult], EyeResult | None] = [], None  # visits, present
+        self._shown: _Shown = [], None
         self.chart = VisitChart()
         self.chart.chosen.connect(self.chosen)
         self.list = QListWidget()
         self.list.setMaximumWidth(_LIST_WIDTH)
+        # Both calls of a visit are read at once, without rolling sideways.
+        self.list.setWordWrap(True)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setToolTip(self.tr("Enter shows a visit beside the present one"))
         theme.say(
             self.list,
@@ -44,7 +51,8 @@ class VisitStrip(QWidget):
 
     def show_visits(self, visits: Sequence[Visit], present: Visit | None) -> None:
         """Show these, oldest first; `present` is the one being read."""
-        shown = [each.eye for each in visits], present.eye if present is not None else None
+        eyes = [(each.eye, each.said) for each in visits]
+        shown = eyes, present.eye if present is not None else None
         if shown == self._shown:
             # Nothing is new, and the reader may be choosing.
             return

@@ -2,14 +2,39 @@
 
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QSettings, QSize
+from PySide6.QtCore import QByteArray, QEvent, QObject, QSettings, QSize, Qt
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMainWindow
 
+from app.gui.actions import quiet
 from app.gui.panes import Panes
 from app.paths import user_config
 
 _MOST_RECENT = 8
 _FIRST_SIZE = QSize(1440, 900)  # where the screen has it
+
+
+class FullScreen(QObject):
+    """Has a window cover the screen, and keeps the command in step with it.
+
+    The desktop can do so too, and a window that was left so comes back so.
+    """
+
+    def __init__(self, window: QMainWindow, action: QAction) -> None:
+        super().__init__(window)
+        self._window, self._action = window, action
+        action.toggled.connect(self._cover)
+        window.installEventFilter(self)
+
+    def _cover(self, on: bool) -> None:
+        # The other states stay: a maximised window is one again after it.
+        full, now = Qt.WindowState.WindowFullScreen, self._window.windowState()
+        self._window.setWindowState(now | full if on else now & ~full)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        if event.type() is QEvent.Type.WindowStateChange:
+            quiet(self._action, checked=self._window.isFullScreen())
+        return False
 
 
 class WindowState:

@@ -161,6 +161,13 @@ def patient_line(patient: Patient) -> str:
     return "  ·  ".join(map(apart, parts))
 
 
+def whose(summary: Summary) -> str:
+    """Patient and visit in one line; where no patient is named, what tells the study apart."""
+    known = summary.patient.name or summary.patient.identifier
+    patient = patient_line(summary.patient) if known else apart(summary.name)
+    return f"{patient}  ·  {visit_line(summary)}"
+
+
 def visit_line(study: Study | Summary) -> str:
     if study.visited is None:
         return translate("Visit date unknown")

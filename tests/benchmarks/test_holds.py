@@ -90,7 +90,7 @@ def visit(tmp_path):
 def test_that_nothing_done_with_a_study_holds_the_window(qtbot, visit):
     with opened_window(qtbot, [visit], reader="AB", theme="dark") as window:
         wait_until_ended(qtbot, window)
-        window.room.set_options(class_index=2)
+        window.room.set_options(class_name="DME")
         qtbot.wait(3 * QUIET_MS)
         commands, report = window.actions_, window.papers.report
 

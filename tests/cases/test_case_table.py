@@ -24,6 +24,7 @@ from app.cases.store import CaseState, Decision, Store, bscan_subject
 from app.errors import ReadError, StorageError
 from app.files import backup_path
 from app.reading import open_studies
+from app.readings import machine_answer
 from app.study import (
     BScan,
     BScanResult,
@@ -85,6 +86,7 @@ def test_that_a_case_comes_back_with_its_result_maps_and_card(path, visit, tmp_p
 
     assert (kept.state, kept.call, kept.card) == (CaseState.READY, result.call, card)
     assert kept.level == result.referral.level
+    assert kept.answers == {str(eye.laterality): machine_answer(eye.call) for eye in result.eyes}
     assert kept.model.sha256 == card.graph_sha256
     assert kept.summary.eyes == (Laterality.RIGHT, Laterality.LEFT)
     for eye, was in zip(loaded.result.eyes, result.eyes, strict=True):
@@ -471,3 +473,20 @@ def test_that_a_damaged_note_of_a_drop_hides_no_other(store, tmp_path):
         database.execute("UPDATE dropped SET paths = '[1' WHERE number = ?", (bad,))
 
     assert [each.number for each in store.dropped()] == [good]
+
+
+def test_that_a_result_of_an_earlier_version_is_listed_without_the_eyes_answers(
+    path, visit, tmp_path
+):
+    with closing(Store(path)) as store:
+        kept_with_result(store, visit, tmp_path)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("ALTER TABLE result DROP COLUMN answers")
+        database.execute("PRAGMA user_version = 3")
+        database.commit()
+
+    with closing(Store(path)) as store:
+        (kept,) = store.cases()
+
+    assert kept.call is not None
+    assert kept.answers == {}

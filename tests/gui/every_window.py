@@ -116,7 +116,7 @@ def _dialogs(window: MainWindow, wait: Wait) -> Iterator[tuple[str, QWidget]]:
         dialog = _new(window, known)[0]
         yield from _pages(name, dialog, wait)
         dialog.close()
-    window.desk.initials_wanted.emit()
+    window.desk.initials_wanted.emit(window.session.current)
     dialog = window.findChildren(QDialog)[-1]
     yield "initials", dialog
     dialog.close()

@@ -62,7 +62,7 @@ def main(folder: Path, states: list[str]) -> None:
     wait_for(lambda: [case.state in ENDED for case in window.session.cases] == [True])
     wait_for(lambda: not window.session.busy)
     panel = window.room.panel
-    window.room.set_options(class_index=2)
+    window.room.set_options(class_name="DME")
     panel.go_to(20)
     for state in states:
         _dress(program, window, state)

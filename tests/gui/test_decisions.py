@@ -2,10 +2,11 @@
 
 import threading
 from dataclasses import asdict, replace
+from datetime import date, datetime
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QLabel, QTableWidget
+from PySide6.QtWidgets import QDialog, QLabel, QMessageBox, QPushButton, QTableWidget
 
 from app.cases.store import PATIENT, Store, bscan_subject
 from app.gui.decision_dialogs import DecisionDialog, InitialsDialog
@@ -68,6 +69,20 @@ def decided(qtbot, window, subject, answer):
 def machine(window, laterality=Laterality.RIGHT):
     (eye,) = [e for e in window.session.current.result.eyes if e.laterality is laterality]
     return machine_answer(eye.call)
+
+
+def consent(qtbot, window, words):
+    """Press a button of the question that stands in front of the window; return what it asks."""
+
+    def asked():
+        return [each for each in window.findChildren(QMessageBox) if each.isVisible()]
+
+    qtbot.waitUntil(lambda: bool(asked()))
+    (box,) = asked()
+    (button,) = [each for each in box.buttons() if each.text().replace("&", "") == words]
+    said = f"{box.text()} {box.informativeText()}"
+    button.click()
+    return said
 
 
 def visible_words(window):
@@ -204,6 +219,7 @@ def test_that_decisions_are_taken_back_and_made_again_after_a_restart(qtbot, bot
         decided(qtbot, window, RIGHT, "CNV")
         qtbot.waitUntil(window.actions_["undo_decision"].isEnabled)
         window.actions_["undo_decision"].trigger()
+        consent(qtbot, window, "Undo it")
         decided(qtbot, window, RIGHT, "NORMAL")
     with opened_window(qtbot, [], reader="AB") as window:
         wait_until_ended(qtbot, window)
@@ -211,16 +227,240 @@ def test_that_decisions_are_taken_back_and_made_again_after_a_restart(qtbot, bot
         decided(qtbot, window, RIGHT, "NORMAL")
         qtbot.waitUntil(window.actions_["redo_decision"].isEnabled)
         window.actions_["redo_decision"].trigger()
+        consent(qtbot, window, "Decide again")
         decided(qtbot, window, RIGHT, "CNV")
-        for answer in ("NORMAL", None):
-            window.actions_["undo_decision"].trigger()
-            decided(qtbot, window, RIGHT, answer)
+        # What this run made again it takes back unasked, and what lies before it not.
+        window.actions_["undo_decision"].trigger()
+        decided(qtbot, window, RIGHT, "NORMAL")
+        window.actions_["undo_decision"].trigger()
+        consent(qtbot, window, "Undo it")
+        decided(qtbot, window, RIGHT, None)
         assert not window.actions_["undo_decision"].isEnabled()
 
     assert [each.after for each in kept()] == ["NORMAL", "CNV", "NORMAL", "CNV", "NORMAL", None]
     store = Store()
     assert store.verify() == 6
     store.close()
+
+
+@pytest.fixture
+def two_patients(tmp_path):
+    """Studies of Doe, Jane and of Roe, Rita."""
+    other = Patient(identifier="P2", name="Roe, Rita", birth_date=date(1960, 1, 2))
+    write(tmp_path / "jane.dcm", bscans(5), uid="1.2.31")
+    write(tmp_path / "rita.dcm", bscans(5), uid="1.2.41", study="1.2.840.9", patient=other)
+    return [tmp_path / "jane.dcm", tmp_path / "rita.dcm"]
+
+
+def show(qtbot, window, name):
+    (case,) = [each for each in window.session.cases if each.summary.name == name]
+    window.session.select(case)
+    qtbot.waitUntil(lambda: window.room.case is case and case.result is not None)
+    return case
+
+
+def act(window):
+    """Press the button of the latest notice."""
+    window.bars._notices[-1].findChild(QPushButton).click()
+
+
+def test_that_undo_says_what_it_undid_and_offers_to_do_it_again(qtbot, window):
+    press(qtbot, window, Qt.Key.Key_4)
+    decided(qtbot, window, RIGHT, "CNV")
+    undo = window.actions_["undo_decision"]
+    what = "Doe, Jane, 2024-05-06, Right eye: from CNV to no call"
+    assert undo.toolTip() == f"Undo decision: {what} (Ctrl+Z)"
+
+    press(qtbot, window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+
+    decided(qtbot, window, RIGHT, None)
+    assert f"Undone: {what}." in window.bars.texts
+    assert window.bars._notices[-1].findChild(QPushButton).text() == "Redo"
+    assert "from no call to CNV" in window.actions_["redo_decision"].toolTip()
+    act(window)
+    decided(qtbot, window, RIGHT, "CNV")
+    assert "Decided again: " in window.bars.texts[-1]
+
+
+def test_that_undo_takes_back_what_this_run_decided_last_and_shows_that_patient(
+    qtbot, two_patients
+):
+    with opened_window(qtbot, two_patients, reader="AB") as window:
+        wait_until_ended(qtbot, window, studies=2)
+        ready(qtbot, window)
+        jane = show(qtbot, window, "Doe, Jane")
+        press(qtbot, window, Qt.Key.Key_4)
+        decided(qtbot, window, RIGHT, "CNV")
+        rita = show(qtbot, window, "Roe, Rita")
+        press(qtbot, window, Qt.Key.Key_3)
+        decided(qtbot, window, RIGHT, "DME")
+        show(qtbot, window, "Doe, Jane")
+        assert "Roe, Rita" in window.actions_["undo_decision"].toolTip()
+
+        press(qtbot, window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+        qtbot.waitUntil(lambda: rita.readings.of(RIGHT) is None)
+        assert window.session.current is rita
+        assert "Undone: Roe, Rita" in window.bars.texts[-1]
+        assert jane.readings.of(RIGHT).after == "CNV"
+
+        press(qtbot, window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+        qtbot.waitUntil(lambda: jane.readings.of(RIGHT) is None)
+        assert window.session.current is jane
+        assert not window.actions_["undo_decision"].isEnabled()
+        # The other of the two notices: it does again what it names, and not what came after.
+        window.bars._notices[0].findChild(QPushButton).click()
+        qtbot.waitUntil(lambda: rita.readings.of(RIGHT) is not None)
+        assert window.session.current is rita
+        assert jane.readings.of(RIGHT) is None
+
+
+def test_that_undo_reads_a_result_back_that_was_let_go(qtbot, two_patients):
+    with opened_window(qtbot, two_patients, reader="AB") as window:
+        wait_until_ended(qtbot, window, studies=2)
+        ready(qtbot, window)
+        jane = show(qtbot, window, "Doe, Jane")
+        press(qtbot, window, Qt.Key.Key_4)
+        decided(qtbot, window, RIGHT, "CNV")
+        show(qtbot, window, "Roe, Rita")
+        qtbot.waitUntil(lambda: jane.stored)
+        jane.let_go()
+
+        for _ in range(2):
+            press(qtbot, window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+
+        qtbot.waitUntil(lambda: jane.readings.of(RIGHT) is None)
+        assert window.session.current is jane
+        assert [each.after for each in kept()] == ["CNV", None]
+
+
+def test_that_undo_leaves_alone_what_earlier_runs_decided_of_other_patients(qtbot, two_patients):
+    with opened_window(qtbot, two_patients, reader="AB") as window:
+        wait_until_ended(qtbot, window, studies=2)
+        ready(qtbot, window)
+        show(qtbot, window, "Doe, Jane")
+        press(qtbot, window, Qt.Key.Key_4)
+        decided(qtbot, window, RIGHT, "CNV")
+    with opened_window(qtbot, [], reader="AB") as window:
+        wait_until_ended(qtbot, window, studies=2)
+        ready(qtbot, window)
+        show(qtbot, window, "Roe, Rita")
+        assert not window.actions_["undo_decision"].isEnabled()
+        jane = show(qtbot, window, "Doe, Jane")
+        qtbot.waitUntil(window.actions_["undo_decision"].isEnabled)
+
+        press(qtbot, window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+        asked = consent(qtbot, window, "Cancel")
+
+        assert "Doe, Jane, 2024-05-06, Right eye: from CNV to no call" in asked
+        assert f"It was made on {datetime.now():%Y-%m-%d}" in asked
+        assert jane.readings.of(RIGHT).after == "CNV"
+        assert len(kept()) == 1
+
+
+def test_that_an_undo_is_not_done_again_over_what_was_decided_since(qtbot, window):
+    press(qtbot, window, Qt.Key.Key_4)
+    decided(qtbot, window, RIGHT, "CNV")
+    press(qtbot, window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    decided(qtbot, window, RIGHT, None)
+    press(qtbot, window, Qt.Key.Key_1)
+    decided(qtbot, window, RIGHT, "NORMAL")
+
+    act(window)
+
+    assert "Nothing was changed for Doe, Jane" in window.bars.texts[-1]
+    assert decided(qtbot, window, RIGHT, "NORMAL").number == 3
+
+
+def dialogs(window):
+    return [each for each in window.findChildren(QDialog) if each.isVisible()]
+
+
+def words_of(dialog):
+    return [dialog.windowTitle(), *(each.text() for each in dialog.findChildren(QLabel))]
+
+
+def test_that_each_dialog_of_decisions_names_patient_and_visit(qtbot, window):
+    whose = "Doe, Jane  ·  No. P1  ·  born 1950-01-02  ·  2024-05-06"
+    window.session.change_settings(replace(window.session.settings, reader=""))
+    for command, title in (
+        ("decide_eye", "My call: Doe, Jane"),
+        ("trail", "Decisions on this study: Doe, Jane"),
+        ("agree", "Who reads Doe, Jane?"),
+    ):
+        window.actions_[command].trigger()
+        qtbot.waitUntil(lambda: bool(dialogs(window)))
+        (dialog,) = dialogs(window)
+
+        assert dialog.windowTitle() == title
+        assert whose in words_of(dialog)
+        dialog.reject()
+
+
+def test_that_who_reads_is_asked_once_for_all_that_waits(qtbot, window):
+    window.session.change_settings(replace(window.session.settings, reader=""))
+
+    press(qtbot, window, Qt.Key.Key_A, Qt.KeyboardModifier.ShiftModifier)
+
+    (dialog,) = dialogs(window)
+    qtbot.keyClicks(dialog.initials, "CD")
+    qtbot.keyClick(dialog.initials, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: [each.reader for each in kept()] == ["CD"] * 3)
+
+
+def test_that_a_call_whose_result_is_gone_meanwhile_is_told_to_be_lost(qtbot, window):
+    press(qtbot, window, Qt.Key.Key_D)
+    dialog = window.findChild(DecisionDialog)
+    qtbot.keyClick(dialog.answer, Qt.Key.Key_4)
+    window.session.current.forget_result()
+
+    dialog.accept()
+
+    assert "Your call on Doe, Jane was not saved" in window.bars.texts[-1]
+    assert "F5" in window.bars.texts[-1]
+    assert kept() == []
+
+
+@pytest.fixture
+def locked_initials():
+    """Return what writes a clinic's file that sets the readers' initials for all."""
+
+    def write_site(initials):
+        path = site_configs()[0] / SITE_FILE
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f'reader = "{initials}"\nlocked = ["reader"]\n')
+
+    return write_site
+
+
+def test_that_initials_that_the_clinic_has_set_cannot_be_typed_over(
+    qtbot, both_eyes, locked_initials
+):
+    locked_initials("CL")
+    with opened_window(qtbot, [both_eyes], reader="CL") as window:
+        wait_until_ended(qtbot, window)
+        ready(qtbot, window)
+        press(qtbot, window, Qt.Key.Key_D)
+        dialog = window.findChild(DecisionDialog)
+
+        assert dialog.initials.text() == "CL"
+        assert not dialog.initials.isEnabled()
+        assert "whole clinic" in dialog.initials.toolTip()
+        qtbot.keyClick(dialog.answer, Qt.Key.Key_4)
+        dialog.accept()
+        assert decided(qtbot, window, RIGHT, "CNV").reader == "CL"
+
+
+def test_that_where_the_clinic_keeps_the_initials_empty_nobody_is_asked_for_them(
+    qtbot, both_eyes, locked_initials
+):
+    locked_initials("")
+    with opened_window(qtbot, [both_eyes]) as window:
+        wait_until_ended(qtbot, window)
+        ready(qtbot, window)
+        press(qtbot, window, Qt.Key.Key_4)
+
+        assert dialogs(window) == []
+        assert "the clinic's configuration keeps the initials empty" in window.bars.texts[-1]
 
 
 def test_that_another_reader_does_not_take_back_what_the_first_said(qtbot, both_eyes):
@@ -579,7 +819,7 @@ def test_that_a_call_goes_along_with_the_only_scans_it_was_given_on(qtbot, unnam
     decided(qtbot, unnamed, LEFT, "CNV")
     decided(qtbot, unnamed, RIGHT, None)
     assert "“Right eye” to “Left eye”" in told[0]
-    assert not unnamed.desk.can_undo(case)
+    assert unnamed.desk.back.next(case, again=False) is None
     rows = [(each.subject, each.after) for each in kept()]
     assert rows[:3] == [(RIGHT, "CNV"), (RIGHT, None), (LEFT, "CNV")]
 
@@ -602,7 +842,7 @@ def test_that_a_call_on_scans_of_which_some_go_elsewhere_is_withdrawn(qtbot, unn
     decided(qtbot, unnamed, LEFT, "NORMAL")
     assert case.readings.of(RIGHT) is None
     assert [each.after for each in kept()] == ["CNV", None, "DME", None, "NORMAL"]
-    assert not unnamed.desk.can_undo(case)
+    assert unnamed.desk.back.next(case, again=False) is None
 
 
 def test_that_what_became_of_an_eye_s_call_is_not_in_the_way_of_undo_after_a_restart(
@@ -617,7 +857,7 @@ def test_that_what_became_of_an_eye_s_call_is_not_in_the_way_of_undo_after_a_res
         decided(qtbot, unnamed, subject, "CNV")
     session.set_eye(case, volume.uid, Laterality.RIGHT)
     decided(qtbot, unnamed, UNKNOWN, None)
-    unnamed.desk.undo(case)
+    unnamed.desk.back.go(case, again=False)
     decided(qtbot, unnamed, bscan, None)
     unnamed.close()
 

@@ -80,7 +80,7 @@ def test_that_nothing_slow_is_done_on_the_thread_of_the_window(qtbot, tmp_path):
     ):
         wait_until_ended(qtbot, window)
         panel, room = window.room.panel, window.room
-        room.set_options(class_index=2)
+        room.set_options(class_name="DME")
         for index in range(9):
             panel.go_to(index)
             QApplication.processEvents()
@@ -118,7 +118,7 @@ def test_that_pictures_are_ready_ahead_of_the_reader_and_take_bounded_memory(qtb
     with opened_window(qtbot, [tmp_path]) as window:
         wait_until_ended(qtbot, window)
         panel = window.room.panel
-        window.room.set_options(class_index=2)
+        window.room.set_options(class_name="DME")
         panel.go_to(20)
         panel.go_to(30)
         frames, look = panel._frames, panel._look()
@@ -149,7 +149,7 @@ def test_that_scrolling_through_300_bscans_with_heat_maps_is_smooth(qtbot, long_
         opening.stop()
         panel = window.room.panel
         panel.go_to(0)
-        window.room.set_options(class_index=3, heat=True)
+        window.room.set_options(class_name="CNV", heat=True)
         qtbot.wait(2000)
         scrolling, steps, sharp = Heartbeat(), [], 0
         start = time.perf_counter()

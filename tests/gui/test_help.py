@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QLabel, QTableWidget
 
 from app.gui.help_window import ANSWERS, FAULT, KEYBOARD, LIMITS, HelpWindow, keyboard_rows
 from app.gui.logs import keep_logs
+from app.installed import demo_study
 from app.paths import user_logs
 from app.study import Patient
 from tests.gui_window import opened_window, wait_until_ended
@@ -160,6 +161,40 @@ def test_that_a_first_start_begins_the_tour_on_the_demo_and_a_second_one_does_no
         window.help.tour.skip.click()
         window.help.offer_tour()
         assert window.help.tour is None
+
+
+def test_that_the_tour_calls_a_study_synthetic_only_if_it_is(qtbot, window):
+    window.actions_["tour"].trigger()
+    assert "patient" not in window.help.tour.step.words
+    window.help.tour.skip.click()
+    window.session.open([demo_study()], demo=True)
+    wait_until_ended(qtbot, window, studies=2)
+    (demo,) = [case for case in window.session.cases if case.demo]
+    window.session.select(demo)
+    qtbot.waitUntil(lambda: window.session.current is demo and demo.result is not None)
+
+    window.actions_["tour"].trigger()
+
+    assert "This one is synthetic and shows no patient." in window.help.tour.step.words
+
+
+def test_that_an_offered_tour_does_not_begin_on_a_patient_s_study(qtbot, tmp_path):
+    write(tmp_path / "shirin.dcm", bscans(9), patient=SOMEBODY)
+    with opened_window(qtbot, []) as window:
+        window.help.offer_tour()
+        window.open([tmp_path / "shirin.dcm"])
+        qtbot.waitUntil(
+            lambda: any(not case.demo and case.result for case in window.session.cases),
+            timeout=WAIT,
+        )
+        qtbot.waitUntil(lambda: not window.session.current.demo)
+        wait_until_ended(qtbot, window)
+
+        assert window.help.tour is None
+        assert not window.state.toured()
+        # Who asks for it has it on any study.
+        window.actions_["tour"].trigger()
+        assert window.help.tour is not None
 
 
 def everything_in(path: Path) -> str:

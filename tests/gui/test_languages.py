@@ -246,7 +246,7 @@ def test_that_every_text_that_can_be_seen_is_persian(qtbot, persian, worded):
     """All windows and pages, one after the other: no word is left that is nobody's name."""
     found = {}
     with opened_window(qtbot, [], model_id=worded, reader="AB") as window:
-        window.help._offer = False
+        window.help._offered = False
         wait_until_ended(qtbot, window)
         names = _names(window)
 

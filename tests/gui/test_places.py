@@ -17,7 +17,7 @@ def window(qtbot, tmp_path):
     with opened_window(qtbot, [tmp_path]) as window:
         wait_until_ended(qtbot, window)
         window.resize(1440, 900)
-        window.room.set_options(class_index=2)
+        window.room.set_options(class_name="DME")
         yield window
 
 

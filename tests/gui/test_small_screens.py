@@ -167,7 +167,7 @@ def test_that_the_class_of_the_heat_map_is_chosen_from_the_menu_too(qtbot, windo
     choices[2].trigger()
 
     assert window.heat.classes.currentIndex() == 2
-    assert window.room.options.class_index == window.heat.classes.itemData(2)
+    assert window.room.options.class_name == window.heat.classes.itemData(2)
 
 
 def full_of_notices(qtbot, window):

@@ -5,10 +5,12 @@ from itertools import count
 import pytest
 from PySide6.QtCore import QPoint, QPointF, QRect, Qt
 from PySide6.QtGui import QColor, QWheelEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QPushButton
 
+from app.gui.bars import Bars
 from app.gui.bscan_view import BScanView, Window
-from app.study import Spacing
+from app.gui.notice import Notice
+from app.study import Patient, Spacing
 from tests.gui_window import opened_window, wait_until_ended
 from tests.oct_files import bscans, write
 
@@ -197,12 +199,37 @@ def test_that_callipers_are_kept_with_the_case_and_a_removal_can_be_undone(qtbot
         assert window.room.panel.view._measurements == kept
 
 
+def test_that_each_of_two_removals_told_in_the_same_words_can_be_undone(qtbot, tmp_path):
+    write(tmp_path / "right.dcm", bscans(5))
+    with opened_window(qtbot, [tmp_path]) as window:
+        wait_until_ended(qtbot, window)
+        for index in (2, 4):
+            measure(qtbot, window, index, (10, 10), (60, 30))
+            window.actions_["clear_measurements"].trigger()
+        assert measured(window) == []
+
+        for bar in window.bars._notices:
+            bar.findChild(QPushButton).click()
+
+        assert sorted(measured(window)) == [2, 4]
+
+
+def test_that_what_is_told_again_without_a_way_back_stands_there_once(qtbot):
+    bars = Bars()
+    qtbot.addWidget(bars)
+
+    for _ in range(2):
+        bars.show_notice(Notice(kind="information", text="Saved."))
+
+    assert bars.texts == ["Saved."]
+
+
 def test_that_inverting_and_outlines_change_the_picture(qtbot, tmp_path):
     write(tmp_path / "right.dcm", bscans(5))
     with opened_window(qtbot, [tmp_path]) as window:
         wait_until_ended(qtbot, window)
         panel = window.room.panel
-        window.room.set_options(class_index=3)
+        window.room.set_options(class_name="CNV")
 
         def shown():
             qtbot.waitUntil(lambda: panel._frames.picture(panel.index, panel._look()) is not None)
@@ -289,7 +316,7 @@ def test_that_another_opacity_does_not_make_the_scan_coarse_for_a_moment(qtbot, 
     with opened_window(qtbot, [tmp_path]) as window:
         wait_until_ended(qtbot, window)
         panel = window.room.panel
-        window.room.set_options(class_index=2)
+        window.room.set_options(class_name="DME")
         qtbot.waitUntil(lambda: panel._frames.picture(panel.index, panel._look()) is not None)
         panel._show_picture()
         sharp = panel.view._picture
@@ -297,7 +324,7 @@ def test_that_another_opacity_does_not_make_the_scan_coarse_for_a_moment(qtbot, 
         window.room.set_options(opacity=0.3)
         assert panel.view._picture is sharp
 
-        window.room.set_options(class_index=1)
+        window.room.set_options(class_name="DRUSEN")
         assert panel.view._picture is not sharp
 
 
@@ -326,3 +353,31 @@ def test_that_an_open_list_of_acquisitions_stays_when_the_case_changes(qtbot, tm
         assert choice.view().isVisible()
         assert choice.view().currentIndex().row() == other
         choice.hidePopup()
+
+
+def test_that_no_scan_of_the_former_patient_stays_where_the_next_ones_cannot_be_shown(
+    qtbot, tmp_path, monkeypatch
+):
+    write(tmp_path / "one.dcm", bscans(5))
+    other = Patient(identifier="P2", name="Roe, Rita")
+    write(tmp_path / "two.dcm", bscans(5, seed=9), patient=other, study="1.2.840.2", uid="1.2.4")
+    with opened_window(qtbot, [tmp_path]) as window:
+        wait_until_ended(qtbot, window, studies=2)
+        panel = window.room.panel
+        qtbot.waitUntil(lambda: panel.view._picture is not None and panel.map.isVisible())
+
+        def fail(*_: object) -> None:
+            raise ValueError("cannot be shown")
+
+        monkeypatch.setattr(window.room, "_fill", fail)
+        (next_case,) = [each for each in window.session.cases if each is not window.room.case]
+        with qtbot.captureExceptions() as raised:
+            window.session.select(next_case)
+            qtbot.waitUntil(lambda: window.room.case is next_case)
+
+        assert raised
+        assert panel.view._picture is None
+        assert panel.view.accessibleDescription() == ""
+        assert not panel.strip._thumbnails
+        assert panel.enface._picture is None
+        assert not panel.map.isVisible()

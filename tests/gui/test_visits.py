@@ -7,10 +7,13 @@ import pytest
 from PySide6.QtCore import QPointF, Qt
 
 from app.convert import write_opt
+from app.gui.callipers import Measurement
 from app.gui.visit_chart import VisitChart
 from app.gui.visit_strip import VisitStrip
+from app.readings import Readings
 from app.study import Laterality, Patient
 from app.visits import AnalysedStudy, history
+from tests.decisions import entry
 from tests.gui_window import opened_window, wait_until_ended
 from tests.oct_files import bscans, study_of, volume_of
 from tests.results_builder import CNV, DRUSEN, card, study_result, volume_result
@@ -84,6 +87,93 @@ def test_that_another_visit_stands_beside_and_scrolls_in_step(qtbot, window):
     room.beside.header._close.click()
     assert not room.beside.isVisible()
     assert room.panel.isVisible()
+
+
+@pytest.fixture
+def beside(qtbot, window):
+    """The panel of the visit of 2022 beside the one of 2024, not in step."""
+    show_visit(qtbot, window, 2024)
+    window.actions_["visits"].setChecked(True)
+    qtbot.keyClick(window.room.visits.list, Qt.Key.Key_Return)
+    window.actions_["in_step"].setChecked(False)
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    return window.room.beside
+
+
+def look(panel):
+    return panel.view.placement.zoom, panel.view.grey_window
+
+
+def test_that_commands_of_the_view_act_on_the_visit_that_the_keys_went_to(qtbot, window, beside):
+    panel = window.room.panel
+    plain, there = look(panel), beside.view
+    for _ in range(20):
+        if there.hasFocus():
+            break
+        qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Backtab)
+    assert there.hasFocus()
+
+    for key in (Qt.Key.Key_Plus, Qt.Key.Key_B, Qt.Key.Key_I):
+        qtbot.keyClick(there, key)
+
+    assert look(panel) == plain
+    zoom, grey = look(beside)
+    assert zoom > 1
+    assert grey.inverted
+    assert grey.centre < plain[1].centre
+    qtbot.keyClick(there, Qt.Key.Key_R)
+    assert look(beside) == plain
+    while not panel.view.hasFocus():
+        qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Tab)
+    qtbot.keyClick(panel.view, Qt.Key.Key_I)
+    assert panel.view.grey_window.inverted
+    assert look(beside) == plain
+
+
+def test_that_commands_act_on_the_visit_that_was_clicked_anywhere(qtbot, window, beside):
+    panel = window.room.panel
+    for place in (beside.view, beside.strip, beside.enface):
+        panel.view.setFocus()
+        qtbot.mouseClick(place, Qt.MouseButton.LeftButton)
+        window.actions_["invert"].trigger()
+    assert beside.view.grey_window.inverted
+    assert not panel.view.grey_window.inverted
+    deciding = beside.findings.result.call.evidence
+    beside.go_to(0)
+    here = panel.index
+
+    window.actions_["next_deciding"].trigger()
+
+    assert panel.index == here
+    assert beside.index in (deciding if deciding != (0,) else (0,))
+    beside.header._close.click()
+    assert window.room.in_hand is panel
+
+
+def test_that_measurements_are_removed_from_the_visit_in_hand_and_decisions_stay_with_the_present(
+    qtbot, window, beside
+):
+    panel, session = window.room.panel, window.session
+    session.change_settings(replace(session.settings, reader="AB"))
+    line = Measurement(frame=panel.index, start=(10, 10), end=(60, 30))
+    for each in (panel, beside):
+        each.measured.emit(replace(line, frame=each.index))
+        assert len(each.view._measurements) == 1
+    beside.view.setFocus()
+
+    qtbot.keyClick(beside.view, Qt.Key.Key_M, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.keyClick(beside.view, Qt.Key.Key_4)
+
+    assert len(panel.view._measurements) == 1
+    assert beside.view._measurements == ()
+    qtbot.waitUntil(lambda: session.current.readings.of(str(Laterality.RIGHT)) is not None)
+    assert session.current.uid == "1.3.2024"
+    assert all(
+        case.readings.of(str(Laterality.RIGHT)) is None
+        for case in session.cases
+        if case is not session.current
+    )
 
 
 def test_that_another_patients_case_closes_the_visit_beside(qtbot, window):
@@ -175,3 +265,57 @@ def test_that_each_eye_has_its_own_visits_on_the_strip(qtbot):
 
     assert shown(Laterality.RIGHT) == ["2022-01-01: CNV · this visit", "2021-01-01: Drusen"]
     assert shown(Laterality.LEFT) == ["2022-01-01: Drusen · this visit", "2021-01-01: CNV"]
+
+
+def test_that_a_visit_that_the_reader_overruled_tells_both_calls(qtbot, visits):
+    with opened_window(qtbot, [visits], reader="AB") as window:
+        wait_until_ended(qtbot, window, studies=4)
+        before = next(each for each in window.session.cases if each.uid == "1.3.2022")
+        show_visit(qtbot, window, 2024)
+        window.actions_["visits"].setChecked(True)
+        strip, right = window.room.visits, str(Laterality.RIGHT)
+
+        def told(row):
+            return strip.list.item(row).text()
+
+        machine = told(2).removeprefix("2022-03-04: ")
+        window.session.load([before], lambda: window.desk.decide(before, right, "other finding"))
+
+        qtbot.waitUntil(lambda: told(2) == f"2022-03-04: machine {machine}; AB: Other finding")
+        assert "; AB: Other finding" in strip.chart.accessibleDescription().splitlines()[0]
+        assert "%); AB: Other finding" in strip.list.item(2).toolTip()
+        assert told(0).startswith("2026-03-04: ")
+        assert "machine" not in told(0)
+
+        # The visit on show, and a call that is taken back.
+        window.desk.decide(window.session.current, right, "other finding")
+        qtbot.waitUntil(lambda: "; AB: Other finding · this visit" in told(1))
+        window.session.load([before], lambda: window.desk.decide(before, right, None))
+        qtbot.waitUntil(lambda: told(2) == f"2022-03-04: {machine}")
+
+
+def test_that_the_chart_marks_an_overruled_visit_by_a_shape_and_words(qtbot):
+    result = study_result(
+        volume_result([CNV], acquired=datetime(2021, 1, 1)),
+        volume_result([CNV], acquired=datetime(2021, 1, 1), laterality=Laterality.LEFT),
+    )
+    chart = VisitChart()
+    qtbot.addWidget(chart)
+    chart.resize(500, 140)
+
+    def top(answer):
+        said = Readings((entry(str(Laterality.RIGHT), answer),))
+        source = AnalysedStudy(study=result.study, result=result, card=card(), readings=said)
+        visits = history(Laterality.RIGHT, [source])
+        chart.show_visits(visits, None)
+        picture = chart.grab().toImage()
+        return {
+            picture.pixelColor(x, y).name()
+            for x in range(round(chart._x(visits[0])) - 5, 300)
+            for y in range(round(chart._field().top()) - 6)
+        }
+
+    assert len(top("CNV")) == 1
+    assert len(top("DME")) > 1
+    assert "machine CNV (" in chart.accessibleDescription()
+    assert chart.accessibleDescription().endswith("; AB: DME")
