@@ -26,6 +26,7 @@ from app.gui.result_panel import ResultPanel
 from app.gui.session import Case, Session
 from app.gui.subject_names import subject_names
 from app.gui.taking_back import Turn, told_of
+from app.modelpack import Card
 from app.readings import possible_answers
 from app.settings import locked_settings
 from app.study import Laterality, Study
@@ -86,7 +87,7 @@ class DecisionKeys(QObject):
             "redo_decision": lambda: self._go_back(again=True),
             "trail": self._ask_trail,
             "agreement": self._ask_agreement,
-            "operating_point": self._ask_operating_point,
+            "operating_point": partial(self._session.ask_card, self._show_operating_point),
         }.items():
             self._actions[name].triggered.connect(lambda _=False, act=act: act())
         self._actions["blind_first"].toggled.connect(self.blind_first_chosen)
@@ -149,7 +150,6 @@ class DecisionKeys(QObject):
         self._actions.enable(seen is not None and seen.revealed(), "agree_with_all")
         self._offer_back("undo_decision", again=False)
         self._offer_back("redo_decision", again=True)
-        self._actions.enable(self._session.package_card is not None, "operating_point")
         quiet(self._actions["blind_first"], checked=self._session.settings.blind_first)
         self._panel.patient.row.show_state(self._state(PATIENT, case) if ready else None)
         for laterality, block in self._panel.eyes.items():
@@ -233,15 +233,13 @@ class DecisionKeys(QObject):
     def _ask_agreement(self) -> None:
         self._desk.read_trail(None, self._show_agreement)
 
-    def _ask_operating_point(self) -> None:
-        card = self._session.package_card
-        if card is not None:
-            dialog = OperatingDialog(
-                lambda: self._session.settings, card, locked_settings(), self._window
-            )
-            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            dialog.changed.connect(self._session.change_settings)
-            dialog.open()
+    def _show_operating_point(self, card: Card) -> None:
+        dialog = OperatingDialog(
+            lambda: self._session.settings, card, locked_settings(), self._window
+        )
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.changed.connect(self._session.change_settings)
+        dialog.open()
 
     def _show_trail(self, case: Case, trail: Sequence[Entry]) -> None:
         # The reader may be with another patient by now.

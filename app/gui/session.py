@@ -112,10 +112,16 @@ class Session(QObject):
             return self.current.card
         return self._queue.card
 
-    @property
-    def package_card(self) -> "Card | None":
-        """Of the model that is loaded, as its package has it."""
-        return self._queue.card
+    def ask_card(self, then: Callable[["Card"], object]) -> None:
+        """Go on with the card of the chosen model, as its package has it."""
+        settings = self.settings
+
+        def read() -> "Card":
+            from app.installed import choose_package
+
+            return choose_package(settings.model_id, settings.keys).card
+
+        self._saving.do(read, then)
 
     @property
     def busy(self) -> bool:

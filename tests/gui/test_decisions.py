@@ -642,6 +642,7 @@ def test_that_the_clinic_s_operating_point_is_set_and_holds_from_the_next_analys
     with opened_window(qtbot, [both_eyes], model_id="permits") as window:
         wait_until_ended(qtbot, window)
         window.actions_["operating_point"].trigger()
+        qtbot.waitUntil(lambda: bool(window.findChildren(OperatingDialog)))
         (dialog,) = window.findChildren(OperatingDialog)
         cnv = dialog.form.lines[0]
         assert [cnv.threshold.itemData(at) for at in range(cnv.threshold.count())] == [0.5, 0.6]
@@ -661,6 +662,13 @@ def test_that_the_clinic_s_operating_point_is_set_and_holds_from_the_next_analys
         wait_until_ended(qtbot, window, studies=2)
         rule = window.session.current.card.aggregation.rules["CNV"]
         assert (rule.threshold, rule.packaged) == (0.5, 0.6)
+
+
+def test_that_the_operating_point_can_be_looked_at_before_anything_is_analysed(qtbot):
+    with opened_window(qtbot, []) as window:
+        window.actions_["operating_point"].trigger()
+
+        qtbot.waitUntil(lambda: bool(window.findChildren(OperatingDialog)))
 
 
 def test_that_who_reads_first_sees_nothing_of_the_machine_s_answer(qtbot, blind):

@@ -26,6 +26,7 @@ import app.gui
 from app.gui import languages as module
 from app.gui.decision_row import DecisionRow, RowState
 from app.gui.languages import apart, speak, spoken, told
+from app.gui.operating_dialog import OperatingDialog
 from app.gui.settings_dialog import SettingsDialog
 from app.installed import demo_study
 from app.paths import resources
@@ -268,6 +269,7 @@ def test_that_figures_and_dates_keep_their_digits(qtbot, persian):
     with opened_window(qtbot, [demo_study()]) as window:
         wait_until_ended(qtbot, window)
         window.actions_["operating_point"].trigger()
+        qtbot.waitUntil(lambda: bool(window.findChildren(OperatingDialog)))
         texts = _seen(window)
 
     assert any("2026-01-15" in each for each in texts)
