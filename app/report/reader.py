@@ -23,8 +23,9 @@ _HEAD = (
 
 
 def reader(context: Context) -> list[Block]:
-    """Return a table of the decisions on the patient and the eyes; nothing where there is none."""
-    return _section(context, context.say("Reader's call"), list(_on_eyes(context)))
+    """Return a table of the decisions on the patient and the eyes, and what no reader decided."""
+    said = _section(context, context.say("Reader's call"), list(_on_eyes(context)))
+    return [*said, *_unread(context)]
 
 
 def reader_of_bscans(context: Context) -> list[Block]:
@@ -54,6 +55,21 @@ def _section(context: Context, title: str, said: list[tuple[str, Entry]]) -> lis
     )
     blocks.append(text_block(fonts, words, NOTE, width, before=0.8 * MM))
     return blocks
+
+
+def _unread(context: Context) -> list[Block]:
+    """Say which eyes' calls are the machine's alone; a call for the patient is one for both."""
+    readings = context.readings
+    eyes = [each.laterality for each in context.result.eyes]
+    waiting = [each for each in eyes if readings.eye(each) is None]
+    if readings.patient is not None or not waiting:
+        return []
+    if waiting == eyes:
+        words = context.say("No reader's call is recorded: the calls are the machine's alone.")
+    else:
+        names = context.tell(list_of(EYES[each] for each in waiting))
+        words = context.say("No reader's call is recorded for: {eyes}.", eyes=names)
+    return [text_block(context.fonts, words, NOTE, context.width, before=0.8 * MM)]
 
 
 def _on_eyes(context: Context) -> Iterator[tuple[str, Entry]]:

@@ -95,8 +95,21 @@ def test_that_the_report_holds_the_hash_by_which_a_cut_of_the_trail_is_found(tmp
     assert main(["audit", "verify", str(path), "--head", head]) == 0
 
 
-def test_that_without_a_decision_nothing_is_said_of_one():
-    assert "Reader's call" not in whole(both_eyes())
+def test_that_without_a_decision_the_calls_are_said_to_be_the_machine_s_alone():
+    text = whole(both_eyes())
+
+    assert "No reader's call is recorded: the calls are the machine's alone." in text
+    assert "Reader's call for" not in text
+
+
+def test_that_an_eye_that_no_reader_decided_is_named():
+    one_eye = Readings((entry("OD", "CNV"),))
+    both = Readings((entry("OD", "CNV"), entry("OS", "NORMAL", number=2)))
+    patient = Readings((entry(PATIENT, "CNV"),))
+
+    assert "No reader's call is recorded for: Left eye (OS)." in whole(both_eyes(), one_eye)
+    assert "No reader's call" not in whole(both_eyes(), both)
+    assert "No reader's call" not in whole(both_eyes(), patient)
 
 
 def test_that_both_calls_are_stated_with_initials_time_blindness_and_note():
