@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from app.errors import AppError, UsageError
+from app.errors import UsageError
 from ml.assemble import divide
-from ml.command import train_apart
+from ml.command import in_one_sentence, train_apart
 from ml.config import Run, load_run
 from ml.levels import bscan_cases
 from ml.manifest import Sample
@@ -200,14 +200,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="runs that teach where a switch distils; trained first if they are not there",
     )
     options = parser.parse_args(arguments)
-    try:
+
+    def work() -> int:
         made = table(ablate(options.config, options.out, options.teachers, options.only))
         write_table(options.out / "table.md", made)
-    except AppError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(made, end="")
-    return 0
+        print(made, end="")
+        return 0
+
+    return in_one_sentence(work)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from app.errors import UsageError
 from app.modelpack import InputSpec
@@ -14,12 +14,12 @@ from ml.checkpoint import finished, load_weights
 from ml.checks import check_rows, require_sound
 from ml.classes import NO_LABEL
 from ml.config import Run
-from ml.data import Views, read_bands
+from ml.data import Views, network_input, read_bands
 from ml.depthwise import use_fast_depthwise
 from ml.loop import Task, Trainer
 from ml.manifest import Sample, read_manifest
 from ml.memory import keep_freed_memory
-from ml.models import Start, build
+from ml.models import Start, build, try_out, unexplained
 from ml.outliers import OutlierExposure, is_outlier
 from ml.predict import Trained, load_trained
 from ml.processes import device
@@ -114,7 +114,8 @@ def network_of(run: Run, start: Start | None = None) -> nn.Module:
     """The run's network as it is trained, with its first weights or those of another start.
 
     Raises:
-        UsageError: If the weights cannot be had, or the run that it continues is not finished.
+        UsageError: If the weights cannot be had, the architecture does not take the run's frames,
+            or the run that it continues is not finished.
     """
     model = run.model
     continued = model.continues if start is None else None
@@ -125,13 +126,44 @@ def network_of(run: Run, start: Start | None = None) -> nn.Module:
         channels=len(run.input.mean),
         dropout=model.dropout,
         drop_path=model.drop_path,
+        size=(run.input.height, run.input.width),
     )
     if continued:
         load_weights(network, finished(run_folder(continued, run)), model.architecture)
     # The quick gradients are those of channels-last memory.
     if run.train.precision == "bfloat16" and run.train.channels_last:
         use_fast_depthwise(network)
+    for share in {1.0, *(share for _, share in run.train.sizes)}:
+        try_out(network, model.architecture, network_input(_blank(run.input), run.input, share))
     return network
+
+
+def _blank(spec: InputSpec) -> Tensor:
+    """One black frame, as views are: (1, 1, height, width)."""
+    return torch.zeros(1, 1, spec.height, spec.width)
+
+
+def why_no_package(run: Run, network: nn.Module) -> str:
+    """Why no package can be made of what a run trains, as a sentence; "" if it can."""
+    reason = unexplained(network, network_input(_blank(run.input), run.input))
+    return reason and (
+        f"“{run.model.architecture}” cannot become a package, because it has no activation maps: "
+        f"{reason}."
+    )
+
+
+def require_explained(run: Run) -> None:
+    """Refuse a run of whose network no package can be made, before it is trained for one.
+
+    Raises:
+        UsageError: If its activation maps cannot be had.
+    """
+    why = why_no_package(run, network_of(run, Start.NOISE))
+    if why:
+        raise UsageError(
+            f"{why} Choose another model.architecture, such as efficientnet_b2, or make no "
+            'package (--package "").'
+        )
 
 
 def trainer(

@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 from torch.nn import functional
 
-from app.errors import AppError, StorageError, UsageError
+from app.errors import StorageError, UsageError
 from app.files import whole_file
 from app.modelpack import AggregationPolicy
 from ml.classes import class_info
+from ml.command import in_one_sentence
 from ml.familiarity import save_gate
 from ml.levels import bscan_cases
 from ml.metrics import measure
@@ -254,13 +255,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--run", type=Path, required=True, help="a finished training run")
     parser.add_argument("--sensitivity", type=float, default=SENSITIVITY, help="by eye, 0 to 1")
     options = parser.parse_args(arguments)
-    try:
-        calibration = calibrate_run(options.run, wanted_sensitivity=options.sensitivity)
-    except AppError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(in_short(calibration))
-    return 0
+
+    def work() -> int:
+        print(in_short(calibrate_run(options.run, wanted_sensitivity=options.sensitivity)))
+        return 0
+
+    return in_one_sentence(work, status=2)
 
 
 if __name__ == "__main__":

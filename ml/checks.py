@@ -1,11 +1,13 @@
 """Look for what spoils an experiment before it starts.
 
-Errors stop a training: an image that cannot be read, a label that the model does not have, one
-image under two labels, a patient or image in two parts of a split. Warnings are for a person to
-judge: near-duplicates across patients, images that were left without a label because the data set
-contradicts itself. Notes are facts to know, as patients with several classes.
+Errors stop a training: an image that cannot be read or is not the one that was labelled, a label
+that the model does not have, one image under two labels, a patient or image in two parts of a
+split. Warnings are for a person to judge: near-duplicates across patients, images that were left
+without a label because the data set contradicts itself. Notes are facts to know, as patients with
+several classes.
 """
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +22,7 @@ from PIL import Image
 from app.errors import DamagedFile, UsageError
 from app.progress import Progress, ignore_progress
 from app.study import Pixels
-from ml.manifest import Sample
+from ml.manifest import Sample, decode_bytes
 
 _THUMBNAIL = 64  # pixels, both ways
 _FREQUENCIES = 16  # lowest ones kept, both ways: 256 bits
@@ -58,9 +60,9 @@ def check(
         samples: The manifest.
         classes: Labels that the model knows; None takes whatever labels there are.
     """
-    thumbnails, unreadable = _decode_all(samples, progress)
+    thumbnails, wrong = _decode_all(samples, progress)
     findings: list[Finding | None] = [
-        unreadable,
+        *wrong,
         *check_rows(samples, classes),
         _near_duplicates(samples, thumbnails),
     ]
@@ -177,27 +179,40 @@ def _several_classes(samples: Sequence[Sample]) -> Finding | None:
 
 def _decode_all(
     samples: Sequence[Sample], progress: Progress
-) -> tuple[NDArray[np.float16], Finding | None]:
-    """Return thumbnails, shape (n, 64, 64), zero mean and unit norm; NaN where unreadable."""
+) -> tuple[NDArray[np.float16], tuple[Finding | None, ...]]:
+    """Return thumbnails, shape (n, 64, 64), zero mean and unit norm; NaN where unreadable.
+
+    And what is wrong with the files: those that cannot be read, and those that are others than
+    the manifest labels.
+    """
     # Half precision: 0.9 GB for 100,000 images.
     thumbnails = np.full((len(samples), _THUMBNAIL, _THUMBNAIL), np.nan, dtype=np.float16)
-    unreadable = []
+    unreadable, changed = [], []
     with ThreadPoolExecutor() as pool:
-        for index, found in enumerate(pool.map(_thumbnail_of, samples)):
+        for index, (found, sha256) in enumerate(pool.map(_look_at, samples)):
             if found is None:
                 unreadable.append(samples[index].image.name)
             else:
                 thumbnails[index] = found
+                if sha256 != samples[index].sha256:
+                    changed.append(samples[index].image.name)
             progress(index + 1, len(samples))
-    text = "images that cannot be read"
-    return thumbnails, _finding(Severity.ERROR, "unreadable image", text, unreadable)
+    text = "images that are not those that the manifest labels (their SHA-256 differs)"
+    return thumbnails, (
+        _finding(Severity.ERROR, "unreadable image", "images that cannot be read", unreadable),
+        _finding(Severity.ERROR, "changed image", text, changed),
+    )
 
 
-def _thumbnail_of(sample: Sample) -> NDArray[np.float32] | None:
+def _look_at(sample: Sample) -> tuple[NDArray[np.float32] | None, str]:
+    """The thumbnail of an image, None where it cannot be read, and its hash: one reading."""
     try:
-        return thumbnail(sample.pixels())
-    except DamagedFile:
-        return None
+        content = sample.image.read_bytes()
+        return thumbnail(decode_bytes(content, sample.image.name)), hashlib.sha256(
+            content
+        ).hexdigest()
+    except (OSError, DamagedFile):
+        return None, ""
 
 
 def thumbnail(pixels: Pixels) -> NDArray[np.float32]:

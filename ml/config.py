@@ -1,13 +1,14 @@
 """A run is a TOML file: every choice of a training run, checked before anything starts.
 
-Unknown keys are refused with the nearest known name, wrong types with the key. Any key can be
-set on the command line: `--set train.epochs=3 --set model.start=noise`.
+Unknown keys are refused with the nearest known name, wrong types with the key, and so is a key that
+nothing would follow beside the others. Any key can be set on the command line: `--set
+train.epochs=3 --set model.start=noise`.
 """
 
 import difflib
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -22,6 +23,7 @@ from ml.models import Start
 _STRICT = ConfigDict(extra="forbid")
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+_SWA_LR = 1e-5
 
 
 @checked(frozen=True, slots=True, kw_only=True, config=_STRICT)
@@ -90,7 +92,7 @@ class Train:
     sizes: tuple[tuple[int, Share], ...] = ()
     ema: Share = 0.0  # decay per step, 0 for none
     swa_start: Annotated[int, Field(ge=-1)] = -1  # epoch (from 0), -1 for none
-    swa_lr: float = 1e-5
+    swa_lr: float = _SWA_LR
     select: Literal["loss", "accuracy", "balanced accuracy"] = "loss"
     patience: Annotated[int, Field(ge=0)] = 0  # epochs without a better one; 0: to the end
     seed: int = 43
@@ -131,6 +133,7 @@ class Run:
 
 
 _RUN: TypeAdapter[Run] = TypeAdapter(Run)
+_NO_CHOICE = Loss()
 
 
 def load_run(path: Path, overrides: Iterable[str] = ()) -> Run:
@@ -154,7 +157,44 @@ def load_run(path: Path, overrides: Iterable[str] = ()) -> Run:
 
 
 def check_run(content: Mapping[str, Any], origin: str) -> Run:
-    """Turn the contents of a run's file into a `Run`, or say which key is wrong."""
+    """Turn the contents of a run's file into a `Run`, or say which key is wrong.
+
+    Raises:
+        UsageError: If a key is unknown, has a wrong value, or changes nothing beside the others.
+    """
+    run = _validated(content, origin)
+    for key, reason in _dead_keys(run):
+        raise UsageError(f"{origin}: {key} changes nothing, because {reason}. Take it out.")
+    return run
+
+
+def _dead_keys(run: Run) -> Iterator[tuple[str, str]]:
+    """Keys that were set, but that nothing follows, and why."""
+    loss = run.loss
+    if run.distill:
+        for name in ("kind", "gamma", "balanced", "smoothing"):
+            if getattr(loss, name) != getattr(_NO_CHOICE, name):
+                yield (
+                    f"loss.{name}",
+                    "a distilled student learns by distill.alpha and distill.beta from its "
+                    "teachers and by plain cross-entropy from the labels",
+                )
+    if loss.kind == "focal" and loss.smoothing:
+        yield "loss.smoothing", "focal loss takes the labels as they are"
+    if loss.kind != "focal" and loss.gamma != _NO_CHOICE.gamma:
+        yield "loss.gamma", "it belongs to loss.kind = focal"
+    if run.data.fold and not run.data.split:
+        yield (
+            "data.fold",
+            "without data.split the manifest's own division is used, which has no folds",
+        )
+    if run.train.swa_start < 0 and run.train.swa_lr != _SWA_LR:
+        yield "train.swa_lr", "without train.swa_start no weights are averaged"
+    if run.augment.recipe != "oct" and run.augment.strength != 1:
+        yield "augment.strength", f"the recipe {run.augment.recipe} has no strength"
+
+
+def _validated(content: Mapping[str, Any], origin: str) -> Run:
     _refuse_unknown(content, Run, origin)
     try:
         return _RUN.validate_python(content)
@@ -165,12 +205,17 @@ def check_run(content: Mapping[str, Any], origin: str) -> Run:
 
 
 def dump_run(run: Run) -> str:
-    """The run as JSON: kept beside every checkpoint, read back by `check_run`."""
+    """The run as JSON: kept beside every checkpoint, read back by `undump_run`."""
     return _RUN.dump_json(run, indent=2).decode()
 
 
+def undump_run(text: str, origin: str) -> Run:
+    """The run that `dump_run` kept, whatever would be refused of its file today."""
+    return _validated(json.loads(text), origin)
+
+
 def read_dumped(path: Path) -> Run:
-    return check_run(json.loads(path.read_text()), str(path))
+    return undump_run(path.read_text(), str(path))
 
 
 def _override(content: dict[str, Any], override: str) -> None:

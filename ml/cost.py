@@ -2,16 +2,19 @@
 
 import platform
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.engine import BATCH, Engine, physical_cores
 from app.modelpack import ModelPackage
 
 _REPEATS = 12
+_SCALED = ("QuantizeLinear", "DequantizeLinear")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +83,21 @@ def count(graph: bytes) -> tuple[int, int]:
     for value in [*model.graph.value_info, *model.graph.input, *model.graph.output]:
         dims = value.type.tensor_type.shape.dim
         shapes[value.name] = tuple(each.dim_value or 1 for each in dims)
-    parameters = sum(w.size for w in weights.values() if np.issubdtype(w.dtype, np.floating))
+    parameters = _parameters(model.graph.node, weights)
     return parameters, sum(_macs(node, shapes) for node in model.graph.node)
+
+
+def _parameters(nodes: Sequence[Any], weights: Mapping[str, NDArray[Any]]) -> int:
+    """Count what was learnt, in whatever numbers it is kept; scales of 8-bit integers were not."""
+    integers = {node.input[0] for node in nodes if node.op_type == "DequantizeLinear"}
+    scales = {node.input[1] for node in nodes if node.op_type in _SCALED}
+    return sum(
+        array.size
+        for name, array in weights.items()
+        if name in integers
+        or (array.dtype in (np.int8, np.uint8) and array.ndim > 1)
+        or (np.issubdtype(array.dtype, np.floating) and name not in scales)
+    )
 
 
 def _macs(node: Any, shapes: dict[str, tuple[int, ...]]) -> int:  # noqa: ANN401 - onnx.NodeProto

@@ -1,9 +1,11 @@
 """Import data sets and look at them before training.
 
 python -m ml.datasets import --kind neh|ucsd|folders|labelled DIR --out manifest.csv
-python -m ml.datasets check DIR_OR_MANIFEST [--classes NORMAL,DRUSEN,CNV] [--pictures out.png]
+python -m ml.datasets check DIR_OR_MANIFEST [--kind …] [--classes NORMAL,DRUSEN,CNV]
+                                            [--pictures out.png]
 
-`check` also draws a few B-scans of every class and source, each of another patient, on a sheet.
+`check` tells the layout of a folder that has no manifest by what lies in it, unless --kind says. It
+also draws a few B-scans of every class and source, each of another patient, on a sheet.
 """
 
 import argparse
@@ -18,7 +20,7 @@ from app.errors import AppError, DamagedFile, StorageError, UsageError
 from app.files import whole_file
 from app.progress import Progress
 from ml.checks import Finding, Severity, check, check_rows, require_sound
-from ml.importers import KINDS, import_folders, import_neh
+from ml.importers import KINDS, import_folders, import_neh, kind_of
 from ml.manifest import Sample, read_manifest, write_manifest
 
 __all__ = [
@@ -145,11 +147,7 @@ def _import(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    manifest = options.data / "manifest.csv"
-    if options.data.is_dir() and not manifest.is_file():
-        samples = import_folders(options.data, progress=_bar("reading"))
-    else:
-        samples = read_manifest(options.data)
+    samples = _read(options.data, options.kind)
     print(counts_table(samples))
     classes = options.classes.split(",") if options.classes else None
     status = _print_findings(check(samples, classes, progress=_bar("decoding")))
@@ -157,6 +155,23 @@ def _check(options: argparse.Namespace) -> int:
     contact_sheet(samples, pictures)
     print(f"Pictures of a few: {pictures.resolve()}")
     return status
+
+
+def _read(data: Path, kind: str | None) -> tuple[Sample, ...]:
+    """The samples of a manifest, or of a folder of a kind that is told or found out.
+
+    Raises:
+        UsageError: If a kind is told of a file, or what is there cannot be read.
+    """
+    if kind and data.is_file():
+        raise UsageError(
+            f"{data} is a manifest, which needs no --kind: leave it out, or name a folder."
+        )
+    if not kind and (not data.is_dir() or (data / "manifest.csv").is_file()):
+        return read_manifest(data)
+    kind = kind or kind_of(data)
+    print(f"Read as {kind}.")
+    return KINDS[kind](data, progress=_bar("reading"))
 
 
 def _name_of(data: Path) -> str:
@@ -188,6 +203,9 @@ def _arguments() -> argparse.ArgumentParser:
     importing.set_defaults(run=_import)
     checking = commands.add_parser("check", help="count, and look for what is wrong")
     checking.add_argument("data", type=Path, metavar="DIR_OR_MANIFEST")
+    checking.add_argument(
+        "--kind", choices=sorted(KINDS), help="of a folder; by default as its files say"
+    )
     checking.add_argument("--classes", metavar="A,B,…", help="labels that are allowed")
     checking.add_argument(
         "--pictures", type=Path, metavar="PNG", help="the contact sheet; by default in runs/"

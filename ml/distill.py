@@ -19,7 +19,7 @@ from torch import Tensor
 
 from app.errors import UsageError
 from app.modelpack import InputSpec
-from ml.assemble import divide, on_same_data, run_folder, trainer
+from ml.assemble import divide, on_same_data, require_explained, run_folder, trainer
 from ml.command import arguments_of, carry_out, print_scores, require_finished_of
 from ml.config import Distill, Run, load_run, read_dumped
 from ml.data import Batch, network_input
@@ -147,14 +147,24 @@ def _require_made_by(config: Path, own: Run, folder: Path) -> None:
         )
 
 
+def require_teachers(run: Run) -> Distill:
+    """The section that names a run's teachers.
+
+    Raises:
+        UsageError: If it names no teachers.
+    """
+    if run.distill is None or not run.distill.teachers:
+        raise UsageError("The run has no [distill] section with teachers. Use python -m ml.teach.")
+    return run.distill
+
+
 def distil(run: Run, out: Path, *, resume: bool = False) -> Scores:
     """Train the student; the chosen weights come to stand in `out/model.safetensors`.
 
     Raises:
         UsageError: If the run names no teachers, or theirs is another split.
     """
-    if run.distill is None or not run.distill.teachers:
-        raise UsageError("The run has no [distill] section with teachers. Use python -m ml.teach.")
+    distill = require_teachers(run)
     teachers = trained_teachers(run, resume=resume)
     if run.model.continues:
         _earlier(run.model.continues, run, resume=resume)
@@ -166,7 +176,7 @@ def distil(run: Run, out: Path, *, resume: bool = False) -> Scores:
                 f"The teacher in {teacher.folder} was trained on fold {teacher.run.data.fold}, the "
                 f"student is to learn on fold {run.data.fold}: it would know some test patients."
             )
-    task = Distillation(run.distill, teachers, len(division.train), run.augment.views)
+    task = Distillation(distill, teachers, len(division.train), run.augment.views)
     return trainer(run, task, division, out, _view_spec(run, teachers)).fit(resume=resume)
 
 
@@ -185,17 +195,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def work(run: Run, out: Path) -> None:
+        package = run.package if options.package is None else options.package
         if options.resume and (out / "model.safetensors").exists():
             require_finished_of(run, out)
         else:
+            if package:
+                require_explained(run)
             print_scores(out, distil(run, out, resume=options.resume))
-        package = run.package if options.package is None else options.package
         if package and is_first():
             from ml.export import described, make_package
 
             print(described(make_package(out, package)))
 
-    return carry_out(options, work)
+    return carry_out(options, work, require_teachers)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,17 @@ from functools import partial
 
 import psutil
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from ml.assemble import Division, divide, network_of, on_same_data
+from ml.assemble import (
+    Division,
+    divide,
+    network_of,
+    on_same_data,
+    require_explained,
+    why_no_package,
+)
 from ml.config import Run, load_run
 from ml.data import network_input
 from ml.memory import keep_freed_memory
@@ -54,6 +61,7 @@ def rehearse(run: Run) -> str:
         f"{batches} batches of {train.batch}; {seconds:.2f} s each on {device().type}: "
         f"about {batches * seconds / 60:.0f} minutes, validation not counted",
         *_teachers(run, frames, known),
+        *_package(run, network),
         f"memory in use {psutil.Process().memory_info().rss / 2**20:.0f} MB",
     ]
     return "\n".join(lines)
@@ -73,6 +81,18 @@ def _data(run: Run, division: Division) -> list[str]:
     if division.outliers:
         lines.append(f"and {len(division.outliers)} training B-scans of other diseases")
     return lines
+
+
+def _package(run: Run, network: nn.Module) -> list[str]:
+    """A word if no package can be made.
+
+    Raises:
+        UsageError: If the run is to make one.
+    """
+    if run.package:
+        require_explained(run)
+    why = why_no_package(run, network.cpu())
+    return [why] if why else []
 
 
 def _teachers(run: Run, frames: Tensor, batches: int) -> list[str]:

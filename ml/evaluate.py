@@ -17,11 +17,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from app.errors import AppError, StorageError, UsageError
+from app.errors import StorageError, UsageError
 from app.files import whole_file
 from app.modelpack import Card, ModelPackage, load_package
 from ml.asked import Asked, asked_of, doubts
 from ml.calibrate import fit_temperature
+from ml.command import in_one_sentence
 from ml.cost import cost_of
 from ml.evaluation import Evaluation, evaluate
 from ml.evaluation_report import report
@@ -33,6 +34,7 @@ from ml.predictions import (
     Predictions,
     join_predictions,
     load_predictions,
+    require_same_division,
     save_predictions,
 )
 from ml.scoring import score_package, score_run
@@ -134,7 +136,9 @@ def _score_run(options: argparse.Namespace, asked: Asked, samples: Sequence[Samp
     temperature = options.temperature
     if temperature is None and options.tta and asked.split:
         temperature = _temperature(options, asked.split, samples)
-    return score_run(options.run, asked.samples, tta=options.tta, temperature=temperature)
+    ignored = load_trained(options.run).run.data.ignore
+    known = [each for each in asked.samples if each.label not in ignored]
+    return score_run(options.run, known, tta=options.tta, temperature=temperature)
 
 
 def _score_package(options: argparse.Namespace, asked: Asked, package: ModelPackage) -> Predictions:
@@ -186,15 +190,18 @@ def run(options: argparse.Namespace) -> Evaluation:
     card: Card | None = package.card if package else None
     if options.card:
         card = load_package(options.card).card
-    samples = read_manifest(options.manifest) if options.manifest else ()
+    samples = read_manifest(options.manifest, options.root) if options.manifest else ()
     scored = package if package and not (options.predictions or options.run) else None
+    others = [load_predictions(path) for path in options.compare]
     said, notes = _score(options, package, card, samples)
+    for other in others:
+        require_same_division(said, other)
     evaluation = evaluate(
         said,
         part=options.split,
         card=card,
         threshold=options.threshold,
-        others=[load_predictions(path) for path in options.compare],
+        others=others,
         cost=cost_of(scored) if scored else None,
         notes=notes,
         replicates=options.replicates,
@@ -222,6 +229,7 @@ def _arguments() -> argparse.ArgumentParser:
     what.add_argument("--card", type=Path, help="package whose rule calls eyes and patients")
     where = parser.add_argument_group("on which B-scans")
     where.add_argument("--manifest", type=Path)
+    where.add_argument("--root", type=Path, help="of the images, if not the manifest's folder")
     where.add_argument("--folds", type=Path, help="split file; else the manifest's own division")
     where.add_argument("--fold", type=int, default=0)
     where.add_argument("--split", choices=[*SPLITS, "all"], default="test")
@@ -235,11 +243,11 @@ def _arguments() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return 0, or 2 with one sentence if it cannot be done."""
     options = _arguments().parse_args(arguments)
-    try:
-        evaluation = run(options)
-    except AppError as error:
-        print(error, file=sys.stderr)
-        return 2
+    return in_one_sentence(lambda: _carry_out(options), status=2)
+
+
+def _carry_out(options: argparse.Namespace) -> int:
+    evaluation = run(options)
     for note in evaluation.notes:
         print(note, file=sys.stderr)
     print(in_short(evaluation))

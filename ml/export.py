@@ -9,7 +9,6 @@ precision. Its figures are measured on the split's test patients, through the pr
 
 import argparse
 import shutil
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -21,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from app.engine import Engine
-from app.errors import AppError, StorageError, UsageError
+from app.errors import StorageError, UsageError
 from app.modelpack import CARD, Card, load_package
 from app.paths import resources
 from app.preprocess import prepare
@@ -29,6 +28,7 @@ from ml.assemble import divide, divide_all
 from ml.calibrate import calibrate_run, calibration_of
 from ml.card import figures_of, make_card, prose
 from ml.checkpoint import save_tensors
+from ml.command import in_one_sentence
 from ml.evaluate import write_evaluation
 from ml.evaluation import Evaluation, evaluate
 from ml.familiarity import load_gate
@@ -236,7 +236,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     where.add_argument("--out", type=Path, default=Path("runs/packages"), metavar="DIR")
     options = parser.parse_args(arguments)
     allowed = Int8(accuracy=options.int8_accuracy, movement=options.int8_movement)
-    try:
+
+    def work() -> int:
         with torch.no_grad():
             made = make_package(
                 options.run,
@@ -244,11 +245,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 None if options.install else options.out,
                 int8=allowed if options.int8 else None,
             )
-    except AppError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(described(made))
-    return 0
+        print(described(made))
+        return 0
+
+    return in_one_sentence(work)
 
 
 def described(made: Exported) -> str:

@@ -20,12 +20,12 @@ from pathlib import Path
 
 import numpy as np
 
-from app.errors import AppError, UsageError
+from app.errors import UsageError
 from app.modelpack import Card
 from ml.assemble import divide, on_same_data, run_folder
 from ml.calibrate import calibrate, fit_temperature
 from ml.card import make_card
-from ml.command import train_apart
+from ml.command import in_one_sentence, train_apart
 from ml.config import Run, load_run
 from ml.evaluate import in_short, write_evaluation
 from ml.evaluation import Evaluation, evaluate
@@ -180,6 +180,11 @@ def _card(run: Run, validation: Predictions) -> Card:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return 0, or 1 with one sentence if it cannot be done."""
+    options = _arguments().parse_args(arguments)
+    return in_one_sentence(lambda: _carry_out(options))
+
+
+def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ml.folds", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--config", type=Path, required=True, help="the run's TOML file")
@@ -188,20 +193,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--tta", action="store_true", help="average five views of each B-scan")
     parser.add_argument("--out", type=Path, metavar="DIR", help="by default runs/NAME-pooled")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def _carry_out(options: argparse.Namespace) -> int:
     out = options.out or Path("runs") / f"{options.config.stem}-pooled"
-    try:
-        folded = run_folds(
-            options.config, options.split, options.fold, options.overrides, tta=options.tta
-        )
-        made = table(folded)
-        evaluation = pooled(folded)
-        data = load_run(options.config, options.overrides).data
-        write_evaluation(evaluation, read_manifest(data.manifest, data.root), out)
-        write_table(out / "table.md", made)
-    except AppError as error:
-        print(error, file=sys.stderr)
-        return 1
+    folded = run_folds(
+        options.config, options.split, options.fold, options.overrides, tta=options.tta
+    )
+    made = table(folded)
+    evaluation = pooled(folded)
+    data = load_run(options.config, options.overrides).data
+    write_evaluation(evaluation, read_manifest(data.manifest, data.root), out)
+    write_table(out / "table.md", made)
     print(made + in_short(evaluation))
     return 0
 

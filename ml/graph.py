@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from app.errors import UsageError
-from ml.models import penultimate
+from ml.models import penultimate, unexplained
 
 OPSET = 18
 
@@ -46,7 +46,14 @@ class Explained(nn.Module):
 
 
 def export_graph(explained: Explained, shape: tuple[int, int, int]) -> bytes:
-    """Write the network as ONNX. `shape` is that of one frame: (channels, height, width)."""
+    """Write the network as ONNX. `shape` is that of one frame: (channels, height, width).
+
+    Raises:
+        UsageError: If its activation maps cannot be had.
+    """
+    why = unexplained(explained.network, torch.zeros(1, *shape))
+    if why:
+        raise UsageError(f"The network cannot be exported with its activation maps: {why}.")
     explained = explained.float().cpu().eval().to(memory_format=torch.contiguous_format)
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")  # the exporter's own, about torch

@@ -133,7 +133,7 @@ def import_ucsd(folder: Path, *, progress: Progress = ignore_progress) -> tuple[
     samples = []
     for image in _images(folder):
         match = _UCSD_NAME.match(image.stem)
-        if match and match["label"].upper() != image.parent.name.upper():
+        if match and not _names_its_folder(image):
             raise UsageError(
                 f"The image {image.name} lies in the folder {image.parent.name}. Which class it "
                 "shows nobody can say: move it, or take it out."
@@ -167,6 +167,10 @@ def import_folders(
 
     Where there are no patient folders, every image is taken for a patient of its own, which is
     only right if it is: `check` reports near-duplicates among them.
+
+    Raises:
+        UsageError: If an image lies in no class folder, or has a name of the UCSD data set, whose
+            patients would each be taken apart.
     """
     source = folder.resolve().name
     samples = []
@@ -176,6 +180,11 @@ def import_folders(
         place = parts[1:] if split else parts
         if len(place) < 2:
             raise UsageError(f"The image {image.name} lies in no class folder.")
+        if len(place) == 2 and _names_its_folder(image):
+            raise UsageError(
+                f"The image {image.name} carries its patient in its name, as the UCSD data set's "
+                "do, and would be taken for a patient of its own. Read the folder with --kind ucsd."
+            )
         label, patient = place[0], place[1] if len(place) > 2 else image.stem
         samples.append(
             Sample(
@@ -200,6 +209,24 @@ KINDS: Mapping[str, Callable[..., tuple[Sample, ...]]] = {
     "folders": import_folders,
     "labelled": import_labelled,
 }
+
+
+def kind_of(folder: Path) -> str:
+    """Which of `KINDS` a folder without a manifest is, by what lies in it.
+
+    Raises:
+        UsageError: If there is no image in it.
+    """
+    if any(folder.rglob("data_information.csv")):
+        return "neh"
+    named = all(_UCSD_NAME.match(image.stem) for image in _images(folder))
+    return "ucsd" if named else "folders"
+
+
+def _names_its_folder(image: Path) -> bool:
+    """Whether an image is named CLASS-PATIENT-INDEX and lies in the folder CLASS."""
+    match = _UCSD_NAME.match(image.stem)
+    return match is not None and match["label"].upper() == image.parent.name.upper()
 
 
 def _images(folder: Path) -> list[Path]:

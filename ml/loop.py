@@ -32,7 +32,7 @@ from ml.checkpoint import (
     save_tensors,
     write_json,
 )
-from ml.config import Run, check_run, dump_run
+from ml.config import Run, dump_run, undump_run
 from ml.data import Batch, Views, batches, draw_epoch, network_input
 from ml.optimize import autocast, freeze_backbone, half_precision, optimizer_for, set_rates
 from ml.processes import (
@@ -157,7 +157,7 @@ class Trainer:
             write_json(self.out / "run.json", json.loads(self._state.run))
 
     def _take_up(self, groups: dict[str, dict[str, Tensor]], state: State) -> None:
-        own = check_run(json.loads(state.run), str(self.out))
+        own = undump_run(state.run, str(self.out))
         if own != self.run or state.split_sha256 != self._state.split_sha256:
             raise UsageError(
                 f"{self.out} holds a run with another configuration or split. Name another "
@@ -320,7 +320,6 @@ class Trainer:
         kept = max(scores, key=lambda name: scores[name].criterion(self.run.train.select))
         self.network.load_state_dict(candidates[kept])
         if is_first():
-            save_tensors(self.out / "model.safetensors", candidates[kept])
             result = {
                 "kept": kept,
                 "best_epoch": self._state.best_epoch + 1,
@@ -328,6 +327,7 @@ class Trainer:
                 "validation": {name: asdict(each) for name, each in scores.items()},
             }
             write_json(self.out / "result.json", result)
+            save_tensors(self.out / "model.safetensors", candidates[kept])  # last: now it is whole
         wait_for_all()  # what was written is read next
         return scores[kept]
 

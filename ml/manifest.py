@@ -9,7 +9,7 @@ import csv
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from io import TextIOWrapper
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import numpy as np
@@ -80,15 +80,28 @@ def decode(path: Path) -> Pixels:
         DamagedFile: If the file cannot be read, or is not a whole image.
     """
     try:
-        with Image.open(path) as image:
+        content = path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path.name) from error
+    return decode_bytes(content, path.name)
+
+
+def decode_bytes(content: bytes, name: str) -> Pixels:
+    """Decode the bytes of an image file, as `decode` does; `name` is for the error's sentence."""
+    try:
+        with Image.open(BytesIO(content)) as image:
             if image.mode.startswith("I") or image.mode == "F":
                 deep = np.asarray(image, dtype=np.float64)
                 return np.asarray(np.clip(deep / 257, 0, 255).round(), dtype=np.uint8)
             return np.asarray(image.convert("L"))
     except (OSError, UnidentifiedImageError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DamagedFile(
-            f"The image {path.name} cannot be read. Copy it again, or leave it out of the data."
-        ) from error
+        raise _unreadable(name) from error
+
+
+def _unreadable(name: str) -> DamagedFile:
+    return DamagedFile(
+        f"The image {name} cannot be read. Copy it again, or leave it out of the data."
+    )
 
 
 def read_manifest(path: Path, root: Path | None = None) -> tuple[Sample, ...]:

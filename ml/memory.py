@@ -1,9 +1,35 @@
-"""Keep freed memory for the next step, instead of giving it back and asking for it again."""
+"""Keep freed memory for the next step, and tell when there is no more."""
 
 import ctypes
+import errno
 import sys
 
+import torch
+
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4  # of glibc's malloc.h
+
+# In whose words a library says that there is no more memory; each has an error of its own.
+_NO_MORE = (
+    "not enough memory",
+    "can't allocate memory",
+    "Cannot allocate memory",
+    "CUDA out of memory",
+    "CUDA error: out of memory",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "Failed to allocate memory",
+    "bad allocation",
+    "bad_alloc",
+)
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether an error means that this process has no more memory, on its CPU or its GPU."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return True
+    return any(words in str(error) for words in _NO_MORE)
 
 
 def keep_freed_memory() -> bool:

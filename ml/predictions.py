@@ -164,13 +164,29 @@ def load_predictions(path: Path) -> Predictions:
     return predictions
 
 
+def require_same_division(one: Predictions, other: Predictions) -> None:
+    """Verify that two networks were trained and tested on one division, where both say on which.
+
+    Raises:
+        UsageError: If it was another: one may have learnt from B-scans that the other is tested on.
+    """
+    if one.split_sha256 and other.split_sha256 and one.split_sha256 != other.split_sha256:
+        raise UsageError(
+            f"The predictions of “{one.model}” belong to the division {one.split_sha256[:12]}, "
+            f"those of “{other.model}” to {other.split_sha256[:12]}: one may have learnt from "
+            "B-scans that the other is tested on. Score both on one division."
+        )
+
+
 def join_predictions(parts: Sequence[Predictions]) -> Predictions:
     """Put the parts of one model together, as the test parts of five folds.
 
     Raises:
-        UsageError: If classes or views differ, or a B-scan is there twice.
+        UsageError: If classes, views or divisions differ, or a B-scan is there twice.
     """
     first = parts[0]
+    for each in parts:
+        require_same_division(first, each)
     if any((each.classes, each.views) != (first.classes, first.views) for each in parts):
         raise UsageError("Predictions in other classes or of other views cannot be joined.")
     arrays: dict[str, Any] = {}

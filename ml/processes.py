@@ -65,6 +65,17 @@ def lost_process(error: Exception) -> bool:
     )
 
 
+def lost_worker(error: Exception) -> bool:
+    """Whether an error means that a process that draws views ended, or got no shared memory."""
+    words = (
+        "is killed by signal",
+        "exited unexpectedly",
+        "unable to allocate shared memory",
+        "unable to open shared memory",
+    )
+    return isinstance(error, RuntimeError) and any(each in str(error) for each in words)
+
+
 def require_even_shares(batch: int) -> None:
     """Refuse a batch that the processes cannot share evenly.
 

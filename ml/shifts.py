@@ -20,10 +20,10 @@ from PIL import Image
 from scipy.ndimage import median_filter
 from tqdm import tqdm
 
-from app.errors import AppError
 from app.modelpack import ModelPackage, load_package
 from app.study import Pixels
 from ml.asked import asked_of, doubts
+from ml.command import in_one_sentence
 from ml.devices import regreyed
 from ml.evaluation import evaluate
 from ml.manifest import Sample, read_manifest
@@ -144,21 +144,21 @@ def _arguments() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return 0, or 2 with one sentence if it cannot be done."""
     options = _arguments().parse_args(arguments)
-    try:
-        package = load_package(options.package)
-        whole = read_manifest(options.manifest, options.root)
-        asked = asked_of(whole, options.split, folds=options.folds, fold=options.fold)
-        for doubt in doubts(package.card, asked):
-            print(doubt, file=sys.stderr)
-        known = package.card.names
-        samples = [each for each in asked.samples if each.label in known or is_outlier(each)]
-        rows = [
-            shifted(package, samples, name, split_sha256=asked.sha256)
-            for name in tqdm(CHANGES, unit="change", disable=None)
-        ]
-    except AppError as error:
-        print(error, file=sys.stderr)
-        return 2
+    return in_one_sentence(lambda: _carry_out(options), status=2)
+
+
+def _carry_out(options: argparse.Namespace) -> int:
+    package = load_package(options.package)
+    whole = read_manifest(options.manifest, options.root)
+    asked = asked_of(whole, options.split, folds=options.folds, fold=options.fold)
+    for doubt in doubts(package.card, asked):
+        print(doubt, file=sys.stderr)
+    known = package.card.names
+    samples = [each for each in asked.samples if each.label in known or is_outlier(each)]
+    rows = [
+        shifted(package, samples, name, split_sha256=asked.sha256)
+        for name in tqdm(CHANGES, unit="change", disable=None)
+    ]
     print(table(rows))
     return 0
 

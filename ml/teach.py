@@ -8,6 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from app.errors import UsageError
 from ml.assemble import Division, divide, labels_of, trainer
 from ml.command import arguments_of, carry_out, print_scores
 from ml.config import Loss, Run
@@ -42,8 +43,26 @@ def supervised(run: Run, division: Division) -> Supervised:
     return Supervised(run.loss, weights)
 
 
+def require_no_teachers(run: Run) -> None:
+    """Refuse a run that is to be distilled.
+
+    Raises:
+        UsageError: If it is: its teachers would not be asked.
+    """
+    if run.distill:
+        raise UsageError(
+            "The run has a [distill] section, and ml.teach would ask no teacher. Train it with "
+            "python -m ml.distill, or take the section out."
+        )
+
+
 def teach(run: Run, out: Path, *, resume: bool = False) -> Scores:
-    """Train by labels; the chosen weights come to stand in `out/model.safetensors`."""
+    """Train by labels; the chosen weights come to stand in `out/model.safetensors`.
+
+    Raises:
+        UsageError: If the run names teachers, or cannot be trained as it says.
+    """
+    require_no_teachers(run)
     division = divide(run)
     return trainer(run, supervised(run, division), division, out).fit(resume=resume)
 
@@ -54,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def work(run: Run, out: Path) -> None:
         print_scores(out, teach(run, out, resume=options.resume))
 
-    return carry_out(options, work)
+    return carry_out(options, work, require_no_teachers)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,8 +7,9 @@ import pytest
 from app.errors import UsageError
 from app.modelpack import load_package
 from app.paths import resources
-from ml.config import check_run, load_run
-from tests.ml.training_data import tiny_settings
+from ml.config import Loss, check_run, dump_run, load_run, read_dumped
+from ml.teach import main as teach
+from tests.ml.training_data import tiny_settings, write_toml
 
 CONFIGS = Path(__file__).parents[2] / "ml" / "configs"
 
@@ -64,6 +66,62 @@ def test_that_replay_without_a_number_of_views_is_refused(tmp_path):
 
     with pytest.raises(UsageError, match=r"augment\.views"):
         check_run(settings, "run.toml")
+
+
+TAUGHT = {"teachers": ["t.toml"]}
+
+
+@pytest.mark.parametrize(
+    ("sections", "key", "reason"),
+    [
+        ({"loss": {"kind": "focal"}, "distill": TAUGHT}, "loss.kind", "plain cross-entropy"),
+        ({"loss": {"gamma": 1.0}, "distill": TAUGHT}, "loss.gamma", "plain cross-entropy"),
+        ({"loss": {"balanced": True}, "distill": TAUGHT}, "loss.balanced", "plain cross-entropy"),
+        ({"loss": {"smoothing": 0.1}, "distill": TAUGHT}, "loss.smoothing", "plain cross-entropy"),
+        ({"loss": {"kind": "focal", "smoothing": 0.1}}, "loss.smoothing", "focal loss"),
+        ({"loss": {"gamma": 1.0}}, "loss.gamma", "loss.kind = focal"),
+        ({"data": {"fold": 1}}, "data.fold", "data.split"),
+        ({"train": {"swa_lr": 1e-3}}, "train.swa_lr", "train.swa_start"),
+        (
+            {"augment": {"recipe": "paper-student", "strength": 0.5}},
+            "augment.strength",
+            "paper-student",
+        ),
+    ],
+)
+def test_that_a_key_that_nothing_follows_is_refused(tmp_path, sections, key, reason):
+    with pytest.raises(UsageError, match=f"run.toml: {key} changes nothing, because .*{reason}"):
+        check_run(tiny_settings(tmp_path, **sections), "run.toml")
+
+
+def test_that_keys_that_are_followed_are_taken(tmp_path):
+    for sections in (
+        {"loss": {"outliers": 0.5}, "distill": TAUGHT},
+        {"loss": {"kind": "focal", "gamma": 1.0, "balanced": True}},
+        {"loss": {"smoothing": 0.1, "balanced": True}},
+        {"data": {"split": "folds.json", "fold": 1}},
+        {"train": {"swa_start": 0, "swa_lr": 1e-3}},
+        {"augment": {"strength": 0.5}},
+    ):
+        check_run(tiny_settings(tmp_path, **sections), "run.toml")
+
+
+def test_that_a_run_that_was_made_with_such_a_key_can_still_be_read(tmp_path):
+    made = replace(check_run(tiny_settings(tmp_path), "run.toml"), loss=Loss(gamma=1.0))
+    (tmp_path / "run.json").write_text(dump_run(made))
+
+    assert read_dumped(tmp_path / "run.json") == made
+
+
+def test_that_a_run_with_teachers_is_not_trained_without_them(tmp_path, capsys):
+    config = write_toml(
+        tmp_path / "student.toml", tiny_settings(tmp_path, distill={"teachers": ("t.toml",)})
+    )
+
+    for more in ([], ["--dry-run"]):
+        assert teach(["--config", str(config), "--out", str(tmp_path / "out"), *more]) == 1
+        assert "python -m ml.distill" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_that_a_missing_file_is_one_sentence(tmp_path):

@@ -1,6 +1,7 @@
 """Published layouts to one manifest; what is wrong with the data is said before training."""
 
 import csv
+import re
 import shutil
 
 import numpy as np
@@ -246,6 +247,23 @@ def test_that_a_damaged_image_is_an_error_and_never_a_black_image(tmp_path):
         samples[1].pixels()
 
 
+def test_that_an_image_that_is_not_the_one_that_was_labelled_is_an_error(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for number in range(3):
+        write_image(tmp_path / f"CNV/p{number}/{number}.png", number)
+    write_manifest(import_folders(tmp_path), tmp_path / "manifest.csv")
+    assert main(["check", "manifest.csv"]) == 0
+
+    write_image(tmp_path / "CNV/p1/1.png", 100)
+
+    (found,) = check(read_manifest(tmp_path))
+    assert (found.kind, found.severity, found.count) == ("changed image", Severity.ERROR, 1)
+    assert "1.png" in found.message
+    assert main(["check", "manifest.csv"]) == 1
+
+
 def test_that_an_unknown_label_is_an_error_and_never_the_first_class():
     findings = check_rows([sample("a", label="NOMRAL")], ["NORMAL", "CNV"])
 
@@ -313,6 +331,43 @@ def test_the_commands_from_a_folder_to_counts_and_pictures(tmp_path, capsys, mon
     assert f"Pictures of a few: {drawn}" in capsys.readouterr().out
     assert drawn.exists()
     assert main(["check", str(tmp_path / "nowhere.csv")]) == 2
+
+
+def test_that_check_tells_a_layout_by_its_files(tmp_path, capsys, monkeypatch):
+    """One UCSD patient has two B-scans; NEH's patients 1 of two classes are two people."""
+    monkeypatch.chdir(tmp_path)
+    for frame in (1, 2):
+        write_image(tmp_path / f"ucsd/train/CNV/CNV-11-{frame}.jpeg", frame)
+    write_neh(tmp_path / "neh", [("CNV", 1, "OD", "CNV", 1), ("NORMAL", 1, "OD", "Normal", 2)])
+    write_image(tmp_path / "others/CNV/p1/CNV-11-1.png", 1)
+    write_image(tmp_path / "others/CNV/p1/2.png", 2)
+
+    for name, patients in (("ucsd", 1), ("neh", 2), ("others", 1)):
+        assert main(["check", name]) == 0
+        counted = re.search(r"^all +(\d+) +(\d+)$", capsys.readouterr().out, re.MULTILINE)
+        assert counted is not None
+        assert counted.groups() == ("2", str(patients)), name
+
+
+def test_that_a_layout_can_be_told(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_neh(tmp_path / "data", [("CNV", 1, "OD", "CNV", 1)])
+
+    assert main(["check", "data/NEH_UT_2021RetinalOCTDataset", "--kind", "folders"]) == 0
+    assert "Read as folders" in capsys.readouterr().out
+    assert main(["check", "data", "--kind", "ucsd"]) == 2
+    assert "CLASS-PATIENT-INDEX" in capsys.readouterr().err
+    (tmp_path / "manifest.csv").write_text("image\n")
+    assert main(["check", "manifest.csv", "--kind", "neh"]) == 2
+    assert "is a manifest, which needs no --kind" in capsys.readouterr().err
+
+
+def test_that_ucsd_images_are_not_taken_for_a_patient_each(tmp_path, capsys):
+    write_image(tmp_path / "data/train/CNV/CNV-11-1.jpeg", 1)
+    command = ["import", "--kind", "folders", str(tmp_path / "data"), "--out", "manifest.csv"]
+
+    assert main(command) == 2
+    assert "Read the folder with --kind ucsd" in capsys.readouterr().err
 
 
 @needs_shared

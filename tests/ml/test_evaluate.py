@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -21,10 +22,14 @@ from ml.evaluate import main
 from ml.evaluation import evaluate, scope_of
 from ml.evaluation_report import report, worst_mistakes
 from ml.evaluation_tables import as_csv
+from ml.familiarity import EnergyGate
+from ml.graph import Explained, export_graph
 from ml.importers import import_folders
 from ml.manifest import read_manifest, write_manifest
+from ml.models import build
 from ml.predict import five_views
 from ml.predictions import load_predictions, predictions_of, save_predictions
+from ml.quantize import quantized
 from ml.scoring import FIVE_VIEWS, score_package, score_run
 from ml.splits import make_folds, write_splits
 from ml.teach import teach
@@ -205,6 +210,32 @@ def test_that_teacher_and_student_scored_in_different_ways_are_not_compared(tmp_
     assert "Score both the same way" in capsys.readouterr().err
 
 
+def test_that_models_of_two_divisions_are_not_compared(tmp_path, capsys):
+    for name in "12":
+        save_predictions(answers(RIGHT, split_sha256=name * 64), tmp_path / f"{name}.npz")
+    save_predictions(answers(RIGHT), tmp_path / "unknown.npz")
+    command = f"--predictions {tmp_path}/1.npz --replicates 5 --out {tmp_path} --compare".split()
+
+    assert main([*command, str(tmp_path / "2.npz")]) == 2
+    assert "Score both on one division" in capsys.readouterr().err
+    assert main([*command, str(tmp_path / "unknown.npz")]) == 0
+
+
+def test_that_a_run_is_judged_without_the_labels_that_it_ignores(phantoms, tmp_path):
+    """Of a manifest that lies apart from its images."""
+    data = {"classes": ("NORMAL", "DRUSEN", "CNV"), "ignore": ("DME",), "limit": 8}
+    teach(tiny_run(phantoms, data=data, train={"epochs": 1}), tmp_path / "run")
+    manifest = shutil.copy(phantoms, tmp_path / "elsewhere.csv")
+    command = f"--run {tmp_path}/run --manifest {manifest} --replicates 5 --out {tmp_path}"
+
+    assert main([*command.split(), "--root", str(phantoms.parent)]) == 0
+
+    tested = [each for each in read_manifest(phantoms) if each.split == "test"]
+    assert sorted(load_predictions(tmp_path / "predictions.npz").images) == sorted(
+        each.sha256 for each in tested if each.label != "DME"
+    )
+
+
 def test_that_a_comparison_aligns_the_bscans_and_refuses_other_ones():
     mine = answers(RIGHT)
     theirs = answers([("CNV", "DME") if label == "CNV" else (label, label) for label, _ in RIGHT])
@@ -308,6 +339,22 @@ def test_that_the_cost_is_counted_from_the_graph(package):
     assert cost.parameters == 8 * 64 + 4 * 8 + 4
     assert cost.macs == area * (8 * 64 + 4 * 8)
     assert 0 < cost.median_seconds <= cost.p95_seconds
+
+
+def test_that_a_package_in_8_bit_integers_has_as_many_parameters():
+    torch.manual_seed(0)
+    network = build("test_efficientnet", 4).eval()
+    for each in network.modules():
+        if isinstance(each, torch.nn.BatchNorm2d):  # folded into biases, which become integers too
+            torch.nn.init.normal_(each.bias)
+            torch.nn.init.normal_(each.running_mean)
+    explained = Explained(network, EnergyGate()).eval()
+    whole = export_graph(explained, (3, 64, 96))
+
+    small = quantized(whole, np.random.default_rng(0).random((8, 3, 64, 96), dtype=np.float32))
+
+    assert len(small) < 0.6 * len(whole)
+    assert count(small)[0] == count(whole)[0]
 
 
 def test_that_matrix_products_count_too():

@@ -38,7 +38,9 @@ def said(prefix, *, skill):
 @pytest.fixture
 def two_folds():
     """One fold's network tells the classes apart, the other's hardly does: their rules differ."""
-    runs = [tiny_run(Path("none.csv"), data={"fold": fold}) for fold in range(2)]
+    runs = [
+        tiny_run(Path("none.csv"), data={"split": "none.json", "fold": fold}) for fold in range(2)
+    ]
     skills = (8.0, 1.5)
     return Folded(
         name="m",

@@ -74,6 +74,15 @@ def test_that_folds_join_and_a_bscan_in_two_of_them_is_refused():
         join_predictions([one, said([sample("b")], "DME", views="5 views")])
 
 
+def test_that_folds_of_two_divisions_are_not_joined():
+    one = said([sample("a")], "CNV", split_sha256="1" * 64)
+    other = said([sample("b")], "DME", split_sha256="2" * 64)
+
+    with pytest.raises(UsageError, match=r"the division 111111111111, those .* to 222222222222"):
+        join_predictions([one, other])
+    assert len(join_predictions([one, said([sample("b")], "DME")])) == 2
+
+
 def test_that_what_only_some_folds_have_is_not_kept_of_all():
     one = said([sample("a")], "CNV", features=np.ones((1, 5)), unfamiliarity=np.ones(1))
     other = said([sample("b")], "DME", unfamiliarity=np.zeros(1))

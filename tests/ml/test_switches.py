@@ -1,7 +1,10 @@
 """What the switches of a run do, seen in the network that is trained."""
 
+import errno
+import os
 import re
 import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +14,9 @@ from safetensors.torch import load_file
 
 from app.errors import UsageError
 from ml.assemble import divide, trainer
-from ml.command import arguments_of, carry_out
+from ml.command import arguments_of, carry_out, in_one_sentence
 from ml.config import Distill, check_run, load_run
-from ml.data import Batch, network_input
+from ml.data import Batch, batches, network_input
 from ml.distill import Distillation, distil, main
 from ml.manifest import read_manifest
 from ml.models import build
@@ -118,6 +121,52 @@ def test_that_a_rehearsal_says_what_a_run_will_need(phantoms, tmp_path, capsys):
     assert f"teacher teacher, test_efficientnet: {batches} batches" in said  # asked once a view
     assert "memory in use" in said
     assert not (tmp_path / "out").exists()
+
+
+def test_that_a_package_of_a_network_without_maps_is_refused_before_training(
+    phantoms, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    teacher = write_toml(tmp_path / "teacher.toml", tiny_settings(phantoms))
+    settings = tiny_settings(
+        phantoms,
+        model={"architecture": "mobilenetv3_small_050"},
+        distill={"teachers": (str(teacher),)},
+    )
+    config = write_toml(tmp_path / "student.toml", settings)
+    command = ["--config", str(config), "--out", "out"]
+
+    for more in (["--package", "p"], ["--set", "package=p", "--dry-run"]):
+        assert main([*command, *more]) == 1
+        assert "“mobilenetv3_small_050” cannot become a package" in capsys.readouterr().err
+    assert main([*command, "--dry-run"]) == 0
+    assert "cannot become a package" in capsys.readouterr().out
+    assert not (tmp_path / "runs").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_that_small_views_that_a_network_cannot_take_are_refused(phantoms, tmp_path):
+    run = tiny_run(
+        phantoms,
+        model={"architecture": "deit_tiny_patch16_224"},
+        train={"sizes": [[0, 0.5], [1, 1.0]]},
+        data={"limit": 4},
+    )
+
+    with pytest.raises(UsageError, match=r"does not take frames of 32 x 64.*train\.sizes"):
+        teach(run, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_that_a_transformer_is_trained_and_read_back_at_the_run_s_size(phantoms, tmp_path):
+    run = tiny_run(
+        phantoms, model={"architecture": "test_vit"}, train={"epochs": 1}, data={"limit": 4}
+    )
+
+    teach(run, tmp_path)
+
+    trained = load_trained(tmp_path).network
+    assert trained(torch.zeros(1, 3, 64, 96)).shape == (1, 4)
 
 
 def test_that_several_teachers_are_asked_at_their_own_sizes(phantoms, tmp_path):
@@ -297,6 +346,71 @@ def test_that_too_little_memory_names_the_setting_to_lower(phantoms, tmp_path, c
 
     assert carry_out(options, work) == 1
     assert "Lower train.batch" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "), "train.workers"),
+        (RuntimeError("DataLoader worker (pid(s) 7, 8) exited unexpectedly"), "train.workers"),
+        (
+            RuntimeError("unable to allocate shared memory(shm) for file </torch_7>"),
+            "train.workers",
+        ),
+        (RuntimeError("CUDA error: out of memory"), "Lower train.batch"),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), "Lower train.batch"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"), "Lower train.batch"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "Lower train.batch"),
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device. Mend that"),
+    ],
+)
+def test_that_want_of_memory_or_disk_is_one_sentence(error, sentence, phantoms, tmp_path, capsys):
+    config = write_toml(tmp_path / "tiny.toml", tiny_settings(phantoms))
+    options = arguments_of("").parse_args(["--config", str(config)])
+
+    def work(run, out):
+        raise error
+
+    assert carry_out(options, work) == 1
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert len(said.splitlines()) == 1
+
+
+def test_that_a_killed_worker_names_the_setting_to_lower(phantoms, tmp_path, capsys):
+    """Killed as the system does it that has no memory left."""
+    config = write_toml(tmp_path / "tiny.toml", tiny_settings(phantoms))
+    options = arguments_of("").parse_args(["--config", str(config)])
+
+    def work(run, out):
+        stream = batches(_KillsItsWorker(), [[(0, 0)]], workers=1)
+        next(stream)
+
+    assert carry_out(options, work) == 1
+    assert "lower train.workers" in capsys.readouterr().err
+
+
+class _KillsItsWorker(torch.utils.data.Dataset):
+    def __getitem__(self, key):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_that_what_scores_ends_in_a_sentence_of_its_own(capsys):
+    def work():
+        torch.empty(1 << 60, dtype=torch.uint8)
+
+    assert in_one_sentence(work, status=2) == 2
+    said = capsys.readouterr().err
+    assert "start the same command again" in said
+    assert "--out" not in said
+
+
+def test_that_a_mistake_of_the_program_is_none_of_the_user_s():
+    def work():
+        raise RuntimeError("index out of range")
+
+    with pytest.raises(RuntimeError, match="index out of range"):
+        in_one_sentence(work)
 
 
 def test_that_a_teacher_of_other_classes_is_refused(phantoms, tmp_path, monkeypatch):
