@@ -11,7 +11,7 @@ import numpy as np
 from app.language import counted, fill, list_of, mark
 from app.modelpack import FORMAT, Card, Figure, ReferralRule, TrainingData, TrainingSplit
 from ml.calibrate import Calibration
-from ml.classes import class_info
+from ml.classes import OUT_OF_SCOPE, class_info
 from ml.config import Run
 from ml.evaluation import Evaluation, Result, Scope
 from ml.manifest import LICENCES, Sample
@@ -142,7 +142,7 @@ def limits_of(
                 "In training it was also shown {count} B-scans of other diseases ({diseases}), as "
                 "examples of none of its findings; how it meets further diseases was not measured.",
                 count=len(outliers),
-                diseases=list_of(sorted({str(each.finding) for each in outliers})),
+                diseases=list_of(sorted({OUT_OF_SCOPE[each.finding] for each in outliers})),
             )
         )
     if not any(count >= VOLUME for count in eyes.values()):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from app.errors import UsageError
+from app.language import mark
 from app.modelpack import ClassInfo
 
 _KNOWN = {  # from the mildest to the most severe
@@ -12,8 +13,13 @@ _KNOWN = {  # from the mildest to the most severe
     "CNV": ("choroidal neovascularisation (CNV)", True),
 }
 
-OUT_OF_SCOPE = ("ERM", "RVO", "RAO", "VID")
-"""Published findings that none of these classes covers: what the gate has to catch."""
+OUT_OF_SCOPE = {
+    "ERM": mark("epiretinal membrane"),
+    "RVO": mark("retinal vein occlusion"),
+    "RAO": mark("retinal artery occlusion"),
+    "VID": mark("vitreomacular interface disease"),
+}
+"""Published findings that none of these classes covers, in words: what the gate has to catch."""
 
 NO_LABEL = -1
 """In place of the index of a class, where it is none of them, or unknown."""

@@ -55,7 +55,7 @@ class Predictions:
     @property
     def outside(self) -> NDArray[np.bool_]:
         """Which B-scans show a disease that none of the classes covers, shape (n,)."""
-        return np.asarray(np.isin(self.findings, OUT_OF_SCOPE) & (self.labels == NO_LABEL))
+        return np.asarray(np.isin(self.findings, list(OUT_OF_SCOPE)) & (self.labels == NO_LABEL))
 
     def take(self, chosen: NDArray[Any]) -> "Predictions":
         """Return the B-scans that a mask or an array of indices names."""

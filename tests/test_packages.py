@@ -20,7 +20,7 @@ from app.package_file import write_package_file
 from app.packages import choose, examine, install, list_installed, remove, roll_back
 from app.paths import site_configs
 from app.settings import Settings, load_settings, save_settings
-from app.signatures import SIGNATURE, Seal, Trust
+from app.signatures import NO_SEAL, SIGNATURE, Seal, Trust
 from app.site import SITE_FILE
 from ml.sign import main as sign
 from tests.signing import key_pair, signed
@@ -211,8 +211,10 @@ def test_that_a_damaged_file_is_refused_or_holds_what_was_sent(
     (folder / "tiny.kdoct").write_bytes(content)
 
     with suppress(PackageError):
-        # What a ZIP does not rest on, such as a time, was changed.
-        assert examine(folder / "tiny.kdoct", clinic.keys).seal == Seal(Trust.SIGNED, "Clinic")
+        # What a ZIP does not rest on, such as a time, was changed; or its list of files was cut
+        # before the signature, and the user is asked as for any package that nobody signed.
+        seal = examine(folder / "tiny.kdoct", clinic.keys).seal
+        assert seal in (Seal(Trust.SIGNED, "Clinic"), NO_SEAL)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x05\x06" + bytes(18), b"no archive"])

@@ -53,7 +53,7 @@ def test_that_other_diseases_that_were_shown_are_counted_and_named():
 
     limits = " ".join(limits_of(["drusen"], volume("neh"), shown))
 
-    assert "shown 3 B-scans of other diseases (ERM, RVO), as examples of none" in limits
+    assert "3 B-scans of other diseases (epiretinal membrane, retinal vein occlusion), as" in limits
     assert "other diseases" not in said(volume("neh"))
 
 
