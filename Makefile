@@ -50,7 +50,7 @@ run: $(VENV)/run.stamp
 # Each process of the suite has one core.
 test: lint
 	OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/python -m pytest \
-		--numprocesses logical --maxprocesses 4 --dist loadgroup
+		--numprocesses logical --maxprocesses 4 --dist loadfile
 
 test-long: $(VENV)/test.stamp
 	$(SCREEN) $(BIN)/python -m pytest -m long

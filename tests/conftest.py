@@ -1,12 +1,32 @@
 """What every test needs: no display, and nothing of this user's settings or data."""
 
+import atexit
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+
+def _own_screen() -> None:
+    """Give each process of the suite a screen: windows on one screen take the keyboard in turn."""
+    program = shutil.which("Xvfb")
+    if program and os.environ.get("DISPLAY") and "PYTEST_XDIST_WORKER" in os.environ:
+        reading, writing = os.pipe()
+        command = [program, "-displayfd", str(writing), "-screen", "0", "1280x1024x24"]
+        screen = subprocess.Popen(
+            [*command, "-nolisten", "tcp"], pass_fds=[writing], stderr=subprocess.DEVNULL
+        )
+        os.close(writing)
+        atexit.register(screen.kill)
+        with os.fdopen(reading) as told:
+            os.environ["DISPLAY"] = f":{told.readline().strip()}"
+
+
 # Before any test module imports Qt; a display that is there (Xvfb) is used.
+_own_screen()
 if not os.environ.get("DISPLAY"):
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
@@ -19,17 +39,6 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("suite")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests are shared out among processes, a file's stay together, and all windows' do.
-
-    What a file prepares is then prepared once, and no two windows claim one screen's keyboard.
-    """
-    windows = Path(__file__).parent / "gui"
-    for item in items:
-        group = "windows" if item.path.is_relative_to(windows) else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(autouse=True)
