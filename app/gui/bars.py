@@ -184,5 +184,5 @@ class RollingBars(QScrollArea):
         heights = self._bars.heights(self.width())
         most = max(self.window().height() // _SHARE, *heights[-1:], 0)
         height = min(sum(heights), most)
-        if height != self.minimumHeight():
+        if height != self.maximumHeight():  # its minimum is 0 before it is first set
             self.setFixedHeight(height)

@@ -7,6 +7,7 @@ import pytest
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtWidgets import QAbstractButton, QScrollArea
 
+from app.gui.bars import RollingBars
 from app.gui.notice import Notice
 from app.gui.panes import Pane
 from app.study import Laterality
@@ -210,3 +211,11 @@ def test_that_a_4k_screen_shows_every_pane_and_gives_its_room_to_the_scan(qtbot,
     view = window.room.panel.view
     assert view.width() > window.width() / 2
     assert view.height() > window.height() / 3
+
+
+def test_that_where_there_is_no_bar_the_scans_have_its_room(qtbot):
+    with opened_window(qtbot, []) as window:
+        qtbot.waitUntil(window.isVisible)
+
+        assert window.bars.texts == []
+        assert window.findChild(RollingBars).height() == 0
