@@ -185,7 +185,12 @@ def fit_gate_threshold(
     """
     parts = [scores[sources == each] for each in np.unique(sources)]
     enough = [part for part in parts if len(part) >= _FEW] or [scores]
-    return max(float(np.quantile(part, in_scope_share, method="higher")) for part in enough)
+    return max(score_not_exceeded(part, in_scope_share) for part in enough)
+
+
+def score_not_exceeded(scores: Floats, share: float) -> float:
+    """Return one of the scores (n,), that at least this share of them does not exceed."""
+    return float(np.quantile(scores, share, method="higher"))
 
 
 def _components(features: Floats, count: int) -> tuple[Floats, Floats, Floats]:

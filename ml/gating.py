@@ -15,7 +15,14 @@ from app.study import Pixels
 from ml.assemble import divide_all
 from ml.classes import NO_LABEL
 from ml.devices import as_other_devices
-from ml.familiarity import Gate, Seen, fit_gate_threshold, fit_gates, score
+from ml.familiarity import (
+    Gate,
+    Seen,
+    fit_gate_threshold,
+    fit_gates,
+    score,
+    score_not_exceeded,
+)
 from ml.manifest import Sample
 from ml.metrics import Cases, Ranking, measure
 from ml.outliers import is_outlier
@@ -155,7 +162,7 @@ def choose_gate(looked: Looked, in_scope_share: float = IN_SCOPE_SHARE) -> Choic
     for kind, gate in gates.items():
         scores, odd = score(gate, validation), score(gate, looked.strangers)
         thresholds[kind] = fit_gate_threshold(scores[known], sources[known], in_scope_share)
-        pooled = np.quantile(scores[known], in_scope_share, method="higher")
+        pooled = score_not_exceeded(scores[known], in_scope_share)
         kinds[kind] = {
             "diseases_auroc": _area(scores[~known], scores[known]),
             # Diseases outside the classes may all be of one device: this area tells no devices.

@@ -6,6 +6,7 @@ from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu
 
+from app.gui import wording
 from app.gui.icons import icon
 from app.gui.languages import apart
 
@@ -317,7 +318,7 @@ def explain(action: QAction, words: str) -> None:
 
 def lock(*actions: QAction) -> None:
     """Keep commands from being given, and say why: the clinic's configuration has decided."""
-    why = translate("Set for the whole clinic; ask whoever looks after this computer.")
+    why = wording.set_for_the_clinic()
     for action in actions:
         action.setEnabled(False)
         action.setToolTip(why)

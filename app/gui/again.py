@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QW
 from app.gui import theme
 from app.gui.case import Case
 from app.gui.case_queue import Repeated
-from app.gui.dialogs import table
-from app.gui.languages import apart, told
+from app.gui.dialogs import heading_of, table
+from app.gui.languages import told
 from app.gui.session import Session
 from app.results.compare import Comparison, compare
 from app.results.record import as_record
@@ -58,12 +58,10 @@ class AgainDialog(QDialog):
         self.setWindowTitle(self.tr("Analysed again"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         found = _compared(repeated)
-        heading = QLabel(apart(repeated.case.summary.name))
-        heading.setObjectName("title")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 14, 16, 12)
         layout.setSpacing(theme.GAP)
-        layout.addWidget(heading)
+        layout.addWidget(heading_of(repeated.case.summary))
         layout.addWidget(_sentence(_verdict(found)))
         layout.addWidget(_basis(found))
         for each in found.differences:

@@ -89,6 +89,11 @@ class Case:
         return self.summary.study_uid
 
     @property
+    def at_rest(self) -> bool:
+        """Whether it neither waits for an analysis nor is in one."""
+        return self.state not in (CaseState.QUEUED, CaseState.RUNNING)
+
+    @property
     def whole(self) -> bool:
         """Whether all that there is of it is at hand, and nothing is to be read back."""
         return self._study is not None and (self.call is None or self.result is not None)

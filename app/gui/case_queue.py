@@ -86,7 +86,7 @@ class CaseQueue(QObject):
 
     def add(self, case: Case) -> None:
         """Queue a case, unless it waits already."""
-        if case.state not in (CaseState.QUEUED, CaseState.RUNNING):
+        if case.at_rest:
             self._set_state(case, CaseState.QUEUED)
             self.go_on()
 

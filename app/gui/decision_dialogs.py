@@ -24,7 +24,7 @@ from app.agreement import Agreement, agreement, wilson
 from app.cases.kept import Summary
 from app.cases.store import Entry
 from app.gui import theme, wording
-from app.gui.dialogs import plain_dialog, save_or_cancel, table, words_area
+from app.gui.dialogs import heading_of, plain_dialog, save_or_cancel, table, words_area
 from app.gui.languages import apart, told, wrap
 from app.gui.taking_back import Turn, decided_on, told_of
 
@@ -94,7 +94,7 @@ class DecisionDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 14, 16, 12)
         layout.setSpacing(14)
-        layout.addWidget(_heading(whose))
+        layout.addWidget(heading_of(whose))
         layout.addLayout(form)
         layout.addWidget(self._buttons)
         self.setMinimumWidth(420)
@@ -116,7 +116,7 @@ class DecisionDialog(QDialog):
         super().accept()
 
     def _fix_initials(self) -> None:
-        why = self.tr("Set for the whole clinic; ask whoever looks after this computer.")
+        why = wording.set_for_the_clinic()
         self.initials.setEnabled(False)
         self.initials.setToolTip(why)
         self.initials.setAccessibleDescription(why)
@@ -158,7 +158,7 @@ class InitialsDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 14, 16, 12)
         layout.setSpacing(12)
-        for each in (_heading(whose), about, self.initials, self._buttons):
+        for each in (heading_of(whose), about, self.initials, self._buttons):
             layout.addWidget(each)
         self.setMinimumWidth(360)
         self.finished.connect(
@@ -223,19 +223,11 @@ def trail_window(
     dialog = plain_dialog(
         parent,
         parent.tr("Decisions on this study: {name}").format(name=whose.name),
-        _heading(whose),
+        heading_of(whose),
         table(headings, rows, parent.tr("Decisions on this study")),
     )
     dialog.resize(860, 380)
     return dialog
-
-
-def _heading(whose: Summary) -> QLabel:
-    """Patient and visit."""
-    heading = QLabel(wording.whose(whose))
-    heading.setObjectName("heading")
-    wrap(heading)
-    return heading
 
 
 def agreement_window(parent: QWidget, trail: Sequence[Entry]) -> QDialog:

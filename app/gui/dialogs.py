@@ -18,10 +18,10 @@ from PySide6.QtWidgets import (
 )
 
 from app import __version__
+from app.cases.kept import Summary
 from app.decimals import alike
-from app.gui import theme
-from app.gui.languages import apart, told
-from app.gui.wording import class_word
+from app.gui import theme, wording
+from app.gui.languages import apart, told, wrap
 from app.modelpack import Card, Figure
 from app.notices import HEAT_MAP, RESEARCH_USE, UNTRAINED
 from app.study import Skipped
@@ -41,6 +41,14 @@ def plain_dialog(parent: QWidget, title: str, *contents: QWidget) -> QDialog:
     buttons.rejected.connect(dialog.reject)
     layout.addWidget(buttons)
     return dialog
+
+
+def heading_of(whose: Summary) -> QLabel:
+    """Patient and visit: another patient's scans may lie behind the dialog."""
+    heading = QLabel(wording.whose(whose))
+    heading.setObjectName("heading")
+    wrap(heading)
+    return heading
 
 
 def save_or_cancel(dialog: QDialog) -> QDialogButtonBox:
@@ -163,7 +171,7 @@ def _model_words(parent: QWidget, card: Card) -> str:
             or [parent.tr("Nothing is stated.")]
         ),
         parent.tr("<h3>What an eye can be called</h3>"),
-        _list([f"{class_word(each.name)}: {told(each.title)}" for each in card.classes]),
+        _list([f"{wording.class_word(each.name)}: {told(each.title)}" for each in card.classes]),
         f"<p style='font-size:small'>{card.id} · SHA-256 {card.graph_sha256}</p>",
     ]
     return "".join(parts)

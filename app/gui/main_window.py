@@ -34,7 +34,7 @@ from app.gui.paperwork import Paperwork
 from app.gui.reading_room import ReadingRoom
 from app.gui.redress import Redress
 from app.gui.result_panel import ResultPanel
-from app.gui.session import Case, CaseState, Notice, Session
+from app.gui.session import Case, Notice, Session
 from app.gui.study_list import StudyList
 from app.gui.tool_bar import ToolBar
 from app.gui.upkeep import Upkeep
@@ -334,10 +334,7 @@ class MainWindow(QMainWindow):
         told = case is not None and case.result is not None and case.revealed()
         self.actions_.enable(told, *_RESULT_ACTIONS)
         # What is done with a selection, whichever of it is on show.
-        resting = (
-            each.state not in (CaseState.QUEUED, CaseState.RUNNING) for each in self.session.cases
-        )
-        self.actions_.enable(any(resting), "analyse")
+        self.actions_.enable(any(each.at_rest for each in self.session.cases), "analyse")
         self.actions_.enable(any(each.call for each in self.session.cases), "report_selected")
         self.actions_.enable(self.session.busy, "cancel")
         self.actions_.enable(bool(self.session.skipped), "skipped")

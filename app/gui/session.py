@@ -194,9 +194,11 @@ class Session(QObject):
             self.current_changed.emit()
             if self.cases:
                 self.select(after or self.cases[min(place, len(self.cases) - 1)])
-        text = self.tr("Taken off the list: {name}.").format(name=gone[0].summary.name)
-        if len(gone) > 1:
-            text = self.tr("{n} studies were taken off the list.").format(n=len(gone))
+        text = _one_or_all(
+            gone,
+            self.tr("Taken off the list: {name}."),
+            self.tr("{n} studies were taken off the list."),
+        )
         undo = Notice(
             kind="information",
             text=text,
@@ -375,9 +377,11 @@ class Session(QObject):
         if self._awaited or self.current is None:
             self.select(first)
         elif first is not self.current:
-            text = self.tr("On the list now: {name}.").format(name=first.summary.name)
-            if len(cases) > 1:
-                text = self.tr("{n} more studies are on the list now.").format(n=len(cases))
+            text = _one_or_all(
+                cases,
+                self.tr("On the list now: {name}."),
+                self.tr("{n} more studies are on the list now."),
+            )
             show = Notice(
                 kind="information",
                 text=text,
@@ -411,6 +415,13 @@ class Session(QObject):
 def _let_go(case: Case) -> bool:
     """Whether its result is to be read back."""
     return case.call is not None and case.result is None
+
+
+def _one_or_all(cases: Sequence[Case], one: str, several: str) -> str:
+    """What is told of a case by its name, or of several by their number."""
+    if len(cases) == 1:
+        return one.format(name=cases[0].summary.name)
+    return several.format(n=len(cases))
 
 
 def default_report_name(when: datetime) -> str:

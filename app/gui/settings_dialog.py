@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.errors import AppError
-from app.gui import theme
+from app.gui import theme, wording
 from app.gui.dialogs import save_or_cancel
 from app.gui.jobs import Jobs
 from app.gui.languages import apart, told, wrap
@@ -236,7 +236,7 @@ class SettingsDialog(QDialog):
 
     def _named(self, control: QWidget, name: str, words: str) -> QWidget:
         """Say what a control is, and where the clinic keeps it from being changed, why."""
-        why = self.tr("Set for the whole clinic; ask whoever looks after this computer.")
+        why = wording.set_for_the_clinic()
         locked = name in self._locked
         theme.say(control, words, why if locked else "")
         control.setEnabled(not locked)

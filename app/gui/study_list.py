@@ -269,7 +269,7 @@ class StudyList(QWidget):
 
     def menu_actions(self, cases: Sequence[Case], parent: QObject) -> list[QAction]:
         """What can be done with these cases."""
-        resting = [each for each in cases if each.state not in _BUSY]
+        resting = [each for each in cases if each.at_rest]
         lost = [each for each in cases if each.missing or each.state is CaseState.FAILED]
         again = QAction(self.tr("Analyse again"), parent)
         again.setEnabled(bool(resting))
@@ -308,9 +308,6 @@ class StudyList(QWidget):
             self.view.setFocus()
             return True
         return False
-
-
-_BUSY = (CaseState.QUEUED, CaseState.RUNNING)
 
 
 class _View(QListView):

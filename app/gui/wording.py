@@ -161,6 +161,11 @@ def patient_line(patient: Patient) -> str:
     return "  ·  ".join(map(apart, parts))
 
 
+def set_for_the_clinic() -> str:
+    """Why something cannot be changed here."""
+    return translate("Set for the whole clinic; ask whoever looks after this computer.")
+
+
 def whose(summary: Summary) -> str:
     """Patient and visit in one line; where no patient is named, what tells the study apart."""
     known = summary.patient.name or summary.patient.identifier

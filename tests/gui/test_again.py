@@ -1,7 +1,7 @@
 """A study analysed once more, beside the result that is there."""
 
 import pytest
-from PySide6.QtWidgets import QPushButton, QTableWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QTableWidget
 
 from app.gui.again import AgainDialog
 from tests.gui_window import WAIT, install_tiny_package, opened_window, wait_until_ended
@@ -39,11 +39,9 @@ def test_that_the_same_work_is_said_to_give_the_same(qtbot, window):
     dialog = repeated(qtbot, window)
 
     assert set(rests_on(dialog).values()) == {"the same"}
-    assert any(
-        "machine's results are the same" in each.text()
-        for each in dialog.children()
-        if hasattr(each, "text")
-    )
+    labels = [each.text() for each in dialog.findChildren(QLabel)]
+    assert any("machine's results are the same" in each for each in labels)
+    assert labels[0].startswith("Doe, Jane")
     assert words(dialog) == ["Close"]
     assert window.session.current.result is former
 

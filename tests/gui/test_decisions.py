@@ -17,21 +17,14 @@ from app.settings import load_settings
 from app.site import SITE_FILE
 from app.study import Laterality, Patient
 from tests.gui_window import install_tiny_package, opened_window, settings_on_disk, wait_until_ended
-from tests.oct_files import bscans, write, write_visit
+from tests.oct_files import bscans, write
 
 RIGHT, LEFT = str(Laterality.RIGHT), str(Laterality.LEFT)
 
 
 @pytest.fixture
-def both_eyes(tmp_path):
-    return write_visit(tmp_path / "visit")
-
-
-@pytest.fixture
-def window(qtbot, both_eyes):
-    with opened_window(qtbot, [both_eyes], reader="AB") as window:
-        wait_until_ended(qtbot, window)
-        yield ready(qtbot, window)
+def window(qtbot, window):
+    return ready(qtbot, window)
 
 
 @pytest.fixture
@@ -259,6 +252,14 @@ def show(qtbot, window, name):
     return case
 
 
+def called(qtbot, window, name, key, answer):
+    """Show a patient, and give a call on the eye in front by its digit; return the case."""
+    case = show(qtbot, window, name)
+    press(qtbot, window, key)
+    decided(qtbot, window, RIGHT, answer)
+    return case
+
+
 def act(window):
     """Press the button of the latest notice."""
     window.bars._notices[-1].findChild(QPushButton).click()
@@ -288,12 +289,8 @@ def test_that_undo_takes_back_what_this_run_decided_last_and_shows_that_patient(
     with opened_window(qtbot, two_patients, reader="AB") as window:
         wait_until_ended(qtbot, window, studies=2)
         ready(qtbot, window)
-        jane = show(qtbot, window, "Doe, Jane")
-        press(qtbot, window, Qt.Key.Key_4)
-        decided(qtbot, window, RIGHT, "CNV")
-        rita = show(qtbot, window, "Roe, Rita")
-        press(qtbot, window, Qt.Key.Key_3)
-        decided(qtbot, window, RIGHT, "DME")
+        jane = called(qtbot, window, "Doe, Jane", Qt.Key.Key_4, "CNV")
+        rita = called(qtbot, window, "Roe, Rita", Qt.Key.Key_3, "DME")
         show(qtbot, window, "Doe, Jane")
         assert "Roe, Rita" in window.actions_["undo_decision"].toolTip()
 
@@ -318,9 +315,7 @@ def test_that_undo_reads_a_result_back_that_was_let_go(qtbot, two_patients):
     with opened_window(qtbot, two_patients, reader="AB") as window:
         wait_until_ended(qtbot, window, studies=2)
         ready(qtbot, window)
-        jane = show(qtbot, window, "Doe, Jane")
-        press(qtbot, window, Qt.Key.Key_4)
-        decided(qtbot, window, RIGHT, "CNV")
+        jane = called(qtbot, window, "Doe, Jane", Qt.Key.Key_4, "CNV")
         show(qtbot, window, "Roe, Rita")
         qtbot.waitUntil(lambda: jane.stored)
         jane.let_go()
@@ -337,9 +332,7 @@ def test_that_undo_leaves_alone_what_earlier_runs_decided_of_other_patients(qtbo
     with opened_window(qtbot, two_patients, reader="AB") as window:
         wait_until_ended(qtbot, window, studies=2)
         ready(qtbot, window)
-        show(qtbot, window, "Doe, Jane")
-        press(qtbot, window, Qt.Key.Key_4)
-        decided(qtbot, window, RIGHT, "CNV")
+        called(qtbot, window, "Doe, Jane", Qt.Key.Key_4, "CNV")
     with opened_window(qtbot, [], reader="AB") as window:
         wait_until_ended(qtbot, window, studies=2)
         ready(qtbot, window)

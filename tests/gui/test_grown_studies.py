@@ -3,28 +3,15 @@
 On the real window, with the real file of cases.
 """
 
-import pytest
 from PySide6.QtWidgets import QTableWidget
 
 from app.cases.store import PATIENT, bscan_subject
 from app.gui.callipers import Measurement
 from app.study import Laterality
 from tests.gui_window import WAIT, opened_window, wait_until_ended
-from tests.oct_files import bscans, write, write_visit
+from tests.oct_files import bscans, write
 
 RIGHT, LEFT = str(Laterality.RIGHT), str(Laterality.LEFT)
-
-
-@pytest.fixture
-def visit(tmp_path):
-    return write_visit(tmp_path / "visit")
-
-
-@pytest.fixture
-def window(qtbot, visit):
-    with opened_window(qtbot, [visit], reader="AB") as window:
-        wait_until_ended(qtbot, window)
-        yield window
 
 
 def decide_all(qtbot, window):
@@ -93,27 +80,27 @@ def test_that_a_second_volume_of_an_eye_withdraws_the_calls_on_the_eye_and_the_p
 
 
 def test_that_other_pictures_under_the_same_identifiers_withdraw_what_was_said_of_them(
-    qtbot, window, visit
+    qtbot, window, both_eyes
 ):
     case, told = decide_all(qtbot, window), heard(window)
     right, left = case.study.volumes
     if right.laterality is not Laterality.RIGHT:
         right, left = left, right
 
-    drop(qtbot, window, other_bytes(visit / "right.dcm"))
+    drop(qtbot, window, other_bytes(both_eyes / "right.dcm"))
 
     assert subjects(case) == {LEFT, bscan_subject(left, 1)}
     assert any("Right eye, Patient, B-scans: 1" in each for each in told)
 
 
 def test_that_what_was_withdrawn_comes_back_neither_by_undo_nor_after_a_restart(
-    qtbot, window, visit
+    qtbot, window, both_eyes
 ):
     case = window.session.current
     window.desk.decide(case, RIGHT, "NORMAL")
     qtbot.waitUntil(lambda: case.readings.of(RIGHT) is not None)
 
-    drop(qtbot, window, other_bytes(visit / "right.dcm"))
+    drop(qtbot, window, other_bytes(both_eyes / "right.dcm"))
     assert window.desk.back.next(case, again=False) is None
     assert len(trail(qtbot, window)) == 2
     window.close()
@@ -132,13 +119,13 @@ def test_that_what_was_withdrawn_comes_back_neither_by_undo_nor_after_a_restart(
 
 
 def test_that_calls_of_an_earlier_run_are_withdrawn_from_a_study_that_was_off_the_list(
-    qtbot, visit
+    qtbot, both_eyes
 ):
-    with opened_window(qtbot, [visit], reader="AB") as window:
+    with opened_window(qtbot, [both_eyes], reader="AB") as window:
         wait_until_ended(qtbot, window)
         decide_all(qtbot, window)
         window.session.remove([window.session.current])
-    with opened_window(qtbot, [other_bytes(visit / "left.dcm")], reader="CD") as window:
+    with opened_window(qtbot, [other_bytes(both_eyes / "left.dcm")], reader="CD") as window:
         told = heard(window)
         qtbot.waitUntil(lambda: any("decide again" in each for each in told), timeout=WAIT)
         wait_until_ended(qtbot, window)
@@ -149,37 +136,37 @@ def test_that_calls_of_an_earlier_run_are_withdrawn_from_a_study_that_was_off_th
         assert trail(qtbot, window)[-1].reader == "CD"
 
 
-def test_that_the_other_eye_leaves_the_call_on_the_first_alone(qtbot, visit):
-    with opened_window(qtbot, [visit / "right.dcm"], reader="AB") as window:
+def test_that_the_other_eye_leaves_the_call_on_the_first_alone(qtbot, both_eyes):
+    with opened_window(qtbot, [both_eyes / "right.dcm"], reader="AB") as window:
         wait_until_ended(qtbot, window)
         case = window.session.current
         for subject in (RIGHT, PATIENT):
             window.desk.decide(case, subject, "NORMAL")
         qtbot.waitUntil(lambda: len(case.readings.entries) == 2)
 
-        drop(qtbot, window, visit / "left.dcm")
+        drop(qtbot, window, both_eyes / "left.dcm")
 
         # Nobody has said anything of a patient of whom the other eye is one.
         assert subjects(case) == {RIGHT}
 
 
-def test_that_the_same_files_dropped_again_withdraw_nothing(qtbot, window, visit):
+def test_that_the_same_files_dropped_again_withdraw_nothing(qtbot, window, both_eyes):
     case = decide_all(qtbot, window)
     said = subjects(case)
 
-    window.open([visit])
+    window.open([both_eyes])
 
     qtbot.waitUntil(lambda: any("already open" in each for each in window.bars.texts), timeout=WAIT)
     assert subjects(case) == said
 
 
-def test_that_a_calliper_goes_with_the_scan_that_it_measured(qtbot, window, visit):
+def test_that_a_calliper_goes_with_the_scan_that_it_measured(qtbot, window, both_eyes):
     case, lines = window.session.current, window.room.callipers
     line = Measurement(frame=1, start=(1.0, 2.0), end=(3.0, 4.0))
     for volume in case.study.volumes:
         lines.add(case.uid, volume, line)
 
-    drop(qtbot, window, other_bytes(visit / "right.dcm"))
+    drop(qtbot, window, other_bytes(both_eyes / "right.dcm"))
 
     shown = {each.laterality: lines.on(case.uid, each) for each in case.study.volumes}
     assert shown == {Laterality.RIGHT: (), Laterality.LEFT: (line,)}

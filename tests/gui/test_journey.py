@@ -17,14 +17,9 @@ from app.paths import user_data
 from app.results.output import file_stem
 from app.study import EYE_SET, Laterality, Outcome, Patient
 from tests.gui_window import opened_window, wait_until_ended
-from tests.oct_files import bscans, write, write_linked, write_visit
+from tests.oct_files import bscans, write, write_linked
 from tests.shared_data import needs_shared, some_of
 from tests.tiny_package import tiny_package
-
-
-@pytest.fixture
-def both_eyes(tmp_path):
-    return write_visit(tmp_path / "visit")
 
 
 @pytest.fixture

@@ -14,24 +14,12 @@ from app.paths import user_data
 from app.readings import machine_answer
 from app.study import Laterality, Outcome, Patient
 from tests.gui_window import WAIT, opened_window, wait_until_ended
-from tests.oct_files import bscans, write, write_visit
+from tests.oct_files import bscans, write
 from tests.tiny_package import tiny_package
 
 RIGHT, LEFT = str(Laterality.RIGHT), str(Laterality.LEFT)
 UNDECIDED = frozenset({Reader.UNDECIDED})
 CONTROL = Qt.KeyboardModifier.ControlModifier
-
-
-@pytest.fixture
-def both_eyes(tmp_path):
-    return write_visit(tmp_path / "visit")
-
-
-@pytest.fixture
-def window(qtbot, both_eyes):
-    with opened_window(qtbot, [both_eyes], reader="AB") as window:
-        wait_until_ended(qtbot, window)
-        yield window
 
 
 @pytest.fixture
