@@ -106,6 +106,8 @@ class Distill:
     temperature: Annotated[float, Field(gt=0)] = 4.0
     alpha: Share = 0.7  # of T^2 KL(teacher || student)
     beta: Share = 0.3  # of the cross-entropy with the label
+    # how often each teacher is trained, without a part of the training patients, to be asked of it
+    cross: Annotated[int, Field(ge=0)] = 0
     replay: bool = False  # read the teachers' logits of a view back once they are known
 
 
@@ -126,6 +128,8 @@ class Run:
     def __post_init__(self) -> None:
         if self.distill and self.distill.replay and not self.augment.views:
             raise ValueError("distill.replay needs augment.views, the number of views to replay")
+        if self.distill and self.distill.cross == 1:
+            raise ValueError("distill.cross needs two folds at least; 0 crosses nothing")
         if self.loss.outliers and self.augment.mixup:
             raise ValueError(
                 "loss.outliers and augment.mixup exclude each other: an outlier has no class to mix"

@@ -19,15 +19,16 @@ from torch import Tensor
 
 from app.errors import UsageError
 from app.modelpack import InputSpec
-from ml.assemble import divide, on_same_data, require_explained, run_folder, trainer
+from ml.assemble import Division, divide, on_same_data, require_explained, run_folder, trainer
 from ml.command import arguments_of, carry_out, print_scores, require_finished_of
 from ml.config import Distill, Run, load_run, read_dumped
-from ml.data import Batch, network_input
+from ml.data import Batch
 from ml.losses import distillation_loss, softened
 from ml.predict import Trained, load_trained
-from ml.processes import device, is_first
-from ml.splits import require_same_split
+from ml.processes import is_first
+from ml.splits import load_splits, require_same_split
 from ml.teach import teach
+from ml.teachers import Teacher, cross_runs, unknown_to
 from ml.validation import Scores
 
 
@@ -39,12 +40,10 @@ class Distillation:
     """
 
     def __init__(
-        self, distill: Distill, teachers: Sequence[Trained], samples: int, views: int
+        self, distill: Distill, teachers: Sequence[Teacher], samples: int, views: int
     ) -> None:
-        self._distill = distill
-        self._teachers = [teacher.network.to(device()) for teacher in teachers]
-        self._specs = [teacher.run.input for teacher in teachers]
-        classes = len(teachers[0].run.data.classes)
+        self._distill, self._teachers = distill, teachers
+        classes = len(teachers[0].classes)
         self._said = torch.full((samples, views if distill.replay else 0, classes), torch.nan)
 
     def loss(self, logits: Tensor, batch: Batch) -> tuple[Tensor, dict[str, float]]:
@@ -57,22 +56,19 @@ class Distillation:
     def targets(self, batch: Batch) -> Tensor:
         """The teachers' log-probabilities at the temperature, (n, classes)."""
         if not self._distill.replay:
-            return self._ask(batch.frames)
+            return self._ask(batch)
         known = self._said[batch.samples, batch.views]
         new = torch.isnan(known[:, 0])
         if new.any():
-            known[new] = self._ask(batch.frames[new])
+            known[new] = self._ask(batch.take(new))
             self._said[batch.samples, batch.views] = known
         return known
 
     @torch.inference_mode()
-    def _ask(self, frames: Tensor) -> Tensor:
+    def _ask(self, batch: Batch) -> Tensor:
         # Always in full precision and one at a time in any order of batches: what is read back
         # later must be what would have been said then.
-        each = [
-            network(network_input(frames.to(device()), spec)).float()
-            for network, spec in zip(self._teachers, self._specs, strict=True)
-        ]
+        each = [teacher.logits(batch.frames, batch.samples) for teacher in self._teachers]
         return softened(each, self._distill.temperature).cpu().clone()
 
     def tensors(self) -> dict[str, Tensor]:
@@ -83,26 +79,45 @@ class Distillation:
             self._said = tensors["said"]
 
 
-def trained_teachers(run: Run, *, resume: bool) -> list[Trained]:
+def trained_teachers(run: Run, division: Division, out: Path, *, resume: bool) -> list[Teacher]:
     """Load the teachers of a run, training those that are not finished.
 
     Raises:
         UsageError: If a teacher has other classes, was trained on another split or otherwise than
             its file says, or sees another part of the frame.
     """
-    teachers = []
-    configs = cast("Distill", run.distill).teachers
-    for config in configs:
+    distill = cast("Distill", run.distill)
+    for config in distill.teachers:
         _require_same_crop(config, run)  # before any of them is trained
-    for config in configs:
-        teacher = load_trained(_earlier(config, run, resume=resume))
-        if teacher.run.data.classes != run.data.classes:
-            raise UsageError(
-                f"The teacher {config.stem} knows {', '.join(teacher.run.data.classes)}, the "
-                f"student is to learn {', '.join(run.data.classes)}. They must be the same."
-            )
-        teachers.append(teacher)
-    return teachers
+    if not distill.cross:
+        return [
+            Teacher([_trained(config, run, division.split.sha256, resume=resume)])
+            for config in distill.teachers
+        ]
+    runs = cross_runs(run, division, distill.cross, out / "cross.json")
+    file = load_splits(out / "cross.json")
+    unknown = unknown_to(division.train, file.folds)
+    return [
+        Teacher([_trained(config, each, file.sha256, resume=resume) for each in runs], unknown)
+        for config in distill.teachers
+    ]
+
+
+def _trained(config: Path, run: Run, split_sha256: str, *, resume: bool) -> Trained:
+    """A teacher for a student on the data of `run`."""
+    teacher = load_trained(_earlier(config, run, resume=resume))
+    if teacher.run.data.classes != run.data.classes:
+        raise UsageError(
+            f"The teacher {config.stem} knows {', '.join(teacher.run.data.classes)}, the "
+            f"student is to learn {', '.join(run.data.classes)}. They must be the same."
+        )
+    require_same_split(teacher.split_sha256, split_sha256)
+    if teacher.run.data.fold != run.data.fold:
+        raise UsageError(
+            f"The teacher in {teacher.folder} was trained on fold {teacher.run.data.fold}, the "
+            f"student is to learn on fold {run.data.fold}: it would know some test patients."
+        )
+    return teacher
 
 
 def _require_same_crop(config: Path, run: Run) -> None:
@@ -165,24 +180,19 @@ def distil(run: Run, out: Path, *, resume: bool = False) -> Scores:
         UsageError: If the run names no teachers, or theirs is another split.
     """
     distill = require_teachers(run)
-    teachers = trained_teachers(run, resume=resume)
+    division = divide(run)
+    teachers = trained_teachers(run, division, out, resume=resume)
     if run.model.continues:
         _earlier(run.model.continues, run, resume=resume)
-    division = divide(run)
-    for teacher in teachers:
-        require_same_split(teacher.split_sha256, division.split.sha256)
-        if teacher.run.data.fold != run.data.fold:
-            raise UsageError(
-                f"The teacher in {teacher.folder} was trained on fold {teacher.run.data.fold}, the "
-                f"student is to learn on fold {run.data.fold}: it would know some test patients."
-            )
     task = Distillation(distill, teachers, len(division.train), run.augment.views)
     return trainer(run, task, division, out, _view_spec(run, teachers)).fit(resume=resume)
 
 
-def _view_spec(run: Run, teachers: Sequence[Trained]) -> InputSpec:
+def _view_spec(run: Run, teachers: Sequence[Teacher]) -> InputSpec:
     """Views are drawn at the largest size anyone needs; the others see them smaller."""
-    return max((run.input, *(t.run.input for t in teachers)), key=lambda s: s.height * s.width)
+    return max(
+        (run.input, *(teacher.spec for teacher in teachers)), key=lambda s: s.height * s.width
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -17,10 +17,12 @@ from ml.assemble import (
     network_of,
     on_same_data,
     require_explained,
+    run_folder,
     why_no_package,
 )
 from ml.config import Run, load_run
 from ml.data import network_input
+from ml.loop import size_share
 from ml.memory import keep_freed_memory
 from ml.models import Start, count_parameters
 from ml.optimize import autocast, optimizer_for
@@ -43,8 +45,8 @@ def rehearse(run: Run) -> str:
     labels = torch.randint(0, len(run.data.classes), (train.batch,)).to(device())
     optimizer = optimizer_for(network, replace(train, lr=1e-9, head_lr=1e-9))
 
-    def step() -> None:
-        inputs = network_input(frames, run.input, channels_last=train.channels_last)
+    def step(share: float) -> None:
+        inputs = network_input(frames, run.input, share, channels_last=train.channels_last)
         with autocast(train, device()):
             logits = network.train()(inputs).float()
         functional.cross_entropy(logits, labels).backward()  # type: ignore[no-untyped-call]
@@ -52,17 +54,21 @@ def rehearse(run: Run) -> str:
         optimizer.zero_grad()
 
     known = len(division.train) // train.batch * train.epochs  # of the others no teacher is asked
-    batches = (len(division.train) + len(division.outliers)) // train.batch * train.epochs
-    seconds = _time(step)
+    batches = (len(division.train) + len(division.outliers)) // train.batch
+    shares = Counter(size_share(train.sizes, epoch) for epoch in range(train.epochs))
+    seconds = {share: _time(partial(step, share)) for share in shares}
+    total = sum(batches * epochs * seconds[share] for share, epochs in shares.items())
     lines = [
         *_data(run, division),
         f"{run.model.architecture}: {parameters / 1e6:.1f} M parameters, "
         f"{run.input.height} x {run.input.width}, start from {run.model.first_weights()}",
-        f"{batches} batches of {train.batch}; {seconds:.2f} s each on {device().type}: "
-        f"about {batches * seconds / 60:.0f} minutes, validation not counted",
+        f"{batches * train.epochs} batches of {train.batch}; {max(seconds.values()):.2f} s each "
+        f"on {device().type}{', less while views are small' if len(seconds) > 1 else ''}: "
+        f"about {total / 60:.0f} minutes, validation not counted",
+        *_earlier(run),
         *_teachers(run, frames, known),
         *_package(run, network),
-        f"memory in use {psutil.Process().memory_info().rss / 2**20:.0f} MB",
+        _memory(),
     ]
     return "\n".join(lines)
 
@@ -95,6 +101,32 @@ def _package(run: Run, network: nn.Module) -> list[str]:
     return [why] if why else []
 
 
+def _memory() -> str:
+    own = f"memory in use {psutil.Process().memory_info().rss / 2**20:.0f} MB"
+    if device().type != "cuda":
+        return own
+    return f"{own}, at most {torch.cuda.max_memory_allocated(device()) / 2**20:.0f} MB of the GPU's"
+
+
+def _earlier(run: Run) -> list[str]:
+    """The runs that have to be trained before this one, whose time is not in the estimate."""
+    distill = run.distill
+    teachers = distill.teachers if distill else ()
+    cross = distill.cross if distill else 0
+    continued = [run.model.continues] if run.model.continues else []
+    lines = [
+        f"first {config.stem} is trained; --dry-run of {config} says how long"
+        for config in dict.fromkeys([*continued, *(() if cross else teachers)])
+        if not (run_folder(config, run) / "model.safetensors").exists()
+    ]
+    lines += [
+        f"first {config.stem} is trained {cross} times, as far as it is not; --dry-run of {config} "
+        "says how long one takes"
+        for config in (teachers if cross else ())
+    ]
+    return lines
+
+
 def _teachers(run: Run, frames: Tensor, batches: int) -> list[str]:
     """What asking the teachers costs; with replay each view's answer is asked for once."""
     if run.distill is None:
@@ -122,5 +154,7 @@ def _time(step: Callable[[], object]) -> float:
     for _ in range(_STEPS):
         begun = time.perf_counter()
         step()
+        if device().type == "cuda":
+            torch.cuda.synchronize(device())  # until then the step is only asked for
         seconds.append(time.perf_counter() - begun)
     return min(seconds)

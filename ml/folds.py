@@ -73,8 +73,9 @@ def run_folds(
         tta: Score with test-time augmentation, student and teachers alike.
 
     Raises:
-        UsageError: If a run fails, or the split has no such fold.
+        UsageError: If a run fails, the split has no such fold, or the teachers are crossed.
     """
+    _refuse_crossed(load_run(config, overrides))
     wanted = tuple(folds) or tuple(each.fold for each in load_splits(split).folds)
     runs = {}
     for fold in wanted:
@@ -84,6 +85,14 @@ def run_folds(
     distill = runs[wanted[0]].distill
     names = [config, *(distill.teachers if distill else ())]
     return tuple(_folded(name, config, tuple(runs.values()), tta=tta) for name in names)
+
+
+def _refuse_crossed(run: Run) -> None:
+    if run.distill and run.distill.cross:
+        raise UsageError(
+            "Crossed teachers are folds themselves, and folders of folds within folds have no "
+            "names. Set distill.cross=0, or name a file without it."
+        )
 
 
 def _folded(name: Path, config: Path, runs: Sequence[Run], *, tta: bool) -> Folded:

@@ -116,6 +116,45 @@ def fixed_split(
     return _with_hash(SplitFile(method="the manifest's own", seed=None, folds=(whole,)))
 
 
+def cross_split(
+    samples: Sequence[Sample],
+    division: Split,
+    *,
+    folds: int,
+    seed: int = SEED,
+    linked: Iterable[tuple[Sample, Sample]] = (),
+) -> SplitFile:
+    """Divide the training patients of a division once more, for networks that do not know a part.
+
+    Fold k tests on the k-th part of the division's training patients and trains on the others; the
+    division's validation patients validate each fold, and its test patients are in none.
+
+    Raises:
+        UsageError: If a label has fewer groups of training patients than there are folds.
+    """
+    linked = tuple(linked)
+    training = select(samples, division.train)
+    group_of = groups_of(samples, linked)
+    groups = np.array([group_of[sample.patient] for sample in training])
+    part_of = deal(strata_of(training, groups, folds), groups, folds, np.random.default_rng(seed))
+    hashes = np.array([sample.sha256 for sample in training])
+    made = tuple(
+        _split(
+            fold,
+            {
+                "train": hashes[part_of != fold].tolist(),
+                "val": division.val,
+                "test": hashes[part_of == fold].tolist(),
+            },
+        )
+        for fold in range(folds)
+    )
+    for split in made:
+        refuse_leaks(samples, split, linked)
+    method = f"{folds} folds of the training patients of split {division.sha256}"
+    return _with_hash(SplitFile(method=method, seed=seed, folds=made))
+
+
 def _published(samples: Sequence[Sample]) -> Split:
     return _split(
         0, {part: [each.sha256 for each in samples if each.split == part] for part in SPLITS}

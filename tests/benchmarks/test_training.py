@@ -17,6 +17,7 @@ from ml.models import build
 from ml.optimize import autocast
 from ml.phantom.dataset import write_dataset
 from ml.predict import Trained
+from ml.teachers import Teacher
 
 CONFIGS = Path(__file__).parents[2] / "ml" / "configs"
 BATCH = 4
@@ -73,7 +74,10 @@ def test_that_reading_the_teacher_back_is_five_times_as_quick(desk, tmp_path):
     (batch,) = batches(views, [draw_epoch(views.labels, desk, 0)[:BATCH]], 0)
     tasks = {
         replay: Distillation(
-            Distill(teachers=(), replay=replay), [teacher], len(views), desk.augment.views
+            Distill(teachers=(), replay=replay),
+            [Teacher([teacher])],
+            len(views),
+            desk.augment.views,
         )
         for replay in (False, True)
     }

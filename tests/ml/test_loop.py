@@ -20,6 +20,7 @@ from ml.distill import Distillation, distil
 from ml.optimize import optimizer_for, rate_factor, set_rates
 from ml.predict import load_trained, outputs_of
 from ml.teach import supervised, teach
+from ml.teachers import Teacher
 from tests.ml.training_data import tiny_run, tiny_settings, write_toml
 
 CHECKOUT = Path(__file__).parents[2]
@@ -106,7 +107,10 @@ def test_that_replayed_teachers_give_the_same_loss(phantoms, tmp_path):
     losses = []
     for replay in (False, True):
         task = Distillation(
-            Distill(teachers=(), replay=replay), [teacher], len(division.train), run.augment.views
+            Distill(teachers=(), replay=replay),
+            [Teacher([teacher])],
+            len(division.train),
+            run.augment.views,
         )
         made = trainer(run, task, division, tmp_path / f"replay-{replay}")
         made.fit()

@@ -19,6 +19,7 @@ from ml.manifest import read_manifest, write_manifest
 from ml.outliers import OutlierExposure, undecided_loss
 from ml.predict import load_trained
 from ml.teach import Supervised, teach
+from ml.teachers import Teacher
 from tests.ml.training_data import tiny_run
 
 THREE = {"classes": ("NORMAL", "CNV", "DME")}
@@ -113,7 +114,9 @@ def test_that_teachers_are_asked_about_classes_only(with_others, tmp_path):
     )
     division = divide(run)
     teacher = load_trained(tmp_path / "teacher")
-    task = Distillation(Distill(teachers=(), replay=True), [teacher], len(division.train), 1)
+    task = Distillation(
+        Distill(teachers=(), replay=True), [Teacher([teacher])], len(division.train), 1
+    )
 
     trainer(run, task, division, tmp_path / "student").fit()
 

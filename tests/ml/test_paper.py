@@ -11,6 +11,7 @@ from ml.config import Run, load_run
 from ml.distill import Distillation
 from ml.predict import load_trained
 from ml.teach import supervised
+from ml.teachers import Teacher
 
 CONFIGS = Path(__file__).parents[2] / "ml" / "configs"
 SETS = ("neh", "ucsd")
@@ -53,7 +54,7 @@ def test_that_the_paper_s_teacher_and_its_student_take_a_true_step(name, phantom
 
     run = paper(f"paper-{name}", phantoms)
     teacher = load_trained(tmp_path / "teacher")
-    task = Distillation(run.distill, [teacher], len(division.train), run.augment.views)
+    task = Distillation(run.distill, [Teacher([teacher])], len(division.train), run.augment.views)
     made = trainer(run, task, division, tmp_path / "student")
     before = [parameter.detach().clone() for parameter in made.network.parameters()]
 

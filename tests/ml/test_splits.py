@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from ml.grouping import groups_of
 from ml.manifest import read_manifest
 from ml.splits import (
     Split,
+    cross_split,
     division,
     fixed_split,
     load_split,
@@ -117,6 +119,25 @@ def test_that_a_fixed_split_with_a_patient_on_two_sides_is_refused():
 
     with pytest.raises(UsageError, match="in two of its parts"):
         fixed_split(samples)
+
+
+def test_that_training_patients_are_crossed_each_once_and_nobody_else():
+    samples = clinic(patients=10, labels=("NORMAL", "CNV", None))
+    whole = make_folds(samples, folds=5).folds[0]
+    linked = [
+        (one, other)
+        for one, other in pairwise(select(samples, whole.train))
+        if one.label == other.label == "CNV"
+    ][:2]
+
+    file = cross_split(samples, whole, folds=3, linked=linked)
+
+    assert sorted(each for split in file.folds for each in split.test) == sorted(whole.train)
+    for split in file.folds:
+        assert split.val == whole.val
+        assert {*split.train, *split.test} == {*whole.train}
+        refuse_leaks(samples, split, linked)
+    assert file == cross_split(samples, whole, folds=3, linked=linked)
 
 
 def test_that_a_leak_is_refused():

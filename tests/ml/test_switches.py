@@ -24,6 +24,7 @@ from ml.optimize import optimizer_for
 from ml.predict import load_trained
 from ml.splits import make_folds, write_splits
 from ml.teach import supervised, teach
+from ml.teachers import Teacher
 from tests.ml.training_data import tiny_run, tiny_settings, write_toml
 
 
@@ -180,7 +181,7 @@ def test_that_several_teachers_are_asked_at_their_own_sizes(phantoms, tmp_path):
         teach(run, tmp_path / name)
         teachers.append(load_trained(tmp_path / name))
     distill = Distill(teachers=(), replay=True)
-    task = Distillation(distill, teachers, samples=4, views=1)
+    task = Distillation(distill, [Teacher([each]) for each in teachers], samples=4, views=1)
     batch = Batch(
         frames=torch.rand(3, 1, 96, 128),
         labels=torch.tensor([0, 1, 2]),
