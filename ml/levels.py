@@ -47,10 +47,10 @@ def bscan_cases(
     ill = np.isin(known.labels, of_referable)
     risk = probabilities[:, of_referable].sum(axis=1)
     rankings = [
-        Ranking(name=name, scores=probabilities[:, c], positive=known.labels == c)
+        Ranking(name=name, scores=probabilities[:, c], positive=known.labels == c, graded=True)
         for c, name in enumerate(known.classes)
     ]
-    rankings.append(Ranking(name="referable", scores=risk, positive=ill))
+    rankings.append(Ranking(name="referable", scores=risk, positive=ill, graded=True))
     return Cases(
         unit="B-scan",
         classes=known.classes,
@@ -135,6 +135,7 @@ def _cases(unit: str, eyes: Sequence[Eye], calls: Sequence[Call], card: Card) ->
             name=f"{each.name} or worse",
             scores=scores[:, c],
             positive=severity[labels] >= each.severity,
+            graded=True,
         )
         for c, each in enumerate(card.classes)
         if each.severity > 0

@@ -27,6 +27,7 @@ class Ranking:
     name: str
     scores: Floats  # (n,)
     positive: NDArray[np.bool_]  # (n,)
+    graded: bool = False  # scores lie in [0, 1], and how near they come to probabilities is asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -151,7 +152,7 @@ def _drawn(
     rng = np.random.default_rng(seed)
     draws = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=replicates)
     weights = np.vstack([np.ones((1, len(names))), draws])
-    figures = dict(_from_counts(cases, weights, patient))
+    figures = dict(_from_sums(cases, weights, patient))
     chunk = max(1, _CHUNK // len(cases.labels))
     for ranking in cases.rankings:
         parts = [
@@ -164,7 +165,7 @@ def _drawn(
     return figures
 
 
-def _from_counts(
+def _from_sums(
     cases: Cases, weights: Floats, patient: NDArray[np.intp]
 ) -> Iterator[tuple[str, Floats]]:
     """Figures that are sums over cases: each patient's share first, then the draws of patients."""
@@ -185,6 +186,9 @@ def _from_counts(
         yield from _binary(two[:, 1, 1], two[:, 0, 1], two[:, 1, 0], two[:, 0, 0], "referable")
     if cases.probabilities is not None:
         yield from _of_probabilities(cases, cases.probabilities, summed)
+    for ranking in cases.rankings:
+        if ranking.graded:
+            yield from _of_scores(ranking, summed)
 
 
 def _from_confusion(counts: Floats, classes: tuple[str, ...]) -> Iterator[tuple[str, Floats]]:
@@ -237,6 +241,17 @@ def _of_probabilities(
     gap = confidence - (probabilities.argmax(axis=1) == cases.labels)
     by_bin = summed(np.eye(ECE_BINS)[_bins(confidence)] * gap[:, None])
     yield "expected calibration error", np.abs(by_bin).sum(axis=1) / total
+
+
+def _of_scores(
+    ranking: Ranking, summed: Callable[[Floats], Floats]
+) -> Iterator[tuple[str, Floats]]:
+    """Of one yes or no: the mean squared error, 0 to 1, and the gap between score and share."""
+    total = summed(np.ones(len(ranking.scores)))
+    gap = ranking.scores - ranking.positive
+    yield f"Brier score for {ranking.name}", summed(gap**2) / total
+    by_bin = summed(np.eye(ECE_BINS)[_bins(ranking.scores)] * gap[:, None])
+    yield f"expected calibration error for {ranking.name}", np.abs(by_bin).sum(axis=1) / total
 
 
 def _bins(confidence: Floats) -> NDArray[np.intp]:

@@ -38,7 +38,7 @@ def random_cases(seed, *, n=120, patients=40, skill=1.5):
         labels=labels,
         answers=probabilities.argmax(axis=1),
         patients=rng.integers(0, patients, n).astype(str),
-        rankings=(Ranking(name="CNV", scores=risk, positive=ill),),
+        rankings=(Ranking(name="CNV", scores=risk, positive=ill, graded=True),),
         referable=ill,
         referred=risk >= 0.5,
         probabilities=probabilities,
@@ -70,6 +70,9 @@ def test_that_the_figures_are_those_of_scikit_learn(seed):
     assert found["AUROC for CNV"] == pytest.approx(reference.roc_auc_score(y == 2, p[:, 2]))
     assert found["AUPRC for CNV"] == pytest.approx(
         reference.average_precision_score(y == 2, p[:, 2])
+    )
+    assert found["Brier score for CNV"] == pytest.approx(
+        reference.brier_score_loss(y == 2, p[:, 2])
     )
     for c, name in enumerate(CLASSES):
         assert found[f"sensitivity for {name}"] == pytest.approx(report[str(c)]["recall"])
@@ -139,6 +142,30 @@ def test_the_calibration_error_by_hand():
     assert found == pytest.approx((3 * abs(0.8 - 2 / 3) + abs(0.6 - 0)) / 4)
     assert reliability(cases)[2].sum() == 4
     assert len(reliability(cases)[0]) == ECE_BINS
+
+
+def test_the_calibration_error_of_a_score_by_hand():
+    """An eye's score for one disease or worse: three at 0.8, two of them ill; one at 0.1, ill."""
+    ill = np.array([True, True, False, True])
+    scores = np.array([0.8, 0.8, 0.8, 0.1])
+    cases = Cases(
+        unit="eye",
+        classes=("a", "b"),
+        labels=ill.astype(np.int64),
+        answers=(scores >= 0.5).astype(np.int64),
+        patients=np.array(list("wxyz")),
+        rankings=(
+            Ranking(name="b or worse", scores=scores, positive=ill, graded=True),
+            Ranking(name="distance", scores=50 * scores, positive=ill),
+        ),
+    )
+
+    found = figures(cases, replicates=2)
+
+    error = found["expected calibration error for b or worse"].value
+    assert error == pytest.approx((3 * abs(0.8 - 2 / 3) + abs(0.1 - 1)) / 4)
+    assert found["Brier score for b or worse"].value == pytest.approx((2 * 0.04 + 0.64 + 0.81) / 4)
+    assert not any("Brier score for distance" in name for name in found)
 
 
 def test_that_repeating_every_bscan_makes_nobody_surer():
