@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +21,15 @@ from app.modelpack import TrainingSplit, load_package
 from app.preprocess import prepare
 from app.reading import open_studies
 from ml.calibrate import calibration_of, load_calibration
+from ml.classes import NO_LABEL
 from ml.distill import main as distil
 from ml.export import Int8, make_package
 from ml.export import main as export
+from ml.familiarity import Seen, fit_gates, score
 from ml.graph import Explained, export_graph
 from ml.manifest import decode, read_manifest
-from ml.models import build
+from ml.models import build, penultimate
+from ml.quantize import quantized
 from ml.scoring import score_package, score_run
 from tests.ml.training_data import tiny_settings, write_toml
 
@@ -135,6 +139,29 @@ def test_that_the_graph_is_the_network_for_any_number_of_frames(tmp_path):
             expected = [each.numpy() for each in explained(torch.from_numpy(frames))]
         for own, other in zip(expected, session.run(None, {"frames": frames}), strict=True):
             assert np.abs(own - other).max() <= 1e-4 * max(np.abs(own).max(), 1)
+
+
+def test_that_every_gate_goes_into_the_graph_and_into_8_bit_integers():
+    import onnxruntime
+
+    torch.manual_seed(0)
+    network = build("test_efficientnet", 4).eval()
+    frames = torch.rand(96, 3, 64, 96)
+    with torch.inference_mode():
+        _, pooled, logits = (each.numpy() for each in penultimate(network, frames))
+    inside = Seen(features=pooled, logits=logits, labels=np.arange(96) % 4)
+    outside = Seen(features=pooled + 1, logits=logits, labels=np.full(96, NO_LABEL))
+    shown = frames[:16].numpy()
+
+    for kind, gate in fit_gates(inside, outside).items():
+        whole = export_graph(Explained(network, gate).eval(), (3, 64, 96))
+        for graph, tolerance in ((whole, 1e-3), (quantized(whole, shown), 0.5)):
+            session = onnxruntime.InferenceSession(graph)
+            said = session.run(["unfamiliarity"], {"frames": shown})[0]
+            expected = score(gate, replace(inside, features=pooled[:16], logits=logits[:16]))
+            scale = max(np.abs(expected).max(), 1)
+            assert np.abs(said - expected).max() <= tolerance * scale, kind
+            assert session.run(["unfamiliarity"], {"frames": shown[:1]})[0].shape == (1,), kind
 
 
 def test_that_a_network_without_a_linear_head_is_refused():
