@@ -109,6 +109,15 @@ def make_card(
     )
 
 
+def unmade(run: Run, calibration: Calibration) -> Card:
+    """The card of a package that is never made: it calls eyes as a calibrated run would.
+
+    Raises:
+        UsageError: If a class is none that can be exported.
+    """
+    return make_card(package_id="none", run=run, calibration=calibration, graph=b"", training=())
+
+
 def limits_of(
     findings: Sequence[str], samples: Sequence[Sample], outliers: Sequence[Sample] = ()
 ) -> tuple[str, ...]:

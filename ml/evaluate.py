@@ -5,7 +5,8 @@
     python -m ml.evaluate --predictions a.npz [fold1.npz …] [--compare b.npz …] --out DIR
 
 Writes `evaluation.json`, `figures.csv`, `report.html` and `predictions.npz`. A package is scored
-through the program's own preprocessing and engine, as it is shipped. Models are compared only if
+through the program's own preprocessing and engine, as it is shipped; a run that `ml.calibrate`
+calibrated by its own rule and gate. Models are compared only if
 they were scored the same way: both with test-time augmentation, or both without.
 """
 
@@ -13,20 +14,24 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from app.errors import StorageError, UsageError
 from app.files import whole_file
 from app.modelpack import Card, ModelPackage, load_package
 from ml.asked import Asked, asked_of, doubts
-from ml.calibrate import fit_temperature
+from ml.calibrate import calibration_of, fit_temperature
+from ml.card import unmade
 from ml.command import in_one_sentence
 from ml.cost import cost_of
 from ml.evaluation import Evaluation, evaluate
 from ml.evaluation_report import report
 from ml.evaluation_tables import as_csv, as_plain
+from ml.familiarity import Seen, load_gate, score
 from ml.manifest import SPLITS, Sample, read_manifest
 from ml.metrics import REPLICATES
 from ml.predict import load_trained
@@ -131,14 +136,31 @@ def _temperature(options: argparse.Namespace, split: Split, samples: Sequence[Sa
     return fit_temperature(said.logits, said.labels)
 
 
+def _calibrated(folder: Path) -> Card | None:
+    """The rule that a run's own validation patients gave it; None if it was not calibrated."""
+    calibration = calibration_of(folder)
+    return unmade(load_trained(folder).run, calibration) if calibration else None
+
+
+def _with_gate(said: Predictions, folder: Path) -> Predictions:
+    """With the unfamiliarity that the run's own gate finds, if it was calibrated."""
+    if said.features is None or not calibration_of(folder):
+        return said
+    gate, _ = load_gate(folder / "gate.safetensors")
+    seen = Seen(features=said.features, logits=said.logits, labels=said.labels)
+    return replace(said, unfamiliarity=score(gate, seen).astype(np.float32))
+
+
 def _score_run(options: argparse.Namespace, asked: Asked, samples: Sequence[Sample]) -> Predictions:
+    """What a run says; with its own gate where it calls eyes by its own rule."""
     _require_own_division(options.run, asked)
     temperature = options.temperature
     if temperature is None and options.tta and asked.split:
         temperature = _temperature(options, asked.split, samples)
     ignored = load_trained(options.run).run.data.ignore
     known = [each for each in asked.samples if each.label not in ignored]
-    return score_run(options.run, known, tta=options.tta, temperature=temperature)
+    said = score_run(options.run, known, tta=options.tta, temperature=temperature)
+    return said if options.card else _with_gate(said, options.run)
 
 
 def _score_package(options: argparse.Namespace, asked: Asked, package: ModelPackage) -> Predictions:
@@ -187,13 +209,14 @@ def _score(
 def run(options: argparse.Namespace) -> Evaluation:
     """Score, measure and write, as the command line says."""
     package = load_package(options.package) if options.package else None
-    card: Card | None = package.card if package else None
-    if options.card:
-        card = load_package(options.card).card
+    lent = load_package(options.card).card if options.card else None
+    if package and not lent:
+        lent = package.card
+    card = lent or (_calibrated(options.run) if options.run else None)
     samples = read_manifest(options.manifest, options.root) if options.manifest else ()
     scored = package if package and not (options.predictions or options.run) else None
     others = [load_predictions(path) for path in options.compare]
-    said, notes = _score(options, package, card, samples)
+    said, notes = _score(options, package, lent, samples)
     for other in others:
         require_same_division(said, other)
     evaluation = evaluate(
@@ -226,7 +249,12 @@ def _arguments() -> argparse.ArgumentParser:
     what.add_argument(
         "--temperature", type=float, help="of a run's logits; by default as it was calibrated, or 1"
     )
-    what.add_argument("--card", type=Path, help="package whose rule calls eyes and patients")
+    what.add_argument(
+        "--card",
+        type=Path,
+        help="package whose rule calls eyes and patients; by default the package's own, or "
+        "that of the run where it is calibrated",
+    )
     where = parser.add_argument_group("on which B-scans")
     where.add_argument("--manifest", type=Path)
     where.add_argument("--root", type=Path, help="of the images, if not the manifest's folder")

@@ -24,7 +24,7 @@ from app.errors import UsageError
 from app.modelpack import Card
 from ml.assemble import divide, on_same_data, run_folder
 from ml.calibrate import calibrate, fit_temperature
-from ml.card import make_card
+from ml.card import unmade
 from ml.command import in_one_sentence, train_apart
 from ml.config import Run, load_run
 from ml.evaluate import in_short, write_evaluation
@@ -173,18 +173,12 @@ def pooled(folded: Sequence[Folded]) -> Evaluation:
 
 
 def _card(run: Run, validation: Predictions) -> Card:
-    """A card with the rule of a fold's validation patients, of a package that is never made.
+    """A card with the rule of a fold's validation patients, without a gate.
 
     Raises:
         UsageError: If a class has no validation patient, or is none that can be exported.
     """
-    return make_card(
-        package_id="fold",
-        run=run,
-        calibration=calibrate(validation, unfamiliarity_threshold=0.0),  # there is no gate
-        graph=b"",
-        training=(),
-    )
+    return unmade(run, calibrate(validation, unfamiliarity_threshold=0.0))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -34,7 +34,7 @@ def quantized(graph: bytes, frames: NDArray[np.float32]) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         whole, ready, small = (Path(folder) / name for name in ("a.onnx", "b.onnx", "c.onnx"))
         whole.write_bytes(graph)
-        # onnxruntime's symbolic inference fails at what some gates do; the exporter knew all shapes.
+        # Symbolic inference fails at what some gates do, and the exporter gave all shapes.
         quant_pre_process(whole, ready, skip_symbolic_shape=True)
         quantize_static(
             ready,

@@ -23,12 +23,14 @@ from app.reading import open_studies
 from ml.calibrate import calibration_of, load_calibration
 from ml.classes import NO_LABEL
 from ml.distill import main as distil
+from ml.evaluate import main as evaluate_command
 from ml.export import Int8, make_package
 from ml.export import main as export
 from ml.familiarity import Seen, fit_gates, score
 from ml.graph import Explained, export_graph
 from ml.manifest import decode, read_manifest
 from ml.models import build, penultimate
+from ml.predictions import load_predictions
 from ml.quantize import quantized
 from ml.scoring import score_package, score_run
 from tests.ml.training_data import tiny_settings, write_toml
@@ -229,6 +231,33 @@ def test_that_a_run_and_its_package_say_the_same_of_five_views(pipeline, package
     assert run.views == packaged.views
     assert run.temperature == packaged.temperature != 1  # its own, without being told
     assert np.abs(run.probabilities - packaged.probabilities).max() < 0.01
+
+
+def test_that_a_calibrated_run_is_judged_by_its_own_rule_and_gate(
+    pipeline, package, phantoms, tmp_path
+):
+    judged = {}
+    for what, path in (("run", pipeline / "runs" / "student"), ("package", package)):
+        command = f"--{what} {path} --manifest {phantoms} --replicates 5 --out {tmp_path / what}"
+        assert evaluate_command(command.split()) == 0
+        judged[what] = json.loads((tmp_path / what / "evaluation.json").read_text())
+
+    of_run, of_package = (
+        [
+            (each["subset"], each["unit"], [figure["value"] for figure in each["figures"]])
+            for each in judged[what]["results"]
+        ]
+        for what in ("run", "package")
+    )
+    assert [each[:2] for each in of_run] == [each[:2] for each in of_package]
+    assert ("all", "patient") in [each[:2] for each in of_run]
+    for run, made in zip(of_run, of_package, strict=True):
+        assert run[2] == pytest.approx(made[2], abs=1e-3, nan_ok=True)
+    own, packaged = (
+        load_predictions(tmp_path / what / "predictions.npz").unfamiliarity
+        for what in ("run", "package")
+    )
+    assert np.abs(own - packaged).max() < 1e-2 * max(1, np.abs(packaged).max())
 
 
 def test_that_a_calibration_of_other_weights_is_not_taken(pipeline, package, tmp_path):
