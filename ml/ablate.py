@@ -76,6 +76,7 @@ SWITCHES = (
     Switch(name=DISTILLED, keys=(_SEEN,), teachers=1),
     Switch(name=REPLAYED, keys=(_SEEN, "distill.replay=true"), against=DISTILLED, teachers=1),
     Switch(name="two teachers", keys=(_SEEN,), against=DISTILLED, teachers=2),
+    Switch(name="crossed teacher", keys=(_SEEN, "distill.cross=5"), against=DISTILLED, teachers=1),
 )
 FIGURES = ("negative log-likelihood", "accuracy")
 

@@ -8,6 +8,7 @@ import pytest
 from app.errors import UsageError
 from ml.ablate import BASE, SWITCHES, ablate, main
 from ml.config import load_run
+from ml.phantom.dataset import write_dataset
 from tests.ml.training_data import tiny_settings, write_toml
 
 CHECKOUT = Path(__file__).parents[2]
@@ -66,12 +67,15 @@ def test_that_a_run_that_fails_says_so(base, tmp_path):
 
 
 @pytest.mark.long
-def test_that_every_switch_can_be_measured(base, phantoms, tmp_path, monkeypatch):
-    """Also compiled, and with two teachers that are trained first."""
+def test_that_every_switch_can_be_measured(tmp_path, monkeypatch):
+    """Also compiled, and with two teachers that are trained first, one of them crossed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(CHECKOUT))
+    manifest = write_dataset(tmp_path / "phantoms", patients=10, frames=1)
+    short = {"epochs": 2, "batch": 8, "workers": 0}
+    base = write_toml(tmp_path / "base.toml", tiny_settings(manifest, train=short))
     teachers = [
-        write_toml(tmp_path / f"teacher{seed}.toml", tiny_settings(phantoms, train={"seed": seed}))
+        write_toml(tmp_path / f"teacher{seed}.toml", tiny_settings(manifest, train={"seed": seed}))
         for seed in (1, 2)
     ]
 
