@@ -2,7 +2,8 @@
 
     python -m ml.calibrate --run runs/NAME [--sensitivity 0.95]
 
-Fits the temperature of the softmax, the unfamiliarity gate with its threshold, and the rule that
+Fits the softmax (its temperature, and whether classes are answered for as they come rather than as
+they were drawn), the unfamiliarity gate with its threshold, and the rule that
 calls eyes, and writes `calibration.json` and `gate.safetensors` into the run's folder, where
 `ml.export` finds them. Test patients are never looked at.
 """
@@ -16,21 +17,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
-from torch.nn import functional
 
 from app.errors import StorageError, UsageError
 from app.files import whole_file
 from app.modelpack import AggregationPolicy
 from ml.classes import class_info
 from ml.command import in_one_sentence
+from ml.config import read_dumped
 from ml.familiarity import save_gate
 from ml.levels import bscan_cases
 from ml.metrics import measure
 from ml.policy import fit_policy, fit_scope_share
 from ml.predictions import Predictions
+from ml.softmax import fit_softmax, fit_temperature, offsets_of
 
 SENSITIVITY = 0.95
 
@@ -48,36 +49,9 @@ class Calibration:
     patients: int
     bscans: int
     measured: dict[str, Any]
+    # added to the logits: classes answered for as they come, not as they were drawn; (): nothing
+    offsets: tuple[float, ...] = ()
     weights_sha256: str = ""  # of the model.safetensors that it was fitted to
-
-
-def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
-    """Return the temperature with the lowest negative log-likelihood (Guo 2017), by L-BFGS.
-
-    Args:
-        logits: Shape (n, n_classes), of validation B-scans.
-        labels: Shape (n,), class indices.
-
-    Raises:
-        UsageError: If there is nothing to fit on, or a label is none of the classes.
-    """
-    if not len(labels) or labels.min() < 0 or labels.max() >= logits.shape[1]:
-        raise UsageError("The temperature can only be fitted on labelled validation B-scans.")
-    given = torch.from_numpy(np.asarray(logits, dtype=np.float64))
-    wanted = torch.from_numpy(np.asarray(labels, dtype=np.int64))
-    log_temperature = torch.zeros((), dtype=torch.float64, requires_grad=True)
-    solver = torch.optim.LBFGS([log_temperature], max_iter=100, line_search_fn="strong_wolfe")
-
-    def loss() -> torch.Tensor:
-        solver.zero_grad()
-        # Without a bound, validation data that are all right would ask for certainty.
-        temperature = log_temperature.clamp(-3, 3).exp()
-        value = functional.cross_entropy(given / temperature, wanted)
-        value.backward()  # type: ignore[no-untyped-call]
-        return value
-
-    solver.step(loss)  # type: ignore[no-untyped-call]
-    return float(log_temperature.detach().clamp(-3, 3).exp())
 
 
 def calibrate(
@@ -152,7 +126,11 @@ def calibrate_run(folder: Path, *, wanted_sensitivity: float = SENSITIVITY) -> C
     """
     from ml.gating import choose_gate, look
 
-    looked = look(folder)
+    looked, balance = look(folder), read_dumped(folder / "run.json").data.balance
+    known = looked.validation.labelled()
+    offsets = offsets_of(looked.inside.labels.tolist(), len(known.classes), balance)
+    softmax = fit_softmax(known.logits, known.labels, offsets)
+    looked = looked.with_offsets(softmax.offsets)
     choice = choose_gate(looked)
     save_gate(choice.gate, choice.threshold, folder / "gate.safetensors")
     calibration = calibrate(
@@ -161,7 +139,16 @@ def calibrate_run(folder: Path, *, wanted_sensitivity: float = SENSITIVITY) -> C
         wanted_sensitivity=wanted_sensitivity,
         gate=choice.measured,
     )
-    calibration = replace(calibration, weights_sha256=_weights_sha256(folder))
+    shares = {
+        "negative log-likelihood as drawn": round(softmax.loss_as_drawn, 5),
+        "negative log-likelihood": round(softmax.loss, 5),
+    }
+    calibration = replace(
+        calibration,
+        offsets=softmax.offsets,
+        weights_sha256=_weights_sha256(folder),
+        measured={**calibration.measured, "shares": shares},
+    )
     write_calibration(calibration, folder / "calibration.json")
     return calibration
 
@@ -224,6 +211,7 @@ def in_short(calibration: Calibration) -> str:
         f"{calibration.bscans} validation B-scans of {calibration.patients} patients",
         f"temperature {calibration.temperature:.3f}: expected calibration error "
         f"{before['expected calibration error']:.3f} to {after['expected calibration error']:.3f}",
+        *_of_shares(calibration),
         f"top {policy.top_k}, {policy.adjacent} adjacent, out of scope above "
         f"{policy.max_unfamiliar:.0%} unfamiliar beyond {calibration.unfamiliarity_threshold:.3f}",
     ]
@@ -246,6 +234,22 @@ def in_short(calibration: Calibration) -> str:
         for kind, each in gates.items()
     ]
     return "\n".join(lines)
+
+
+def _of_shares(calibration: Calibration) -> list[str]:
+    """What the shares of the classes are worth, where they were drawn otherwise than they come."""
+    if not any(calibration.offsets):
+        return []
+    shares = calibration.measured["shares"]
+    offsets = ", ".join(
+        f"{name} {offset:+.2f}"
+        for name, offset in zip(calibration.classes, calibration.offsets, strict=True)
+    )
+    return [
+        f"classes as they come, not as they were drawn ({offsets}): negative log-likelihood "
+        f"{shares['negative log-likelihood as drawn']:.4f} to "
+        f"{shares['negative log-likelihood']:.4f}"
+    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

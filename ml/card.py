@@ -282,6 +282,19 @@ def _plain(value: float) -> float:
     return round(float(value), 4)
 
 
+def _of_shares(card: Card, calibration: Calibration) -> str:
+    if not any(calibration.offsets):
+        return ""
+    added = ", ".join(
+        f"{name} {offset:+.3f}"
+        for name, offset in zip(card.names, calibration.offsets, strict=True)
+    )
+    return (
+        " Classes were drawn more evenly than they come in these data; its answers are for them as "
+        f"they come, by what the classifier's bias was given: {added}."
+    )
+
+
 def prose(card: Card, run: Run, calibration: Calibration, differences: tuple[float, float]) -> str:
     """The card as Markdown, for people who choose or audit a model."""
     lines = [
@@ -304,7 +317,7 @@ def prose(card: Card, run: Run, calibration: Calibration, differences: tuple[flo
         f"{run.input.height} x {run.input.width}, seed {run.train.seed}. Split "
         f"{calibration.split_sha256[:16]}, by patient. Temperature {card.temperature:.3f}, rule "
         f"and gate fitted on {calibration.bscans} validation B-scans of {calibration.patients} "
-        "patients.",
+        "patients." + _of_shares(card, calibration),
         "",
         f"The graph differs from the trained network by at most {differences[0]:.1e} in "
         f"probability and {differences[1]:.1e} of the range in its maps, on real B-scans.",

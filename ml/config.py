@@ -23,6 +23,7 @@ from ml.models import Start
 _STRICT = ConfigDict(extra="forbid")
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+Balance = Literal["none", "root", "equal"]
 _SWA_LR = 1e-5
 
 
@@ -36,7 +37,7 @@ class Data:
     sources: tuple[str, ...] = ()  # only these data sets; empty: all
     ignore: tuple[str, ...] = ()  # labels to leave out; any other unknown label is an error
     # how often a class is drawn in an epoch: as it comes, by the root of its share, or equally
-    balance: Literal["none", "root", "equal"] = "none"
+    balance: Balance = "none"
     limit: Annotated[int, Field(ge=0)] = 0  # images per split, 0 for all: for quick trials
 
 

@@ -15,7 +15,7 @@ from app.modelpack import InputSpec
 from app.preprocess import retina_band
 from app.progress import Progress, ignore_progress
 from ml.augment import Augmentation, Grey, augmentation, oversized
-from ml.config import Run
+from ml.config import Balance, Run
 from ml.manifest import Sample
 
 
@@ -106,6 +106,13 @@ class Views(Dataset[Item]):
         return share * frame + (1 - share) * other, label
 
 
+def drawn_shares(counts: NDArray[np.integer], balance: Balance) -> NDArray[np.float64]:
+    """The share of an epoch that each class gets, from how many B-scans it has; (classes,)."""
+    power = {"none": 1.0, "root": 0.5, "equal": 0.0}[balance]
+    weights = counts**power
+    return np.asarray(weights / weights.sum(), dtype=np.float64)
+
+
 def draw_epoch(labels: Sequence[int], run: Run, epoch: int) -> list[tuple[int, int]]:
     """The (sample, view) pairs of an epoch, in random order decided by seed and epoch.
 
@@ -115,9 +122,7 @@ def draw_epoch(labels: Sequence[int], run: Run, epoch: int) -> list[tuple[int, i
     rng = np.random.default_rng([run.train.seed, epoch])
     targets = np.asarray(labels)
     present, counts = np.unique(targets, return_counts=True)
-    power = {"none": 1.0, "root": 0.5, "equal": 0.0}[run.data.balance]
-    weights = counts**power / (counts**power).sum()
-    wanted = np.floor(weights * len(targets)).astype(int)
+    wanted = np.floor(drawn_shares(counts, run.data.balance) * len(targets)).astype(int)
     drawn: list[int] = []
     for label, count in zip(present, wanted, strict=True):
         own = np.flatnonzero(targets == label)

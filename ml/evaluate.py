@@ -24,7 +24,7 @@ from app.errors import StorageError, UsageError
 from app.files import whole_file
 from app.modelpack import Card, ModelPackage, load_package
 from ml.asked import Asked, asked_of, doubts
-from ml.calibrate import calibration_of, fit_temperature
+from ml.calibrate import calibration_of
 from ml.card import unmade
 from ml.command import in_one_sentence
 from ml.cost import cost_of
@@ -43,6 +43,7 @@ from ml.predictions import (
     save_predictions,
 )
 from ml.scoring import score_package, score_run
+from ml.softmax import fit_temperature
 from ml.splits import Split, select
 
 _UNCHECKED = (

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from app.engine import Engine
 from app.errors import StorageError, UsageError
@@ -88,6 +89,7 @@ def make_package(
     require_same_split(trained.split_sha256, division.split.sha256)
     calibration = calibration_of(run_folder) or calibrate_run(run_folder)
     gate, _ = load_gate(run_folder / "gate.safetensors")
+    _add_offsets(trained.network, calibration.offsets)
     explained = Explained(trained.network, gate).eval()
     spec = trained.run.input
     whole = export_graph(explained, (len(spec.mean), spec.height, spec.width))
@@ -125,6 +127,15 @@ def make_package(
         _install(folder, target)
     write_evaluation(evaluation, divide_all(trained.run).test, run_folder / "evaluation")
     return Exported(folder=target, evaluation=evaluation, differences=differences)
+
+
+def _add_offsets(network: nn.Module, offsets: Sequence[float]) -> None:
+    """Put what calibration adds to the logits into the classifier's bias."""
+    if not offsets:
+        return
+    with torch.no_grad():
+        bias = network.get_classifier().bias  # type: ignore[operator]
+        bias += torch.tensor(offsets, dtype=bias.dtype)
 
 
 def _frames(trained: Trained, samples: Sequence[Sample], count: int) -> NDArray[np.float32]:

@@ -4,8 +4,8 @@
     python -m ml.folds --config ml/configs/desk.toml --split folds.json [--fold 0 --fold 1] [--tta]
 
 Each fold is trained by the run's own command, its teachers first, in `runs/NAME-foldK`; no package
-is made. Every network is scored on the test patients of its own fold, with the temperature of its
-own validation patients, and each B-scan is tested once. Eyes and patients are called by the rule
+is made. Every network is scored on the test patients of its own fold, with the softmax that its own
+validation patients give, and each B-scan is tested once. Eyes and patients are called by the rule
 that the student's validation patients of that fold give: a rule of other patients would have been
 fitted to some who are tested here. `DIR` (by default `runs/NAME-pooled`) then holds `table.md`,
 fold by fold, and the evaluation of all folds together with intervals by patient, the student
@@ -22,8 +22,8 @@ import numpy as np
 
 from app.errors import UsageError
 from app.modelpack import Card
-from ml.assemble import divide, on_same_data, run_folder
-from ml.calibrate import calibrate, fit_temperature
+from ml.assemble import divide, labels_of, on_same_data, run_folder
+from ml.calibrate import calibrate
 from ml.card import unmade
 from ml.command import in_one_sentence, train_apart
 from ml.config import Run, load_run
@@ -35,6 +35,7 @@ from ml.metrics import measure
 from ml.predictions import Predictions, join_predictions
 from ml.runlog import write_table
 from ml.scoring import score_run
+from ml.softmax import fit_softmax, offsets_of
 from ml.splits import load_splits
 
 FIGURES = ("accuracy", "balanced accuracy", "macro specificity")
@@ -43,7 +44,7 @@ FIGURES = ("accuracy", "balanced accuracy", "macro specificity")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Folded:
-    """What one model said of each fold's patients, at the temperature fitted in that fold."""
+    """What one model said of each fold's patients, with the softmax fitted in that fold."""
 
     name: str
     runs: tuple[Run, ...]  # by fold, as what follows
@@ -107,7 +108,7 @@ def _folded(name: Path, config: Path, runs: Sequence[Run], *, tta: bool) -> Fold
 
 
 def _score(name: Path, run: Run, *, tta: bool) -> tuple[Predictions, Predictions]:
-    """One network on its fold's validation patients, who give the temperature, and test patients.
+    """One network on its fold's validation patients, who give the softmax, and test patients.
 
     Raises:
         UsageError: If it was trained on another split: it may know some of these patients.
@@ -120,9 +121,11 @@ def _score(name: Path, run: Run, *, tta: bool) -> tuple[Predictions, Predictions
             f"The run in {folder} was trained on the split {own_split[:12]}, not on {wanted[:12]}: "
             "it may know some of the test patients. Move it away, or name its own split."
         )
-    temperature = fit_temperature(validation.logits, validation.labels)
-    part = score_run(folder, division.test, tta=tta, temperature=temperature)
-    return replace(validation, temperature=temperature), part
+    classes = run.data.classes
+    offsets = offsets_of(labels_of(division.train, classes), len(classes), run.data.balance)
+    softmax = fit_softmax(validation.logits, validation.labels, offsets)
+    part = score_run(folder, division.test, tta=tta, temperature=1.0)
+    return softmax.of(validation), softmax.of(part)
 
 
 def table(folded: Sequence[Folded]) -> str:

@@ -45,6 +45,21 @@ class Looked:
     strangers: Seen  # other strange pictures, made from validation B-scans
     devices: Seen  # validation B-scans in scope, as other devices might show them
 
+    def with_offsets(self, offsets: Sequence[float]) -> "Looked":
+        """The same with something added to all logits, one number for each class."""
+        added = np.asarray(offsets, dtype=np.float32)
+
+        def moved(seen: Seen) -> Seen:
+            return replace(seen, logits=seen.logits + added)
+
+        return Looked(
+            inside=moved(self.inside),
+            outside=moved(self.outside),
+            validation=replace(self.validation, logits=self.validation.logits + added),
+            strangers=moved(self.strangers),
+            devices=moved(self.devices),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Choice:

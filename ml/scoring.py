@@ -75,6 +75,8 @@ def score_run(
 ) -> Predictions:
     """Run the network that a training run kept; features come with it.
 
+    If it was calibrated, its logits are those for classes as they come.
+
     Args:
         folder: Of the run.
         samples: B-scans whose labels are the run's classes, or none.
@@ -90,13 +92,16 @@ def score_run(
 
     trained = load_trained(folder)
     outputs = outputs_of(trained, samples, tta=tta)
+    own = calibration_of(folder)
     if temperature is None:
-        own = calibration_of(folder)
         temperature = own.temperature if own else 1.0
+    logits = outputs.logits
+    if own and own.offsets:
+        logits = logits + np.asarray(own.offsets, dtype=np.float32)
     return predictions_of(
         samples,
         trained.run.data.classes,
-        outputs.logits,
+        logits,
         features=outputs.features,
         model=folder.name,
         split_sha256=trained.split_sha256,

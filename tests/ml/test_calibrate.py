@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.aggregate import call_eye
 from app.errors import UsageError
 from app.study import Outcome
-from ml.calibrate import calibrate, fit_temperature, load_calibration, write_calibration
+from ml.calibrate import calibrate, load_calibration, write_calibration
 from ml.calibrate import main as calibrate_main
 from ml.classes import class_info
 from ml.evaluate import main as evaluate_main
@@ -19,6 +19,7 @@ from ml.familiarity import load_gate
 from ml.levels import eye_cases
 from ml.policy import best_threshold, fit_policy, fit_scope_share, operating_threshold
 from ml.predictions import predictions_of
+from ml.softmax import fit_temperature
 from ml.teach import teach
 from tests.labelled_sets import sample
 from tests.ml.training_data import tiny_run

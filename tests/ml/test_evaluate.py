@@ -15,7 +15,6 @@ from app.engine import Engine
 from app.errors import UsageError
 from app.preprocess import prepare, retina_band
 from ml.assemble import divide
-from ml.calibrate import fit_temperature
 from ml.cost import cost_of, count
 from ml.data import network_input
 from ml.evaluate import main
@@ -31,6 +30,7 @@ from ml.predict import five_views
 from ml.predictions import load_predictions, predictions_of, save_predictions
 from ml.quantize import quantized
 from ml.scoring import FIVE_VIEWS, score_package, score_run
+from ml.softmax import fit_temperature
 from ml.splits import make_folds, write_splits
 from ml.teach import teach
 from tests.labelled_sets import sample, write_image

@@ -20,7 +20,7 @@ from app.errors import UsageError
 from app.modelpack import TrainingSplit, load_package
 from app.preprocess import prepare
 from app.reading import open_studies
-from ml.calibrate import calibration_of, load_calibration
+from ml.calibrate import calibration_of, load_calibration, write_calibration
 from ml.classes import NO_LABEL
 from ml.distill import main as distil
 from ml.evaluate import main as evaluate_command
@@ -258,6 +258,25 @@ def test_that_a_calibrated_run_is_judged_by_its_own_rule_and_gate(
         for what in ("run", "package")
     )
     assert np.abs(own - packaged).max() < 1e-2 * max(1, np.abs(packaged).max())
+
+
+def test_that_what_calibration_adds_to_the_logits_is_in_the_package(
+    pipeline, package, phantoms, tmp_path
+):
+    run = tmp_path / "student"
+    shutil.copytree(pipeline / "runs" / "student", run)
+    calibration = load_calibration(run / "calibration.json")
+    offsets = (0.5, -1.0, 0.25, 0.25)
+    write_calibration(replace(calibration, offsets=offsets), run / "calibration.json")
+    samples = read_manifest(phantoms)[:6]
+
+    made = make_package(run, "moved", tmp_path / "models").folder
+
+    before = score_package(load_package(package), samples)
+    after = score_package(load_package(made), samples)
+    assert np.abs(after.logits - before.logits - np.array(offsets)).max() < 1e-4
+    assert np.abs(after.logits - score_run(run, samples).logits).max() < 1e-2
+    assert "DRUSEN -1.000" in (made / "card.md").read_text()
 
 
 def test_that_a_calibration_of_other_weights_is_not_taken(pipeline, package, tmp_path):
