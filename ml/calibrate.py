@@ -3,9 +3,9 @@
     python -m ml.calibrate --run runs/NAME [--sensitivity 0.95]
 
 Fits the softmax (its temperature, and whether classes are answered for as they come rather than as
-they were drawn), the unfamiliarity gate with its threshold, and the rule that
-calls eyes, and writes `calibration.json` and `gate.safetensors` into the run's folder, where
-`ml.export` finds them. Test patients are never looked at.
+they were drawn), the unfamiliarity gate with its threshold, and the rule that calls eyes, and
+writes `calibration.json` and `gate.safetensors` into the run's folder, where `ml.export` finds
+them. Test patients are never looked at.
 """
 
 import argparse
@@ -236,17 +236,23 @@ def in_short(calibration: Calibration) -> str:
     return "\n".join(lines)
 
 
+def offsets_of_classes(calibration: Calibration) -> str:
+    """What is added to the logits of each class, in a line; "" if nothing is."""
+    if not any(calibration.offsets):
+        return ""
+    return ", ".join(
+        f"{name} {offset:+.3f}"
+        for name, offset in zip(calibration.classes, calibration.offsets, strict=True)
+    )
+
+
 def _of_shares(calibration: Calibration) -> list[str]:
     """What the shares of the classes are worth, where they were drawn otherwise than they come."""
     if not any(calibration.offsets):
         return []
     shares = calibration.measured["shares"]
-    offsets = ", ".join(
-        f"{name} {offset:+.2f}"
-        for name, offset in zip(calibration.classes, calibration.offsets, strict=True)
-    )
     return [
-        f"classes as they come, not as they were drawn ({offsets}): negative log-likelihood "
+        f"classes as they come, not as they were drawn ({offsets_of_classes(calibration)}): negative log-likelihood "
         f"{shares['negative log-likelihood as drawn']:.4f} to "
         f"{shares['negative log-likelihood']:.4f}"
     ]

@@ -10,7 +10,7 @@ import numpy as np
 
 from app.language import counted, fill, list_of, mark
 from app.modelpack import FORMAT, Card, Figure, ReferralRule, TrainingData, TrainingSplit
-from ml.calibrate import Calibration
+from ml.calibrate import Calibration, offsets_of_classes
 from ml.classes import OUT_OF_SCOPE, class_info
 from ml.config import Run
 from ml.evaluation import Evaluation, Result, Scope
@@ -282,14 +282,9 @@ def _plain(value: float) -> float:
     return round(float(value), 4)
 
 
-def _of_shares(card: Card, calibration: Calibration) -> str:
-    if not any(calibration.offsets):
-        return ""
-    added = ", ".join(
-        f"{name} {offset:+.3f}"
-        for name, offset in zip(card.names, calibration.offsets, strict=True)
-    )
-    return (
+def _of_shares(calibration: Calibration) -> str:
+    added = offsets_of_classes(calibration)
+    return added and (
         " Classes were drawn more evenly than they come in these data; its answers are for them as "
         f"they come, by what the classifier's bias was given: {added}."
     )
@@ -317,7 +312,7 @@ def prose(card: Card, run: Run, calibration: Calibration, differences: tuple[flo
         f"{run.input.height} x {run.input.width}, seed {run.train.seed}. Split "
         f"{calibration.split_sha256[:16]}, by patient. Temperature {card.temperature:.3f}, rule "
         f"and gate fitted on {calibration.bscans} validation B-scans of {calibration.patients} "
-        "patients." + _of_shares(card, calibration),
+        "patients." + _of_shares(calibration),
         "",
         f"The graph differs from the trained network by at most {differences[0]:.1e} in "
         f"probability and {differences[1]:.1e} of the range in its maps, on real B-scans.",

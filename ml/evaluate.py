@@ -6,8 +6,8 @@
 
 Writes `evaluation.json`, `figures.csv`, `report.html` and `predictions.npz`. A package is scored
 through the program's own preprocessing and engine, as it is shipped; a run that `ml.calibrate`
-calibrated by its own rule and gate. Models are compared only if
-they were scored the same way: both with test-time augmentation, or both without.
+calibrated is judged by its own rule and gate. Models are compared only if they were scored the same
+way: both with test-time augmentation, or both without.
 """
 
 import argparse
@@ -161,7 +161,8 @@ def _score_run(options: argparse.Namespace, asked: Asked, samples: Sequence[Samp
     ignored = load_trained(options.run).run.data.ignore
     known = [each for each in asked.samples if each.label not in ignored]
     said = score_run(options.run, known, tta=options.tta, temperature=temperature)
-    return said if options.card else _with_gate(said, options.run)
+    # A gate goes with the rule that was fitted beside it.
+    return said if options.card or options.package else _with_gate(said, options.run)
 
 
 def _score_package(options: argparse.Namespace, asked: Asked, package: ModelPackage) -> Predictions:
