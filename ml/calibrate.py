@@ -252,8 +252,8 @@ def _of_shares(calibration: Calibration) -> list[str]:
         return []
     shares = calibration.measured["shares"]
     return [
-        f"classes as they come, not as they were drawn ({offsets_of_classes(calibration)}): negative log-likelihood "
-        f"{shares['negative log-likelihood as drawn']:.4f} to "
+        f"classes as they come, not as they were drawn ({offsets_of_classes(calibration)}): "
+        f"negative log-likelihood {shares['negative log-likelihood as drawn']:.4f} to "
         f"{shares['negative log-likelihood']:.4f}"
     ]
 
