@@ -1,6 +1,6 @@
 """Divide patients, never images, into training, validation and test.
 
-    python -m ml.splits MANIFEST --out splits.json [--folds 5 | --fixed] [--seed 43]
+    python -m ml.splits MANIFEST --out splits.json [--folds 5 | --fixed | --cross 5] [--seed 43]
 
 What is divided are groups: patients who share an image, or have near-duplicates of one another's,
 are taken for one person. A split is written to a file and known by the SHA-256 of that file;
@@ -130,8 +130,11 @@ def cross_split(
     division's validation patients validate each fold, and its test patients are in none.
 
     Raises:
-        UsageError: If a label has fewer groups of training patients than there are folds.
+        UsageError: If a label has fewer groups of training patients than there are folds, or these
+            are fewer than two.
     """
+    if folds < 2:
+        raise UsageError(f"{folds} folds cross nothing. Ask for two at least.")
     linked = tuple(linked)
     training = select(samples, division.train)
     group_of = groups_of(samples, linked)
@@ -328,11 +331,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--fixed", action="store_true", help="use the manifest's own division")
     parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument(
+        "--cross",
+        type=int,
+        metavar="N",
+        help="folds of the training patients of the manifest's own division",
+    )
     options = parser.parse_args(arguments)
     try:
         samples = read_manifest(options.manifest)
         linked = near_duplicates(samples)
-        if options.fixed:
+        if options.cross:
+            whole = fixed_split(samples, linked=linked).folds[0]
+            file = cross_split(
+                samples, whole, folds=options.cross, seed=options.seed, linked=linked
+            )
+        elif options.fixed:
             file = fixed_split(samples, linked=linked)
         else:
             file = make_folds(samples, folds=options.folds, seed=options.seed, linked=linked)

@@ -209,6 +209,30 @@ def test_the_command_that_writes_folds(tmp_path, capsys):
     assert load_splits(tmp_path / "s.json").sha256 in capsys.readouterr().out
 
 
+def test_the_command_that_crosses_training_patients(tmp_path, capsys):
+    from ml.importers import import_folders
+    from ml.manifest import write_manifest
+
+    parts = ["train"] * 4 + ["val", "test"]
+    for label in ("CNV", "NORMAL"):
+        for patient in range(6):
+            write_image(
+                tmp_path / f"{label}/p{label}{patient}/1.png", patient + 50 * (label == "CNV")
+            )
+    samples = [
+        replace(each, split=parts[int(each.patient[-1])]) for each in import_folders(tmp_path)
+    ]
+    manifest, out = tmp_path / "manifest.csv", tmp_path / "s.json"
+    write_manifest(samples, manifest)
+
+    assert main([str(manifest), "--out", str(out), "--cross", "2"]) == 0
+
+    asked = [sha256 for split in load_splits(out).folds for sha256 in split.test]
+    assert sorted(asked) == sorted(each.sha256 for each in samples if each.split == "train")
+    assert main([str(manifest), "--out", str(out), "--cross", "1"]) == 2
+    assert "cross nothing" in capsys.readouterr().err
+
+
 @pytest.mark.long
 @needs_shared
 def test_that_the_collected_data_have_people_under_two_names_who_are_then_kept_out_of_training():
