@@ -26,9 +26,9 @@ from ml.data import Batch
 from ml.losses import distillation_loss, softened
 from ml.predict import Trained, load_trained
 from ml.processes import is_first
-from ml.splits import load_splits, require_same_split
+from ml.splits import require_same_split
 from ml.teach import teach
-from ml.teachers import Teacher, cross_runs, unknown_to
+from ml.teachers import Teacher, cross, on_each_fold, unknown_to
 from ml.validation import Scores
 
 
@@ -94,8 +94,9 @@ def trained_teachers(run: Run, division: Division, out: Path, *, resume: bool) -
             Teacher([_trained(config, run, division.split.sha256, resume=resume)])
             for config in distill.teachers
         ]
-    runs = cross_runs(run, division, distill.cross, out / "cross.json")
-    file = load_splits(out / "cross.json")
+    path = out / "cross.json"
+    file = cross(run, division, distill.cross, path)
+    runs = on_each_fold(run, file, path)
     unknown = unknown_to(division.train, file.folds)
     return [
         Teacher([_trained(config, each, file.sha256, resume=resume) for each in runs], unknown)

@@ -27,6 +27,7 @@ from ml.asked import Asked, asked_of, doubts
 from ml.calibrate import calibration_of
 from ml.card import unmade
 from ml.command import in_one_sentence
+from ml.config import read_dumped
 from ml.cost import cost_of
 from ml.evaluation import Evaluation, evaluate
 from ml.evaluation_report import report
@@ -140,12 +141,12 @@ def _temperature(options: argparse.Namespace, split: Split, samples: Sequence[Sa
 def _calibrated(folder: Path) -> Card | None:
     """The rule that a run's own validation patients gave it; None if it was not calibrated."""
     calibration = calibration_of(folder)
-    return unmade(load_trained(folder).run, calibration) if calibration else None
+    return unmade(read_dumped(folder / "run.json"), calibration) if calibration else None
 
 
 def _with_gate(said: Predictions, folder: Path) -> Predictions:
-    """With the unfamiliarity that the run's own gate finds, if it was calibrated."""
-    if said.features is None or not calibration_of(folder):
+    """With the unfamiliarity that a calibrated run's own gate finds; features must be there."""
+    if said.features is None:
         return said
     gate, _ = load_gate(folder / "gate.safetensors")
     seen = Seen(features=said.features, logits=said.logits, labels=said.labels)
@@ -153,16 +154,13 @@ def _with_gate(said: Predictions, folder: Path) -> Predictions:
 
 
 def _score_run(options: argparse.Namespace, asked: Asked, samples: Sequence[Sample]) -> Predictions:
-    """What a run says; with its own gate where it calls eyes by its own rule."""
     _require_own_division(options.run, asked)
     temperature = options.temperature
     if temperature is None and options.tta and asked.split:
         temperature = _temperature(options, asked.split, samples)
     ignored = load_trained(options.run).run.data.ignore
     known = [each for each in asked.samples if each.label not in ignored]
-    said = score_run(options.run, known, tta=options.tta, temperature=temperature)
-    # A gate goes with the rule that was fitted beside it.
-    return said if options.card or options.package else _with_gate(said, options.run)
+    return score_run(options.run, known, tta=options.tta, temperature=temperature)
 
 
 def _score_package(options: argparse.Namespace, asked: Asked, package: ModelPackage) -> Predictions:
@@ -214,17 +212,19 @@ def run(options: argparse.Namespace) -> Evaluation:
     lent = load_package(options.card).card if options.card else None
     if package and not lent:
         lent = package.card
-    card = lent or (_calibrated(options.run) if options.run else None)
+    own = _calibrated(options.run) if options.run and not lent else None
     samples = read_manifest(options.manifest, options.root) if options.manifest else ()
     scored = package if package and not (options.predictions or options.run) else None
     others = [load_predictions(path) for path in options.compare]
     said, notes = _score(options, package, lent, samples)
+    if own and not options.predictions:
+        said = _with_gate(said, options.run)  # a gate goes with the rule fitted beside it
     for other in others:
         require_same_division(said, other)
     evaluation = evaluate(
         said,
         part=options.split,
-        card=card,
+        card=lent or own,
         threshold=options.threshold,
         others=others,
         cost=cost_of(scored) if scored else None,

@@ -239,8 +239,7 @@ def _of_probabilities(
     yield "negative log-likelihood", summed(-np.log(np.maximum(likely, 1e-12))) / total
     confidence = probabilities.max(axis=1)
     gap = confidence - (probabilities.argmax(axis=1) == cases.labels)
-    by_bin = summed(np.eye(ECE_BINS)[_bins(confidence)] * gap[:, None])
-    yield "expected calibration error", np.abs(by_bin).sum(axis=1) / total
+    yield "expected calibration error", _calibration_error(confidence, gap, summed) / total
 
 
 def _of_scores(
@@ -250,8 +249,16 @@ def _of_scores(
     total = summed(np.ones(len(ranking.scores)))
     gap = ranking.scores - ranking.positive
     yield f"Brier score for {ranking.name}", summed(gap**2) / total
-    by_bin = summed(np.eye(ECE_BINS)[_bins(ranking.scores)] * gap[:, None])
-    yield f"expected calibration error for {ranking.name}", np.abs(by_bin).sum(axis=1) / total
+    error = _calibration_error(ranking.scores, gap, summed)
+    yield f"expected calibration error for {ranking.name}", error / total
+
+
+def _calibration_error(
+    confidence: Floats, gap: Floats, summed: Callable[[Floats], Floats]
+) -> Floats:
+    """The gaps between confidence and truth summed within each bin, then over bins; (draws,)."""
+    by_bin = summed(np.eye(ECE_BINS)[_bins(confidence)] * gap[:, None])
+    return np.asarray(np.abs(by_bin).sum(axis=1))
 
 
 def _bins(confidence: Floats) -> NDArray[np.intp]:

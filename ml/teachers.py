@@ -21,7 +21,7 @@ from ml.data import network_input
 from ml.manifest import Sample, read_manifest
 from ml.predict import Trained
 from ml.processes import device
-from ml.splits import Split, cross_split, write_splits
+from ml.splits import Split, SplitFile, cross_split, write_splits
 
 
 class Teacher:
@@ -60,8 +60,8 @@ class Teacher:
         return logits.float()
 
 
-def cross_runs(run: Run, division: Division, folds: int, path: Path) -> tuple[Run, ...]:
-    """The run on each fold of its training patients; `path` comes to hold their split.
+def cross(run: Run, division: Division, folds: int, path: Path) -> SplitFile:
+    """Divide a run's training patients into folds; `path` comes to hold their split.
 
     Raises:
         UsageError: If a class has too few training patients for so many folds.
@@ -70,9 +70,15 @@ def cross_runs(run: Run, division: Division, folds: int, path: Path) -> tuple[Ru
     samples = read_manifest(run.data.manifest, run.data.root)
     linked = near_duplicates(samples)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_splits(cross_split(samples, division.split, folds=folds, linked=linked), path)
+    file = cross_split(samples, division.split, folds=folds, linked=linked)
+    write_splits(file, path)
+    return file
+
+
+def on_each_fold(run: Run, file: SplitFile, path: Path) -> tuple[Run, ...]:
+    """The run on each fold of the split that `path` holds."""
     return tuple(
-        replace(run, data=replace(run.data, split=path, fold=fold)) for fold in range(folds)
+        replace(run, data=replace(run.data, split=path, fold=split.fold)) for split in file.folds
     )
 
 

@@ -16,7 +16,7 @@ from app.errors import UsageError
 from ml.assemble import divide, trainer
 from ml.command import arguments_of, carry_out, in_one_sentence
 from ml.config import Distill, check_run, load_run
-from ml.data import Batch, batches, network_input
+from ml.data import batches, network_input
 from ml.distill import Distillation, distil, main
 from ml.manifest import read_manifest
 from ml.models import build
@@ -25,7 +25,7 @@ from ml.predict import load_trained
 from ml.splits import make_folds, write_splits
 from ml.teach import supervised, teach
 from ml.teachers import Teacher
-from tests.ml.training_data import tiny_run, tiny_settings, write_toml
+from tests.ml.training_data import noise_batch, tiny_run, tiny_settings, write_toml
 
 
 @pytest.mark.parametrize("wished", [True, False])
@@ -182,12 +182,7 @@ def test_that_several_teachers_are_asked_at_their_own_sizes(phantoms, tmp_path):
         teachers.append(load_trained(tmp_path / name))
     distill = Distill(teachers=(), replay=True)
     task = Distillation(distill, [Teacher([each]) for each in teachers], samples=4, views=1)
-    batch = Batch(
-        frames=torch.rand(3, 1, 96, 128),
-        labels=torch.tensor([0, 1, 2]),
-        samples=torch.tensor([0, 1, 3]),
-        views=torch.zeros(3, dtype=torch.int64),
-    )
+    batch = noise_batch([0, 1, 3], [0, 1, 2], 96, 128)
 
     said = task.targets(batch)
 

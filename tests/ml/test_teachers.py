@@ -7,14 +7,13 @@ from torch import nn
 from app.errors import UsageError
 from ml.assemble import divide
 from ml.config import Distill, read_dumped
-from ml.data import Batch
 from ml.distill import Distillation, distil, main
 from ml.folds import run_folds
 from ml.losses import softened
 from ml.predict import Trained
 from ml.splits import load_splits
 from ml.teachers import Teacher, unknown_to
-from tests.ml.training_data import tiny_run, tiny_settings, write_toml
+from tests.ml.training_data import noise_batch, tiny_run, tiny_settings, write_toml
 
 
 class Saying(nn.Module):
@@ -49,12 +48,7 @@ def test_that_of_every_bscan_that_network_is_asked_that_does_not_know_it(phantom
     task = Distillation(
         Distill(teachers=(), replay=True), [Teacher(folds, unknown)], samples=4, views=1
     )
-    batch = Batch(
-        frames=torch.rand(3, 1, 64, 96),
-        labels=torch.tensor([0, 1, 2]),
-        samples=torch.tensor([3, 1, 0]),
-        views=torch.zeros(3, dtype=torch.int64),
-    )
+    batch = noise_batch([3, 1, 0], [0, 1, 2], 64, 96)
 
     said = task.targets(batch)
 

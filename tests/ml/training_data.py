@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ml.config import Run, check_run
+from ml.data import Batch
 
 CLASSES = ("NORMAL", "DRUSEN", "CNV", "DME")
 
@@ -24,6 +27,16 @@ def tiny_settings(manifest: Path, **sections: dict[str, Any]) -> dict[str, Any]:
 
 def tiny_run(manifest: Path, **sections: dict[str, Any]) -> Run:
     return check_run(tiny_settings(manifest, **sections), "the test's run")
+
+
+def noise_batch(samples: list[int], labels: list[int], height: int, width: int) -> Batch:
+    """First views of those samples, of noise."""
+    return Batch(
+        frames=torch.rand(len(samples), 1, height, width),
+        labels=torch.tensor(labels),
+        samples=torch.tensor(samples),
+        views=torch.zeros(len(samples), dtype=torch.int64),
+    )
 
 
 def write_toml(path: Path, settings: dict[str, Any]) -> Path:
