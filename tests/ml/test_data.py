@@ -53,6 +53,34 @@ def test_that_oct_views_never_turn_the_retina_upside_down():
     assert all(view[:20].mean() > view[-20:].mean() for view in views)
 
 
+def test_that_an_oct_view_of_no_strength_is_the_band_in_its_place():
+    height, width = oversized(SPEC, "oct")
+    rows, columns = np.mgrid[:height, :width] + 0.5
+    band = np.rint(rows + np.abs(columns - width / 2)).astype(np.uint8)  # the same mirrored
+
+    view = augmentation("oct", SPEC, strength=0)(band, 7)
+
+    rows, columns = np.mgrid[: SPEC.height, : SPEC.width] + 0.5
+    rows, columns = rows * height / SPEC.height, columns * width / SPEC.width
+    error = view * 255 - (rows + np.abs(columns - width / 2))
+    halves = error[:, : SPEC.width // 2].mean(), error[:, SPEC.width // 2 :].mean()
+    assert np.abs(error).max() < 1.5
+    assert halves == pytest.approx((0, 0), abs=0.1)  # half a pixel aside would be a half
+
+
+def test_that_speckle_is_as_strong_as_wished_and_never_twice_the_same():
+    band = np.full(oversized(SPEC, "oct"), 128, dtype=np.uint8)
+
+    def grain(strength):
+        views = [augmentation("oct", SPEC, strength)(band, seed) for seed in range(60)]
+        inner = [view[24:40, 36:60] for view in views]
+        assert len({view.tobytes() for view in inner}) == len(inner) or not strength
+        return np.median([view.std() / view.mean() for view in inner])
+
+    assert grain(0) == 0
+    assert 0.08 < grain(1) < 0.2  # drawn between none and a quarter
+
+
 def test_that_balance_draws_rare_classes_more_often(phantoms):
     labels = [0] * 60 + [1] * 6 + [2] * 34
 
