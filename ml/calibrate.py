@@ -31,7 +31,7 @@ from ml.levels import bscan_cases
 from ml.metrics import measure
 from ml.policy import fit_policy, fit_scope_share
 from ml.predictions import Predictions
-from ml.softmax import fit_softmax, fit_temperature, offsets_of
+from ml.softmax import fit_softmax, offsets_of
 
 SENSITIVITY = 0.95
 
@@ -61,26 +61,24 @@ def calibrate(
     wanted_sensitivity: float = SENSITIVITY,
     gate: dict[str, Any] | None = None,
 ) -> Calibration:
-    """Fit temperature and rule on validation predictions.
+    """Fit the rule on validation predictions.
 
     Args:
-        predictions: Of validation B-scans; with `unfamiliarity` the rule's share for "out of
-            scope" is fitted too.
+        predictions: Of validation B-scans, at the temperature of `fit_softmax`; with
+            `unfamiliarity` the rule's share for "out of scope" is fitted too.
         unfamiliarity_threshold: From `ml.familiarity.fit_gate_threshold`.
         wanted_sensitivity: For each disease, by eye.
         gate: What was measured of the gate, to be kept with the rest.
     """
     known = predictions.labelled()
-    temperature = fit_temperature(known.logits, known.labels)
-    calibrated = replace(predictions, temperature=temperature)
     classes = class_info(predictions.classes)
-    policy = fit_policy(calibrated, classes, wanted_sensitivity)
+    policy = fit_policy(predictions, classes, wanted_sensitivity)
     if predictions.unfamiliarity is not None:
         policy = fit_scope_share(policy, *_unfamiliar_eyes(predictions, unfamiliarity_threshold))
     referable = [each.name for each in classes if each.referable]
     return Calibration(
         classes=predictions.classes,
-        temperature=temperature,
+        temperature=predictions.temperature,
         unfamiliarity_threshold=unfamiliarity_threshold,
         aggregation=policy,
         wanted_sensitivity=wanted_sensitivity,
@@ -89,7 +87,7 @@ def calibrate(
         bscans=len(known),
         measured={
             "before": _measured(replace(known, temperature=1.0), referable),
-            "after": _measured(replace(known, temperature=temperature), referable),
+            "after": _measured(known, referable),
             "gate": gate or {},
         },
     )
@@ -134,7 +132,11 @@ def calibrate_run(folder: Path, *, wanted_sensitivity: float = SENSITIVITY) -> C
     choice = choose_gate(looked)
     save_gate(choice.gate, choice.threshold, folder / "gate.safetensors")
     calibration = calibrate(
-        replace(looked.validation, unfamiliarity=choice.validation_scores),
+        replace(
+            looked.validation,
+            temperature=softmax.temperature,
+            unfamiliarity=choice.validation_scores,
+        ),
         unfamiliarity_threshold=choice.threshold,
         wanted_sensitivity=wanted_sensitivity,
         gate=choice.measured,

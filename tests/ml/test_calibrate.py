@@ -164,6 +164,8 @@ def test_that_calibration_lowers_the_error_and_reads_back(tmp_path):
         logits=predictions.logits * 10,
         unfamiliarity=(predictions.labels < 0).astype(np.float32),
     )
+    known = sure.labelled()
+    sure = replace(sure, temperature=fit_temperature(known.logits, known.labels))
 
     calibration = calibrate(sure, unfamiliarity_threshold=0.5)
     write_calibration(calibration, tmp_path / "calibration.json")
