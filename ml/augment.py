@@ -83,15 +83,12 @@ class OctViews:
         """Rotate, tilt, scale, shift and mirror in one resampling."""
         s = self.strength
         angle = np.deg2rad(rng.uniform(-10, 10) * s)
-        tilt = rng.uniform(-0.15, 0.15) * s  # axial shift along the B-scan
+        tilt = rng.uniform(-0.15, 0.15) * s
         wide, high = np.exp(rng.uniform(-0.2, 0.2, 2) * s)
         across, down = rng.uniform(-0.1, 0.1, 2) * s
-        mirror = -1.0 if rng.random() < 0.5 else 1.0
-        # View to band; columns first, and the middle of the first pixel at 0, as OpenCV wants it.
+        matrix = steps(angle, tilt, wide, high, mirrored=rng.random() < 0.5)
+        # View to band, the middle of the first pixel at 0, as OpenCV wants it.
         band_height, band_width = grey.shape
-        cos, sin = np.cos(angle), np.sin(angle)
-        matrix = np.array([[cos * wide * mirror, sin * wide], [-sin * high, cos * high]])
-        matrix = np.array([[1.0, 0.0], [tilt, 1.0]]) @ matrix
         matrix *= [[band_width / self.width], [band_height / self.height]]
         centre = np.array([band_width * (0.5 + across), band_height * (0.5 + down)]) - 0.5
         offset = centre - matrix @ [(self.width - 1) / 2, (self.height - 1) / 2]
@@ -125,6 +122,24 @@ class OctViews:
             top = rng.integers(0, self.height - high)
             left = rng.integers(0, self.width - wide)
             view[top : top + high, left : left + wide] = rng.uniform(0, 0.5)
+
+
+def steps(
+    angle: float, tilt: float, wide: float, high: float, *, mirrored: bool
+) -> NDArray[np.float64]:
+    """Where a step along a view's rows and one along its columns lead in the band, as columns.
+
+    Args:
+        angle: Of the rotation, in radians.
+        tilt: Axial shift for each A-scan, in pixels.
+        wide: Band for each pixel of the view, across.
+        high: The same, in depth.
+        mirrored: Whether the first step goes the other way.
+    """
+    cos, sin = np.cos(angle), np.sin(angle)
+    rotated = np.array([[cos * wide, sin * wide], [-sin * high, cos * high]])
+    tilted = np.array([[1.0, 0.0], [tilt, 1.0]]) @ rotated
+    return np.asarray(tilted * ([-1.0, 1.0] if mirrored else [1.0, 1.0]))
 
 
 @dataclass(frozen=True, slots=True)

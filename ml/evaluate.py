@@ -28,8 +28,8 @@ from ml.calibrate import calibration_of
 from ml.card import unmade
 from ml.command import in_one_sentence
 from ml.config import read_dumped
-from ml.cost import cost_of
-from ml.evaluation import Evaluation, evaluate
+from ml.cost import Cost, cost_of, cost_of_run
+from ml.evaluation import SENT, Evaluation, evaluate
 from ml.evaluation_report import report
 from ml.evaluation_tables import as_csv, as_plain
 from ml.familiarity import Seen, load_gate, score
@@ -103,7 +103,8 @@ def in_short(evaluation: Evaluation) -> str:
         scope = evaluation.scope
         lines.append(
             f"out of scope: AUROC {scope.auroc.value:.3f}, {scope.caught.value:.1%} caught while "
-            f"{scope.sent.value:.1%} of in-scope B-scans are sent to a reader"
+            f"{scope.sent.value:.1%} of in-scope B-scans are sent to a reader, "
+            f"{scope.caught_at_share.value:.1%} where {SENT:.0%} are"
         )
     for each in evaluation.comparisons:
         accuracy = each.differences[0]
@@ -227,12 +228,19 @@ def run(options: argparse.Namespace) -> Evaluation:
         card=lent or own,
         threshold=options.threshold,
         others=others,
-        cost=cost_of(scored) if scored else None,
+        cost=_cost(options, scored),
         notes=notes,
         replicates=options.replicates,
     )
     write_evaluation(evaluation, samples, options.out)
     return evaluation
+
+
+def _cost(options: argparse.Namespace, scored: ModelPackage | None) -> Cost | None:
+    """What is scored here is timed too; of predictions that were made before nothing is known."""
+    if scored:
+        return cost_of(scored)
+    return cost_of_run(options.run) if options.run and not options.predictions else None
 
 
 def _arguments() -> argparse.ArgumentParser:

@@ -19,10 +19,12 @@ from ml.metrics import (
     compare,
     mcnemar,
     measure,
+    score_not_exceeded,
 )
 from ml.predictions import Predictions
 
 REFERABLE = ("CNV", "DME")
+SENT = 0.05  # of in-scope B-scans: where gates are compared, whatever their own thresholds send
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,6 +50,7 @@ class Scope:
     auroc: Estimate
     caught: Estimate  # share of out-of-scope B-scans beyond the threshold
     sent: Estimate  # share of in-scope B-scans beyond it
+    caught_at_share: Estimate  # share of out-of-scope B-scans caught where `SENT` in scope are sent
     by_finding: dict[str, tuple[int, int]]  # caught, of how many
     by_source: dict[str, tuple[int, int]]  # in scope and sent, of how many
     same_device: Estimate | None  # AUROC against in-scope B-scans of the same data sets alone
@@ -107,7 +110,7 @@ def evaluate(
         own_cards: Of patients who are called by another rule than the card's, as those of a fold.
         threshold: From which a B-scan is referred; by default the card's, else 0.5.
         others: Models to compare with, scored on the same B-scans in the same way.
-        cost: Of the package.
+        cost: Of the model.
         notes: What a reader of the figures has to know beside them, in sentences.
         replicates: Bootstrap draws.
 
@@ -216,6 +219,8 @@ def scope_of(
     """
     beyond = scores > threshold
     found = _judge_scores(scores, beyond, outside, patients, replicates)
+    at_share = scores > score_not_exceeded(scores[~outside], 1 - SENT)
+    caught_at_share = _judge_scores(scores, at_share, outside, patients, replicates)[_CAUGHT]
     alike = np.isin(sources, np.unique(sources[outside]))
     within = (
         None
@@ -233,13 +238,17 @@ def scope_of(
     )
     return Scope(
         auroc=found["AUROC for out of scope"],
-        caught=found["sensitivity for out of scope"],
+        caught=found[_CAUGHT],
         sent=sent,
+        caught_at_share=caught_at_share,
         by_finding=_tally(beyond[outside], findings[outside]),
         by_source=_tally(beyond[~outside], sources[~outside]),
         same_device=within,
         threshold=threshold,
     )
+
+
+_CAUGHT = "sensitivity for out of scope"
 
 
 def _tally(beyond: NDArray[np.bool_], kinds: NDArray[np.str_]) -> dict[str, tuple[int, int]]:

@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 from PIL import Image
 
-from ml.evaluation import Comparison, Evaluation, Result, Scope
+from ml.evaluation import SENT, Comparison, Evaluation, Result, Scope
 from ml.manifest import Sample
 from ml.metrics import Estimate, confusion, reliability, roc_curve
 from ml.predictions import Predictions
@@ -189,6 +189,7 @@ def _scope(scope: Scope) -> str:
         ),
         ["out-of-scope B-scans caught", _number(scope.caught)],
         ["in-scope B-scans sent to a reader", _number(scope.sent)],
+        [f"caught where {SENT:.0%} in scope are sent", _number(scope.caught_at_share)],
         *(
             [f"{escape(kind)} caught", f"{caught} of {count}"]
             for kind, (caught, count) in scope.by_finding.items()
@@ -229,7 +230,7 @@ def _cost(evaluation: Evaluation) -> str:
         ["seconds for one B-scan, median", f"{cost.median_seconds:.4f}"],
         ["95th percentile", f"{cost.p95_seconds:.4f}"],
     ]
-    caption = f"Cost on {escape(cost.processor)}, {cost.threads} threads, network and maps"
+    caption = f"Cost of the {escape(cost.what)}; {escape(cost.processor)}, {cost.threads} threads"
     return _table(caption, ["", ""], rows)
 
 

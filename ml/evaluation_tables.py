@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ml.evaluation import Evaluation
+from ml.evaluation import SENT, Evaluation
 from ml.metrics import Estimate, confusion
 
 
@@ -39,6 +39,7 @@ def as_plain(evaluation: Evaluation) -> dict[str, Any]:
         else {
             "threshold": scope.threshold,
             "figures": [_plain(each) for each in (scope.auroc, scope.caught, scope.sent)],
+            "caught_where_sent": {"sent": SENT, **_plain(scope.caught_at_share)},
             "same_device_auroc": _plain(scope.same_device) if scope.same_device else None,
             "by_finding": {k: {"caught": a, "of": b} for k, (a, b) in scope.by_finding.items()},
             "by_source": {k: {"sent": a, "of": b} for k, (a, b) in scope.by_source.items()},

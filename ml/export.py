@@ -11,7 +11,7 @@ import argparse
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -30,10 +30,11 @@ from ml.calibrate import calibrate_run, calibration_of
 from ml.card import figures_of, make_card, prose
 from ml.checkpoint import save_tensors
 from ml.command import in_one_sentence
+from ml.cost import cost_of
 from ml.evaluate import write_evaluation
 from ml.evaluation import Evaluation, evaluate
 from ml.familiarity import load_gate
-from ml.graph import Explained, difference, export_graph
+from ml.graph import Differences, Explained, difference, export_graph
 from ml.manifest import Sample
 from ml.operating import operating_points
 from ml.predict import Trained, load_trained
@@ -44,7 +45,7 @@ from ml.splits import require_same_split
 from ml.strange_scope import strange_scope
 
 TOLERANCE = 1e-4
-"""Largest difference of probabilities, and of maps as a share of their range."""
+"""Largest difference of probabilities, and of maps and unfamiliarity as shares of their range."""
 
 _PROOF_FRAMES = 64
 _INT8_FRAMES = 128
@@ -64,7 +65,7 @@ class Exported:
 
     folder: Path
     evaluation: Evaluation
-    differences: tuple[float, float]  # of probabilities, and of maps as a share of their range
+    differences: Differences
 
 
 def make_package(
@@ -108,8 +109,8 @@ def make_package(
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{package_id}-") as staging:
         folder = Path(staging) / package_id
         _write(folder, card, graph, trained, explained)
-        differences = _prove(folder, explained, _frames(trained, division.val, _PROOF_FRAMES),
-                             exact=int8 is None)  # fmt: skip
+        frames = _frames(trained, division.val, _PROOF_FRAMES)
+        differences = prove(folder, explained, frames, exact=int8 is None)
         others = []
         if int8:
             full = _full_precision(Path(staging), card, whole, trained, explained)
@@ -123,7 +124,8 @@ def make_package(
             operating_points=operating_points(evaluation.predictions, card),
         )
         (folder / "model.json").write_bytes(CARD.dump_json(card, indent=1) + b"\n")
-        (folder / "card.md").write_text(prose(card, trained.run, calibration, differences))
+        told = prose(card, trained.run, calibration, differences, evaluation.cost)
+        (folder / "card.md").write_text(told)
         _install(folder, target)
     write_evaluation(evaluation, divide_all(trained.run).test, run_folder / "evaluation")
     return Exported(folder=target, evaluation=evaluation, differences=differences)
@@ -162,21 +164,33 @@ def _write(folder: Path, card: Card, graph: bytes, trained: Trained, explained: 
     )
 
 
-def _prove(
+def prove(
     folder: Path, explained: Explained, frames: NDArray[np.float32], *, exact: bool
-) -> tuple[float, float]:
+) -> Differences:
+    """Hold a package, run by the program's engine, against the network it came from.
+
+    Args:
+        folder: Of the package.
+        explained: The network, with its gate.
+        frames: Of real B-scans, (n, channels, height, width).
+        exact: Refuse what differs by more than `TOLERANCE`; 8-bit integers are judged otherwise.
+
+    Raises:
+        UsageError: If they do not agree.
+    """
     engine = Engine(load_package(folder))
     found = [engine.infer(frames[start : start + 8]) for start in range(0, len(frames), 8)]
     outputs = [
-        np.concatenate([getattr(each, name) for each in found]) for name in ("logits", "maps")
+        np.concatenate([getattr(each, name) for each in found])
+        for name in ("logits", "maps", "unfamiliarity")
     ]
     differences = difference(explained, outputs, frames)
     # Written so that a NaN fails it.
-    if exact and not all(each <= TOLERANCE for each in differences):
+    if exact and not all(each <= TOLERANCE for each in astuple(differences)):
         raise UsageError(
             f"The graph does not agree with the network: probabilities differ by "
-            f"{differences[0]:.2g}, maps by {differences[1]:.2g} of their range. No package was "
-            "written."
+            f"{differences.probabilities:.2g}, maps by {differences.maps:.2g} and unfamiliarity "
+            f"by {differences.unfamiliarity:.2g} of their range. No package was written."
         )
     return differences
 
@@ -216,7 +230,9 @@ def _score(folder: Path, trained: Trained) -> Predictions:
 
 def _measure(folder: Path, trained: Trained, others: Sequence[Predictions]) -> Evaluation:
     """Judge the package on the test patients, in scope and out of it."""
-    return evaluate(_score(folder, trained), card=load_package(folder).card, others=others)
+    package = load_package(folder)
+    said = _score(folder, trained)
+    return evaluate(said, card=package.card, others=others, cost=cost_of(package))
 
 
 def _install(folder: Path, target: Path) -> None:
@@ -267,8 +283,9 @@ def described(made: Exported) -> str:
     from ml.evaluate import in_short
 
     return (
-        f"{made.folder}: probabilities within {made.differences[0]:.1e} of the network's, maps "
-        f"within {made.differences[1]:.1e} of their range\n{in_short(made.evaluation)}"
+        f"{made.folder}: probabilities within {made.differences.probabilities:.1e} of the "
+        f"network's, maps within {made.differences.maps:.1e} and unfamiliarity within "
+        f"{made.differences.unfamiliarity:.1e} of their range\n{in_short(made.evaluation)}"
     )
 
 

@@ -27,6 +27,7 @@ from torch.nn import functional
 
 from app.errors import StorageError, UsageError
 from app.files import whole_file
+from ml.metrics import score_not_exceeded
 
 _COMPONENTS = 64
 _FEW = 40  # B-scans in scope: with fewer, one of them decides a data set's threshold
@@ -186,11 +187,6 @@ def fit_gate_threshold(
     parts = [scores[sources == each] for each in np.unique(sources)]
     enough = [part for part in parts if len(part) >= _FEW] or [scores]
     return max(score_not_exceeded(part, in_scope_share) for part in enough)
-
-
-def score_not_exceeded(scores: Floats, share: float) -> float:
-    """Return one of the scores (n,), that at least this share of them does not exceed."""
-    return float(np.quantile(scores, share, method="higher"))
 
 
 def _components(features: Floats, count: int) -> tuple[Floats, Floats, Floats]:

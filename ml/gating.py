@@ -21,10 +21,9 @@ from ml.familiarity import (
     fit_gate_threshold,
     fit_gates,
     score,
-    score_not_exceeded,
 )
 from ml.manifest import Sample
-from ml.metrics import Cases, Ranking, measure
+from ml.metrics import Cases, Ranking, measure, score_not_exceeded
 from ml.outliers import is_outlier
 from ml.predict import Trained, load_trained, outputs_of, outputs_of_bands
 from ml.predictions import Predictions, predictions_of

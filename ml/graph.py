@@ -8,12 +8,14 @@ backward pass.
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
+from scipy.special import softmax
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -81,22 +83,34 @@ def _forget_origin(model: onnx.ModelProto) -> None:
         part.ClearField("doc_string")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differences:
+    """The largest between a graph and the network it came from."""
+
+    probabilities: float
+    maps: float  # as a share of their range
+    unfamiliarity: float  # as a share of its range
+
+
 def difference(
     explained: Explained, outputs: Sequence[NDArray[np.float32]], frames: NDArray[np.float32]
-) -> tuple[float, float]:
-    """Largest difference of probabilities, and of maps as a share of their range.
+) -> Differences:
+    """Hold what a graph gave against what the network gives.
 
     Args:
         explained: The network that was exported.
-        outputs: What the graph gave for `frames`: logits and maps, before the relu of the maps.
+        outputs: Of the graph for `frames`: logits, maps before their relu, and unfamiliarity.
         frames: (n, channels, height, width).
     """
     with torch.inference_mode():
-        logits, maps, _ = explained(torch.from_numpy(frames))
-    own = torch.softmax(logits, 1).numpy()
-    theirs = torch.softmax(torch.from_numpy(outputs[0]), 1).numpy()
-    span = float(maps.max() - maps.min()) or 1.0
-    positive = np.maximum(maps.numpy(), 0)
-    return float(np.abs(own - theirs).max()), float(
-        np.abs(positive - np.maximum(outputs[1], 0)).max() / span
+        own = explained(torch.from_numpy(frames))
+    logits, maps, unfamiliarity = (each.numpy() for each in own)
+    return Differences(
+        probabilities=float(np.abs(softmax(logits, axis=1) - softmax(outputs[0], axis=1)).max()),
+        maps=_of_range(np.maximum(maps, 0), np.maximum(outputs[1], 0)),
+        unfamiliarity=_of_range(unfamiliarity, outputs[2]),
     )
+
+
+def _of_range(own: NDArray[np.float32], theirs: NDArray[np.float32]) -> float:
+    return float(np.abs(own - theirs).max() / (np.ptp(own) or 1.0))

@@ -132,6 +132,11 @@ def reliability(cases: Cases) -> tuple[Floats, Floats, NDArray[np.int64]]:
     return mean, share, counts
 
 
+def score_not_exceeded(scores: NDArray[np.floating], share: float) -> float:
+    """Return one of the scores (n,), that at least this share of them does not exceed."""
+    return float(np.quantile(scores, share, method="higher"))
+
+
 def _summarise(drawn: Mapping[str, Floats]) -> tuple[Estimate, ...]:
     """The first value of each array is the figure, the others its replicates."""
     estimates = []

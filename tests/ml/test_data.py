@@ -9,7 +9,7 @@ from app.errors import DamagedFile, UsageError
 from app.modelpack import InputSpec
 from app.preprocess import prepare
 from ml.assemble import divide, divide_all, labels_of
-from ml.augment import OVERSIZE, augmentation, oversized
+from ml.augment import OVERSIZE, augmentation, oversized, steps
 from ml.data import Views, batches, draw_epoch, network_input, read_bands
 from tests.ml.training_data import tiny_run
 
@@ -66,6 +66,16 @@ def test_that_an_oct_view_of_no_strength_is_the_band_in_its_place():
     halves = error[:, : SPEC.width // 2].mean(), error[:, SPEC.width // 2 :].mean()
     assert np.abs(error).max() < 1.5
     assert halves == pytest.approx((0, 0), abs=0.1)  # half a pixel aside would be a half
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_that_a_view_is_rotated_without_shear_whether_it_is_mirrored_or_not(mirrored):
+    along, down = steps(0.17, 0.0, 1.1, 1.1, mirrored=mirrored).T
+
+    assert along @ down == pytest.approx(0)
+    assert np.hypot(*along) == pytest.approx(np.hypot(*down)) == pytest.approx(1.1)
+    assert np.sign(along[0]) == (-1 if mirrored else 1)
+    assert down[1] > 0
 
 
 def test_that_speckle_is_as_strong_as_wished_and_never_twice_the_same():

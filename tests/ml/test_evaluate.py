@@ -25,8 +25,8 @@ from ml.familiarity import EnergyGate
 from ml.graph import Explained, export_graph
 from ml.importers import import_folders
 from ml.manifest import read_manifest, write_manifest
-from ml.models import build
-from ml.predict import five_views
+from ml.models import build, count_parameters
+from ml.predict import five_views, load_trained
 from ml.predictions import load_predictions, predictions_of, save_predictions
 from ml.quantize import quantized
 from ml.scoring import FIVE_VIEWS, score_package, score_run
@@ -230,6 +230,10 @@ def test_that_a_run_is_judged_without_the_labels_that_it_ignores(phantoms, tmp_p
 
     assert main([*command.split(), "--root", str(phantoms.parent)]) == 0
 
+    cost = json.loads((tmp_path / "evaluation.json").read_text())["cost"]
+    assert cost["what"] == "network in PyTorch"
+    assert cost["parameters"] == count_parameters(load_trained(tmp_path / "run").network)
+    assert cost["macs"] > 1e5
     tested = [each for each in read_manifest(phantoms) if each.split == "test"]
     assert sorted(load_predictions(tmp_path / "predictions.npz").images) == sorted(
         each.sha256 for each in tested if each.label != "DME"
@@ -319,6 +323,7 @@ def test_the_gate_by_hand():
     assert found.auroc.value == pytest.approx(7 / 9)
     assert found.caught.value == pytest.approx(2 / 3)
     assert found.sent.value == pytest.approx(1 / 3)
+    assert found.caught_at_share.value == pytest.approx(1 / 3)  # none in scope lies above 0.9
     assert found.by_finding == {"ERM": (1, 2), "RVO": (1, 1)}
     assert found.by_source == {"a": (0, 2), "b": (1, 1)}
     assert found.same_device.value == pytest.approx(1 / 3)
