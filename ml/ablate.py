@@ -16,11 +16,12 @@ from pathlib import Path
 from statistics import median
 
 from app.errors import UsageError
-from ml.assemble import divide
-from ml.command import in_one_sentence, train_apart
-from ml.config import Run, load_run
+from ml.assemble import Division, divide
+from ml.classes import REFERABLE
+from ml.command import train_apart
+from ml.config import load_run
+from ml.endings import in_one_sentence
 from ml.levels import bscan_cases
-from ml.manifest import Sample
 from ml.metrics import Cases, Estimate, compare, measure
 from ml.runlog import rows_of, write_table
 from ml.scoring import score_run
@@ -104,8 +105,8 @@ def ablate(
         train_apart(
             config, _keys(switch, teachers), f"The run “{switch.name}”", out / _folder(switch)
         )
-    validation = divide(base).val
-    cases = {each.name: _cases(base, out / _folder(each), validation) for each in wanted}
+    division = divide(base)
+    cases = {each.name: _cases(division, out / _folder(each)) for each in wanted}
     seconds = {each.name: _seconds(out / _folder(each)) for each in wanted}
     return tuple(
         _measured(
@@ -136,9 +137,19 @@ def _keys(switch: Switch, teachers: Sequence[Path]) -> list[str]:
     return [*switch.keys, *([f"distill.teachers={named}"] if named else [])]
 
 
-def _cases(base: Run, folder: Path, validation: Sequence[Sample]) -> Cases:
-    said = score_run(folder, validation, temperature=1.0)
-    return bscan_cases(said, [name for name in base.data.classes if name in ("CNV", "DME")])
+def _cases(division: Division, folder: Path) -> Cases:
+    """A run's answers to the validation B-scans.
+
+    Raises:
+        UsageError: If it was trained on another division: it may know some of these patients.
+    """
+    said = score_run(folder, division.val, temperature=1.0)
+    if said.split_sha256 != division.split.sha256:
+        raise UsageError(
+            f"The run in {folder} was trained on another division of the data than the base's "
+            "file gives now, and may know its validation patients. Name another --out."
+        )
+    return bscan_cases(said, REFERABLE)
 
 
 def _seconds(folder: Path) -> list[float]:

@@ -38,14 +38,20 @@ def asked_of(
         folds: A split file; without it the manifest's own division.
         fold: Of the split file.
         sources: Only these data sets; none: all.
+
+    Raises:
+        UsageError: If nothing is left.
     """
-    if part == "all":
-        return Asked(samples=tuple(samples), split=None)
-    split = division(samples, folds, fold)
-    hashes = {"train": split.train, "val": split.val, "test": split.test}[part]
-    chosen = tuple(
-        sample for sample in select(samples, hashes) if not sources or sample.source in sources
-    )
+    split = None if part == "all" else division(samples, folds, fold)
+    hashes = {"train": split.train, "val": split.val, "test": split.test}[part] if split else ()
+    members = select(samples, hashes) if split else samples
+    chosen = tuple(each for each in members if not sources or each.source in sources)
+    if not chosen:
+        wanted = f" of {', '.join(sorted(sources))}" if sources else ""
+        raise UsageError(
+            f"There is no B-scan{wanted} to score ({part}). The manifest has the sources "
+            f"{', '.join(sorted({sample.source for sample in samples}))}."
+        )
     return Asked(samples=chosen, split=split)
 
 

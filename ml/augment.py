@@ -200,8 +200,21 @@ def _two_of(
         v2.RandomAffine(0, translate=(shift, shift)),
     ]
     if saturation:
-        operations += [v2.ColorJitter(saturation=amount), v2.RandomAdjustSharpness(1 + amount)]
+        operations += [v2.ColorJitter(saturation=amount), _Sharpness(amount)]
     return _SomeOf(operations, 2)
+
+
+class _Sharpness(v2.Transform):  # type: ignore[misc]
+    """Blur or sharpen by a factor of up to `amount` from 1; torchvision's own has one factor."""
+
+    def __init__(self, amount: float) -> None:
+        super().__init__()
+        self._amount = amount
+
+    def forward(self, frame: torch.Tensor) -> torch.Tensor:
+        factor = torch.empty(1).uniform_(1 - self._amount, 1 + self._amount).item()
+        sharpened: torch.Tensor = v2.functional.adjust_sharpness(frame, factor)
+        return sharpened
 
 
 class _SomeOf(v2.Transform):  # type: ignore[misc]

@@ -24,8 +24,8 @@ from app.errors import StorageError, UsageError
 from app.files import whole_file
 from app.modelpack import AggregationPolicy
 from ml.classes import class_info
-from ml.command import in_one_sentence
 from ml.config import read_dumped
+from ml.endings import in_one_sentence
 from ml.familiarity import save_gate
 from ml.levels import bscan_cases
 from ml.metrics import measure

@@ -24,7 +24,7 @@ class State:
     batch: int = 0  # batches of this epoch that are done
     steps: int = 0  # optimiser steps
     rate: float = 0.0  # of the last batch
-    loss_sum: float = 0.0  # over this epoch's batches so far
+    sums: dict[str, float] = field(default_factory=dict)  # of the loss and its parts, this epoch
     seconds: float = 0.0  # spent on this epoch so far
     best: float | None = None
     best_epoch: int = -1
@@ -70,6 +70,11 @@ def finished(folder: Path) -> Path:
             "Train it first, or go on with --resume."
         )
     return weights
+
+
+def split_of(folder: Path) -> str:
+    """The SHA-256 of the split that a run was trained on."""
+    return str(json.loads((folder / "split.json").read_text())["sha256"])
 
 
 def load_weights(network: torch.nn.Module, path: Path, architecture: str) -> None:

@@ -13,6 +13,8 @@ _KNOWN = {  # from the mildest to the most severe
     "CNV": ("choroidal neovascularisation (CNV)", True),
 }
 
+REFERABLE = tuple(name for name, (_, referable) in _KNOWN.items() if referable)
+
 OUT_OF_SCOPE = {
     "ERM": mark("epiretinal membrane"),
     "RVO": mark("retinal vein occlusion"),

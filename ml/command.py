@@ -1,4 +1,4 @@
-"""What commands share: how they end, and the options of those that train."""
+"""What commands that train share: their options, and runs in processes of their own."""
 
 import argparse
 import subprocess
@@ -7,31 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from app.errors import AppError, UsageError
+from app.errors import UsageError
 from ml.assemble import run_folder
 from ml.config import Run, load_run, read_dumped
 from ml.dryrun import rehearse
-from ml.memory import out_of_memory
-from ml.processes import join_processes, lost_process, lost_worker
+from ml.endings import in_one_sentence
+from ml.processes import join_processes
 from ml.validation import Scores
-
-OUT_OF_MEMORY = (
-    "The memory does not suffice. Lower train.batch and raise train.accumulate by the same "
-    "factor, or lower input.height and input.width, and start again with another --out."
-)
-OUT_OF_MEMORY_NOW = (
-    "The memory does not suffice. End other programs, or take a computer with more of it, and "
-    "start the same command again."
-)
-LOST_WORKER = (
-    "A process that draws views ended, or got no shared memory: most likely the memory does not "
-    "suffice. End other programs and go on with --resume; if it happens again, lower train.workers "
-    "(0: no such process) and start again with another --out."
-)
-LOST_PROCESS = (
-    "Another of the processes ended, so this one cannot go on. Mend what that one says, then start "
-    "all of them again with --resume."
-)
 
 
 def arguments_of(description: str) -> argparse.ArgumentParser:
@@ -76,26 +58,6 @@ def carry_out(
         return 0
 
     return in_one_sentence(trained, trains=True)
-
-
-def in_one_sentence(work: Callable[[], int], *, status: int = 1, trains: bool = False) -> int:
-    """Do the work and return its status; what the user can mend ends in one sentence.
-
-    Args:
-        work: Of a command.
-        status: What to return after the sentence, which goes to standard error.
-        trains: Whether the command trains a run in this process, and goes on with --resume.
-    """
-    try:
-        return work()
-    except AppError as error:
-        sentence = str(error)
-    except Exception as error:
-        sentence = _sentence(error, trains=trains)
-        if not sentence:
-            raise
-    print(sentence, file=sys.stderr)
-    return status
 
 
 def train_apart(config: Path, keys: Sequence[str], name: str, out: Path | None = None) -> None:
@@ -147,15 +109,3 @@ def _without_places(run: Run) -> Run:
 
 def print_scores(out: Path, scores: Scores) -> None:
     print(f"{out}: validation accuracy {scores.accuracy:.4f}, loss {scores.loss:.4f}")
-
-
-def _sentence(error: Exception, *, trains: bool) -> str:
-    """What to tell the user of an error that is none of the program's; "" if it is one."""
-    if lost_worker(error):
-        return LOST_WORKER
-    if out_of_memory(error):
-        return OUT_OF_MEMORY if trains else OUT_OF_MEMORY_NOW
-    if isinstance(error, OSError):
-        again = "go on with --resume" if trains else "start the same command again"
-        return f"{error}. Mend that, then {again}."
-    return LOST_PROCESS if lost_process(error) else ""

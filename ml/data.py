@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from app.modelpack import InputSpec
 from app.preprocess import retina_band
 from app.progress import Progress, ignore_progress
+from app.study import Pixels
 from ml.augment import Augmentation, Grey, augmentation, oversized
 from ml.config import Balance, Run
 from ml.manifest import Sample
@@ -37,9 +38,9 @@ class Batch:
         )
 
 
-def band_of(sample: Sample, spec: InputSpec) -> Grey:
+def band_of(pixels: Pixels, spec: InputSpec) -> Grey:
     """The retinal band of a B-scan, uint8 (height, width)."""
-    grey = retina_band(sample.pixels(), spec).grey
+    grey = retina_band(pixels, spec).grey
     return np.asarray(np.rint(grey * 255), dtype=np.uint8)
 
 
@@ -53,7 +54,8 @@ def read_bands(
     """
     bands = np.empty((len(samples), spec.height, spec.width), dtype=np.uint8)
     with ThreadPoolExecutor(2) as pool:
-        for index, band in enumerate(pool.map(lambda sample: band_of(sample, spec), samples)):
+        read = pool.map(lambda sample: band_of(sample.pixels(), spec), samples)
+        for index, band in enumerate(read):
             bands[index] = band
             progress(index + 1, len(samples))
     return bands
@@ -117,12 +119,14 @@ def draw_epoch(labels: Sequence[int], run: Run, epoch: int) -> list[tuple[int, i
     """The (sample, view) pairs of an epoch, in random order decided by seed and epoch.
 
     Balancing repeats the B-scans of rare classes and leaves out some of the frequent ones, a
-    different choice each epoch; the epoch's length stays that of the data.
+    different choice each epoch; the epoch's length stays that of the data, less what is left over
+    of each class's share.
     """
     rng = np.random.default_rng([run.train.seed, epoch])
     targets = np.asarray(labels)
     present, counts = np.unique(targets, return_counts=True)
-    wanted = np.floor(drawn_shares(counts, run.data.balance) * len(targets)).astype(int)
+    shares = drawn_shares(counts, run.data.balance) * len(targets)
+    wanted = np.floor(shares + 1e-9).astype(int)  # a share of 110 may be computed as 109.999…
     drawn: list[int] = []
     for label, count in zip(present, wanted, strict=True):
         own = np.flatnonzero(targets == label)

@@ -26,16 +26,17 @@ from app.modelpack import Card, ModelPackage, load_package
 from ml.asked import Asked, asked_of, doubts
 from ml.calibrate import calibration_of
 from ml.card import unmade
-from ml.command import in_one_sentence
+from ml.checkpoint import finished, split_of
 from ml.config import read_dumped
 from ml.cost import Cost, cost_of, cost_of_run
+from ml.endings import in_one_sentence
 from ml.evaluation import SENT, Evaluation, evaluate
 from ml.evaluation_report import report
 from ml.evaluation_tables import as_csv, as_plain
-from ml.familiarity import Seen, load_gate, score
+from ml.familiarity import load_gate, score
+from ml.gating import seen
 from ml.manifest import SPLITS, Sample, read_manifest
 from ml.metrics import REPLICATES
-from ml.predict import load_trained
 from ml.predictions import (
     Predictions,
     join_predictions,
@@ -121,19 +122,20 @@ def _require_own_division(run_folder: Path, asked: Asked) -> None:
     Raises:
         UsageError: If it was another: test patients may be among those it learnt from.
     """
-    trained = load_trained(run_folder)
+    finished(run_folder)
+    own, own_fold = split_of(run_folder), read_dumped(run_folder / "run.json").data.fold
     fold = asked.split.fold if asked.split else None
-    if (trained.split_sha256, trained.run.data.fold) != (asked.sha256, fold):
+    if (own, own_fold) != (asked.sha256, fold):
         raise UsageError(
-            f"{run_folder.name} was trained on fold {trained.run.data.fold} of another division "
-            f"({trained.split_sha256[:12]}, not {asked.sha256[:12] or 'none'}). Name its own with "
+            f"{run_folder.name} was trained on fold {own_fold} of another division "
+            f"({own[:12]}, not {asked.sha256[:12] or 'none'}). Name its own with "
             "--folds and --fold."
         )
 
 
 def _temperature(options: argparse.Namespace, split: Split, samples: Sequence[Sample]) -> float:
     """The temperature of a run's five views, fitted on its validation patients."""
-    classes = load_trained(options.run).run.data.classes
+    classes = read_dumped(options.run / "run.json").data.classes
     known = [each for each in select(samples, split.val) if each.label in classes]
     said = score_run(options.run, known, tta=True, temperature=1.0)
     return fit_temperature(said.logits, said.labels)
@@ -150,8 +152,7 @@ def _with_gate(said: Predictions, folder: Path) -> Predictions:
     if said.features is None:
         return said
     gate, _ = load_gate(folder / "gate.safetensors")
-    seen = Seen(features=said.features, logits=said.logits, labels=said.labels)
-    return replace(said, unfamiliarity=score(gate, seen).astype(np.float32))
+    return replace(said, unfamiliarity=score(gate, seen(said)).astype(np.float32))
 
 
 def _score_run(options: argparse.Namespace, asked: Asked, samples: Sequence[Sample]) -> Predictions:
@@ -159,7 +160,7 @@ def _score_run(options: argparse.Namespace, asked: Asked, samples: Sequence[Samp
     temperature = options.temperature
     if temperature is None and options.tta and asked.split:
         temperature = _temperature(options, asked.split, samples)
-    ignored = load_trained(options.run).run.data.ignore
+    ignored = read_dumped(options.run / "run.json").data.ignore
     known = [each for each in asked.samples if each.label not in ignored]
     return score_run(options.run, known, tta=options.tta, temperature=temperature)
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from app.errors import UsageError
 from app.language import mark
 from app.modelpack import Card
+from ml.classes import REFERABLE
 from ml.cost import Cost
 from ml.levels import Cards, bscan_cases, eye_cases, patient_cases
 from ml.metrics import (
@@ -23,7 +24,6 @@ from ml.metrics import (
 )
 from ml.predictions import Predictions
 
-REFERABLE = ("CNV", "DME")
 SENT = 0.05  # of in-scope B-scans: where gates are compared, whatever their own thresholds send
 
 
@@ -115,11 +115,14 @@ def evaluate(
         replicates: Bootstrap draws.
 
     Raises:
-        UsageError: If another model was scored on other B-scans or with other views.
+        UsageError: If no B-scan has a label, or another model was scored on other B-scans or with
+            other views.
     """
     operating = _operating(card, threshold)
     referable = _referable(card)
     known = predictions.labelled()
+    if not len(known):
+        raise UsageError("None of these B-scans has a label to judge the answers by.")
     sources = np.unique(known.sources).tolist()
     results = []
     for subset in ["all", *sources] if len(sources) > 1 else ["all"]:

@@ -29,8 +29,8 @@ from ml.assemble import divide, divide_all
 from ml.calibrate import calibrate_run, calibration_of
 from ml.card import figures_of, make_card, prose
 from ml.checkpoint import save_tensors
-from ml.command import in_one_sentence
 from ml.cost import cost_of
+from ml.endings import in_one_sentence
 from ml.evaluate import write_evaluation
 from ml.evaluation import Evaluation, evaluate
 from ml.familiarity import load_gate
@@ -126,7 +126,7 @@ def make_package(
         (folder / "model.json").write_bytes(CARD.dump_json(card, indent=1) + b"\n")
         told = prose(card, trained.run, calibration, differences, evaluation.cost)
         (folder / "card.md").write_text(told)
-        _install(folder, target)
+        install(folder, target)
     write_evaluation(evaluation, divide_all(trained.run).test, run_folder / "evaluation")
     return Exported(folder=target, evaluation=evaluation, differences=differences)
 
@@ -235,13 +235,23 @@ def _measure(folder: Path, trained: Trained, others: Sequence[Predictions]) -> E
     return evaluate(said, card=package.card, others=others, cost=cost_of(package))
 
 
-def _install(folder: Path, target: Path) -> None:
-    """Put a whole package in the place of an older one."""
+def install(folder: Path, target: Path) -> None:
+    """Put a whole package in the place of an older one, which stays if that fails.
+
+    Raises:
+        StorageError: If it does.
+    """
     older = target.with_name(f".{target.name}-older")
     shutil.rmtree(older, ignore_errors=True)
-    if target.exists():
+    replaced = target.exists()
+    if replaced:
         target.rename(older)
-    folder.rename(target)
+    try:
+        folder.rename(target)
+    except OSError as error:
+        if replaced:
+            older.rename(target)
+        raise StorageError(f"The package cannot be put at {target}: {error.strerror}.") from error
     shutil.rmtree(older, ignore_errors=True)
 
 

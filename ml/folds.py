@@ -25,8 +25,9 @@ from app.modelpack import Card
 from ml.assemble import divide, labels_of, on_same_data, run_folder
 from ml.calibrate import calibrate
 from ml.card import unmade
-from ml.command import in_one_sentence, train_apart
+from ml.command import train_apart
 from ml.config import Run, load_run
+from ml.endings import in_one_sentence
 from ml.evaluate import in_short, write_evaluation
 from ml.evaluation import Evaluation, evaluate
 from ml.levels import bscan_cases

@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import UsageError
-from app.modelpack import InputSpec
-from app.preprocess import retina_band
 from app.study import Pixels
 from ml.assemble import divide_all
 from ml.classes import NO_LABEL
+from ml.data import band_of
 from ml.devices import as_other_devices
 from ml.familiarity import (
     Gate,
@@ -25,7 +24,7 @@ from ml.familiarity import (
 from ml.manifest import Sample
 from ml.metrics import Cases, Ranking, measure, score_not_exceeded
 from ml.outliers import is_outlier
-from ml.predict import Trained, load_trained, outputs_of, outputs_of_bands
+from ml.predict import Trained, load_trained, look_at, outputs_of
 from ml.predictions import Predictions, predictions_of
 from ml.strangers import strangers
 
@@ -142,14 +141,10 @@ def _look_at_devices(trained: Trained, samples: Sequence[Sample], *, seed: int) 
 
 
 def _look_at_pictures(trained: Trained, pictures: Iterable[Pixels]) -> Seen:
-    bands = np.stack([_band(each, trained.run.input) for each in pictures])
-    outputs = outputs_of_bands(trained.network, bands, trained.run.input)
+    bands = np.stack([band_of(each, trained.run.input) for each in pictures])
+    outputs = look_at(trained, bands)
     labels = np.full(len(bands), NO_LABEL, dtype=np.int64)
     return Seen(features=outputs.features, logits=outputs.logits, labels=labels)
-
-
-def _band(pixels: Pixels, spec: InputSpec) -> NDArray[np.uint8]:
-    return np.asarray(np.rint(retina_band(pixels, spec).grey * 255), dtype=np.uint8)
 
 
 def _joined(one: Seen, other: Seen) -> Seen:

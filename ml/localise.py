@@ -26,11 +26,12 @@ from scipy.ndimage import distance_transform_edt
 from tqdm import tqdm
 
 from app.engine import Engine
-from app.errors import AppError, UsageError
+from app.errors import UsageError
 from app.modelpack import load_package
 from app.overlay import heat_levels
 from app.preprocess import prepare
 from app.study import Laterality, Region
+from ml.endings import in_one_sentence
 from ml.phantom import LESIONS_OF, Grid, Phantom, make_phantom
 
 TOLERANCE_MM = 0.1
@@ -204,19 +205,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--phantoms", type=int, default=20, help="eyes of each class")
     parser.add_argument("--frames", type=int, default=5, help="B-scans of each eye, at most")
     chosen = parser.parse_args(arguments)
-    try:
-        if min(chosen.phantoms, chosen.frames) < 1:
-            raise UsageError("--phantoms and --frames must be at least 1.")
-        engine = Engine(load_package(chosen.package))
-        labels = [each for each in engine.card.names if LESIONS_OF.get(each)]
-        grid = Grid(frames=9, between_mm=0.25, laterality=Laterality.RIGHT)
-        found = locate(engine, labels, phantoms=chosen.phantoms, frames=chosen.frames, grid=grid)
-        total = len(labels) * chosen.phantoms * chosen.frames
-        scores = summarise(tqdm(found, total=total, unit=" B-scans"))
-    except AppError as error:
-        print(f"python -m ml.localise: {error}", file=sys.stderr)
-        return 1
-    print(table(scores))
+    return in_one_sentence(lambda: _carry_out(chosen))
+
+
+def _carry_out(chosen: argparse.Namespace) -> int:
+    if min(chosen.phantoms, chosen.frames) < 1:
+        raise UsageError("--phantoms and --frames must be at least 1.")
+    engine = Engine(load_package(chosen.package))
+    labels = [each for each in engine.card.names if LESIONS_OF.get(each)]
+    grid = Grid(frames=9, between_mm=0.25, laterality=Laterality.RIGHT)
+    found = locate(engine, labels, phantoms=chosen.phantoms, frames=chosen.frames, grid=grid)
+    total = len(labels) * chosen.phantoms * chosen.frames
+    print(table(summarise(tqdm(found, total=total, unit=" B-scans"))))
     return 0
 
 

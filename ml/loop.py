@@ -53,7 +53,7 @@ class Task(Protocol):
     """What is learnt from a batch."""
 
     def loss(self, logits: Tensor, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        """The loss to lower, and its parts by name for the log."""
+        """The loss to lower, and by name what the log shows: "loss" and its parts."""
 
     def tensors(self) -> dict[str, Tensor]:
         """What a checkpoint must keep of the task."""
@@ -117,8 +117,8 @@ class Trainer:
                     break
                 scores = self._train_epoch(forward, epoch, stream)
                 if log:
-                    log.add(self._row(epoch, scores), self._seconds())
-                self._state.epoch, self._state.batch, self._state.loss_sum = epoch + 1, 0, 0.0
+                    log.add(self._row(epoch, scores), self._seconds(), self._means())
+                self._state.epoch, self._state.batch, self._state.sums = epoch + 1, 0, {}
                 self._state.seconds, self._since = 0.0, time.monotonic()
                 self._save()
         if log:
@@ -134,7 +134,7 @@ class Trainer:
             self._step(forward, batch, count)
             if train.ema and self._at_step_end(count):
                 self._ema.update(self.network)
-            bar.set_postfix(loss=f"{self._mean_loss():.4f}", refresh=False)
+            bar.set_postfix(loss=f"{self._means()['loss']:.4f}", refresh=False)
             # Within a group of accumulated batches a checkpoint would lose their gradients.
             due = time.monotonic() - self._saved > train.checkpoint_minutes * 60
             if due and self._at_step_end(count):
@@ -175,7 +175,7 @@ class Trainer:
         return Row(
             epoch=epoch + 1,
             lr=self._state.rate,
-            train_loss=self._mean_loss(),
+            train_loss=self._means()["loss"],
             val_loss=scores.loss,
             val_accuracy=scores.accuracy,
             val_balanced_accuracy=scores.balanced_accuracy,
@@ -233,8 +233,9 @@ class Trainer:
             mininterval=1 if os.isatty(2) else 60,
         )
 
-    def _mean_loss(self) -> float:
-        return self._state.loss_sum / max(self._state.batch, 1)
+    def _means(self) -> dict[str, float]:
+        """The loss and its parts, over this epoch's batches so far."""
+        return {name: total / self._state.batch for name, total in self._state.sums.items()}
 
     def _at_step_end(self, count: int) -> bool:
         accumulate = self.run.train.accumulate
@@ -260,7 +261,8 @@ class Trainer:
             )
         first_of_group = done - done % train.accumulate
         self._scaler.scale(loss / min(train.accumulate, count - first_of_group)).backward()  # type: ignore[no-untyped-call]
-        self._state.loss_sum += parts["loss"]
+        for name, value in parts.items():
+            self._state.sums[name] = self._state.sums.get(name, 0.0) + value
         self._state.batch += 1
         if self._at_step_end(count):
             if train.clip:

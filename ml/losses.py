@@ -35,7 +35,9 @@ def classification_loss(
             logits, labels, weight=weights, label_smoothing=loss.smoothing, reduction="none"
         ).mean()
     log_p = functional.log_softmax(logits, dim=1)
-    focal = -((1 - log_p.exp()) ** loss.gamma) * log_p
+    # Never quite 0, where a gamma below 1 would have no gradient.
+    missing = (-torch.expm1(log_p)).clamp(min=1e-12)
+    focal = -(missing**loss.gamma) * log_p
     if weights is not None:
         focal = weights * focal
     if labels.is_floating_point():

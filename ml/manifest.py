@@ -77,7 +77,7 @@ def decode(path: Path) -> Pixels:
     """Read an image file as 8-bit grey, shape (rows, columns).
 
     Raises:
-        DamagedFile: If the file cannot be read, or is not a whole image.
+        DamagedFile: If the file cannot be read, is not a whole image, or holds 32-bit numbers.
     """
     try:
         content = path.read_bytes()
@@ -90,12 +90,28 @@ def decode_bytes(content: bytes, name: str) -> Pixels:
     """Decode the bytes of an image file, as `decode` does; `name` is for the error's sentence."""
     try:
         with Image.open(BytesIO(content)) as image:
-            if image.mode.startswith("I") or image.mode == "F":
+            if image.mode in ("I", "F"):
+                raise DamagedFile(
+                    f"The image {name} holds 32-bit numbers, whose black and white nobody knows. "
+                    "Save it with 8 or 16 bits, or leave it out of the data."
+                )
+            if image.mode.startswith("I;16"):
                 deep = np.asarray(image, dtype=np.float64)
-                return np.asarray(np.clip(deep / 257, 0, 255).round(), dtype=np.uint8)
+                return np.asarray((deep / 257).round(), dtype=np.uint8)
             return np.asarray(image.convert("L"))
-    except (OSError, UnidentifiedImageError, SyntaxError, Image.DecompressionBombError) as error:
+    except _UNREADABLE as error:
         raise _unreadable(name) from error
+
+
+# What Pillow raises depends on the format and on what is wrong.
+_UNREADABLE = (
+    OSError,
+    UnidentifiedImageError,
+    SyntaxError,
+    ValueError,
+    OverflowError,
+    Image.DecompressionBombError,
+)
 
 
 def _unreadable(name: str) -> DamagedFile:

@@ -48,7 +48,7 @@ def rate_factor(train: Train, epoch: float) -> float:
         epoch = math.floor(epoch)
     if epoch < train.warmup_epochs:
         done = epoch if train.per_step else epoch + 1
-        return max(done / train.warmup_epochs, 1e-3)
+        return min(max(done / train.warmup_epochs, 1e-3), 1.0)
     rest = max(train.epochs - train.warmup_epochs, 1e-9)
     cosine = 0.5 * (1 + math.cos(math.pi * min((epoch - train.warmup_epochs) / rest, 1)))
     return train.floor + (1 - train.floor) * cosine

@@ -108,11 +108,16 @@ def operating_threshold(
     """Return the highest threshold that reaches the wanted sensitivity (a score at it counts).
 
     Where no other score lies near, it is moved halfway down to the next lower negative score, so
-    that patients beyond these have some room; it stays within 0.2 and 0.9.
+    that patients beyond these have some room, but not below 0.2; it is never above 0.9.
 
     Raises:
-        UsageError: If there is no positive.
+        UsageError: If there is no positive, or the wanted sensitivity is no share.
     """
+    if not 0 < wanted_sensitivity <= 1:
+        raise UsageError(
+            f"A sensitivity of {wanted_sensitivity:g} cannot be had: name a share above 0 and up "
+            "to 1."
+        )
     ill = np.sort(scores[positive])
     if not len(ill):
         raise UsageError("There is no positive B-scan or eye to fit a threshold on.")

@@ -1,6 +1,5 @@
 """Run trained networks over B-scans."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +11,13 @@ from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as transforms
 
 from app.modelpack import InputSpec
-from ml.checkpoint import finished, load_weights
+from ml.checkpoint import finished, load_weights, split_of
 from ml.config import Run, read_dumped
 from ml.data import network_input, read_bands
 from ml.depthwise import use_fast_depthwise
 from ml.manifest import Sample
 from ml.models import Start, build, penultimate
+from ml.processes import device
 
 _BATCH = 16
 
@@ -60,7 +60,7 @@ def load_trained(folder: Path) -> Trained:
         network=network,
         run=run,
         folder=folder,
-        split_sha256=json.loads((folder / "split.json").read_text())["sha256"],
+        split_sha256=split_of(folder),
     )
 
 
@@ -88,15 +88,14 @@ def outputs_of_bands(
     spec: InputSpec,
     *,
     tta: bool = False,
-    device: torch.device | None = None,
+    device: torch.device,
     channels_last: bool = True,
 ) -> Outputs:
     """Logits and pooled features of bands (n, height, width); with `tta` the mean of five views."""
-    where = device or torch.device("cpu")
     network.eval()
     logits, features = [], []
     for start in range(0, len(bands), _BATCH):
-        grey = torch.from_numpy(bands[start : start + _BATCH]).to(where).float()[:, None] / 255
+        grey = torch.from_numpy(bands[start : start + _BATCH]).to(device).float()[:, None] / 255
         views = five_views(grey) if tta else [grey]
         inputs = [network_input(view, spec, channels_last=channels_last) for view in views]
         each = [penultimate(network, frames)[1:] for frames in inputs]
@@ -107,5 +106,11 @@ def outputs_of_bands(
 
 def outputs_of(trained: Trained, samples: Sequence[Sample], *, tta: bool = False) -> Outputs:
     """Logits and pooled features of B-scans, through the preprocessing the clinic uses."""
-    spec = trained.run.input
-    return outputs_of_bands(trained.network, read_bands(samples, spec), spec, tta=tta)
+    return look_at(trained, read_bands(samples, trained.run.input), tta=tta)
+
+
+def look_at(trained: Trained, bands: NDArray[np.uint8], *, tta: bool = False) -> Outputs:
+    """Logits and pooled features of bands (n, height, width), on this process's device."""
+    where = device()
+    network = trained.network.to(where)
+    return outputs_of_bands(network, bands, trained.run.input, tta=tta, device=where)

@@ -32,16 +32,17 @@ class RunLog:
         self._table, self._times = folder / "log.csv", folder / "times.csv"
         self._writer = SummaryWriter(str(folder / "tensorboard"))
 
-    def add(self, row: Row, seconds: float) -> None:
+    def add(self, row: Row, seconds: float, parts: Mapping[str, float]) -> None:
         """Write an epoch's row, and the time it took into a table of its own.
 
-        What a killed run had written of the epoch already is replaced. Times are apart because
-        they alone are not the same in every run.
+        TensorBoard also shows the parts of the training loss. What a killed run had written of the
+        epoch already is replaced. Times are apart because they alone are not the same in every run.
         """
         _replace(self._table, asdict(row))
         _replace(self._times, {"epoch": row.epoch, "seconds": round(seconds, 3)})
         self._writer.add_scalar("seconds", seconds, row.epoch)
-        for name, value in asdict(row).items():
+        parted = {f"train_loss/{name}": value for name, value in parts.items()}
+        for name, value in {**asdict(row), **parted}.items():
             self._writer.add_scalar(name, value, row.epoch)
         tqdm.write(
             f"epoch {row.epoch}: training loss {row.train_loss:.4f}, validation loss "

@@ -23,8 +23,8 @@ from tqdm import tqdm
 from app.modelpack import ModelPackage, load_package
 from app.study import Pixels
 from ml.asked import asked_of, doubts
-from ml.command import in_one_sentence
 from ml.devices import regreyed
+from ml.endings import in_one_sentence
 from ml.evaluation import evaluate
 from ml.manifest import Sample, read_manifest
 from ml.metrics import Estimate

@@ -18,9 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from app.errors import AppError, StorageError, UsageError
+from app.errors import StorageError, UsageError
 from app.files import whole_file
 from ml.checks import near_duplicates
+from ml.endings import in_one_sentence
 from ml.grouping import deal, groups_of, strata_of
 from ml.manifest import SPLITS, Sample, read_manifest
 
@@ -63,8 +64,10 @@ def make_folds(
     Unlabelled samples are divided too: the unfamiliarity gate needs them.
 
     Raises:
-        UsageError: If a label has fewer groups than there are folds.
+        UsageError: If a label has fewer groups than there are folds, or there are not two of them.
     """
+    if folds < 2:
+        raise UsageError("Folds are at least 2: in each one, the others' patients are trained on.")
     group_of = groups_of(samples, linked)
     groups = np.array([group_of[sample.patient] for sample in samples])
     strata = strata_of(samples, groups, folds)
@@ -338,24 +341,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="folds of the training patients of the manifest's own division",
     )
     options = parser.parse_args(arguments)
-    try:
-        samples = read_manifest(options.manifest)
-        linked = near_duplicates(samples)
-        if options.cross:
-            whole = fixed_split(samples, linked=linked).folds[0]
-            file = cross_split(
-                samples, whole, folds=options.cross, seed=options.seed, linked=linked
-            )
-        elif options.fixed:
-            file = fixed_split(samples, linked=linked)
-        else:
-            file = make_folds(samples, folds=options.folds, seed=options.seed, linked=linked)
-        write_splits(file, options.out)
-        for split in file.folds:
-            print(_describe(samples, split))
-    except AppError as error:
-        print(error, file=sys.stderr)
-        return 2
+    return in_one_sentence(lambda: _carry_out(options), status=2)
+
+
+def _carry_out(options: argparse.Namespace) -> int:
+    samples = read_manifest(options.manifest)
+    linked = near_duplicates(samples)
+    if options.cross:
+        whole = fixed_split(samples, linked=linked).folds[0]
+        file = cross_split(samples, whole, folds=options.cross, seed=options.seed, linked=linked)
+    elif options.fixed:
+        file = fixed_split(samples, linked=linked)
+    else:
+        file = make_folds(samples, folds=options.folds, seed=options.seed, linked=linked)
+    write_splits(file, options.out)
+    for split in file.folds:
+        print(_describe(samples, split))
     print(f"{len(linked)} pairs of near-duplicates under two patients' names, kept together.")
     print(f"Wrote {options.out}, SHA-256 {file.sha256}.")
     return 0

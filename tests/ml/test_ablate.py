@@ -51,6 +51,21 @@ def test_that_a_switch_is_measured_against_the_base_and_not_trained_twice(base, 
     assert "base holds a finished run of another configuration" in capsys.readouterr().err
 
 
+def test_that_runs_of_another_division_are_not_judged_on_patients_they_may_know(
+    base, phantoms, tmp_path, capsys
+):
+    command = ["--config", str(base), "--out", str(tmp_path / "out"), "--only", BASE, "--teachers"]
+    assert main(command) == 0
+    header, *rows = phantoms.read_text().splitlines()
+    (tmp_path / "fewer.csv").write_text("\n".join([header, *rows[:-1]]) + "\n")
+    named = base.read_text().replace(str(phantoms), str(tmp_path / "fewer.csv"))
+    base.write_text(named.replace("[data]", f'[data]\nroot = "{phantoms.parent}"'))
+
+    assert main(command) == 1
+
+    assert "may know its validation patients" in capsys.readouterr().err
+
+
 def test_that_an_unknown_switch_and_missing_teachers_are_refused(base, tmp_path):
     with pytest.raises(UsageError, match=r"no switch “magic”\. There are base, start from noise"):
         ablate(base, tmp_path / "out", [], ["magic"])

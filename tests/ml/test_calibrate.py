@@ -140,6 +140,12 @@ def test_that_a_single_bscan_does_not_decide_a_volume():
     assert policy.adjacent > 1
 
 
+@pytest.mark.parametrize("wanted", [0, 1.5, 95, float("nan")])
+def test_that_a_sensitivity_that_is_no_share_is_refused(wanted):
+    with pytest.raises(UsageError, match="name a share above 0"):
+        operating_threshold(np.array([0.1, 0.9]), np.array([False, True]), wanted)
+
+
 def test_that_a_rule_for_a_class_nobody_has_is_refused():
     predictions = clinic_predictions()
     without = predictions.take(predictions.labels != CLASSES.index("DME"))

@@ -100,6 +100,14 @@ def test_that_balance_draws_rare_classes_more_often(phantoms):
         assert [drawn[label] for label in range(3)] == expected
 
 
+@pytest.mark.parametrize("counts", [(288, 110), (1, 48), (1, 97), (1, 102), (1, 106)])
+def test_that_bscans_that_are_drawn_as_they_come_are_all_drawn(phantoms, counts):
+    labels = [label for label, count in enumerate(counts) for _ in range(count)]
+    run = tiny_run(phantoms, data={"balance": "none"})
+
+    assert sorted(sample for sample, _ in draw_epoch(labels, run, 0)) == list(range(len(labels)))
+
+
 def test_that_epochs_differ_and_can_be_drawn_again(phantoms):
     run = tiny_run(phantoms)
     labels = [0, 1, 2, 3] * 10

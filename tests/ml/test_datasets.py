@@ -312,6 +312,24 @@ def test_that_deep_images_keep_their_greys(tmp_path):
     assert decode(tmp_path / "deep.png").tolist() == [[0, 1, 255]]
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+def test_that_images_of_numbers_without_a_white_are_refused_and_never_black(kind, tmp_path):
+    Image.fromarray(np.array([[0, 1, 255]], dtype=kind)).save(tmp_path / "deep.tif")
+
+    with pytest.raises(DamagedFile, match="8 or 16 bits"):
+        decode(tmp_path / "deep.tif")
+
+
+def test_that_an_image_with_a_damaged_palette_is_refused(tmp_path):
+    Image.fromarray(np.zeros((8, 8), np.uint8)).convert("P").save(tmp_path / "a.bmp")
+    content = bytearray((tmp_path / "a.bmp").read_bytes())
+    content[46:50] = (1 << 30).to_bytes(4, "little")  # how many colours it has
+    (tmp_path / "a.bmp").write_bytes(content)
+
+    with pytest.raises(DamagedFile, match="cannot be read"):
+        decode(tmp_path / "a.bmp")
+
+
 def test_the_commands_from_a_folder_to_counts_and_pictures(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for patient, label in enumerate(("CNV", "CNV", "NORMAL")):

@@ -126,6 +126,17 @@ def judged(manifest, package, folder, *more):
     return status, json.loads(written.read_text()) if written.exists() else None
 
 
+def test_that_nothing_to_judge_is_said(manifest, package, tmp_path, capsys):
+    assert judged(manifest, package, tmp_path, "--sources", "elsewhere") == (2, None)
+    assert "There is no B-scan of elsewhere to score (test)" in capsys.readouterr().err
+
+    unlabelled = [replace(each, label=None, finding="?") for each in read_manifest(manifest)]
+    write_manifest(unlabelled, manifest.with_name("unlabelled.csv"))
+    own = manifest.with_name("unlabelled.csv")
+    assert judged(own, package, tmp_path, "--split", "all") == (2, None)
+    assert "None of these B-scans has a label" in capsys.readouterr().err
+
+
 def test_that_a_package_of_another_division_is_not_judged_on_patients_it_may_know(
     manifest, tmp_path, capsys
 ):

@@ -16,7 +16,7 @@ from torch import nn
 
 from app.analysis import analyse
 from app.engine import Engine
-from app.errors import UsageError
+from app.errors import StorageError, UsageError
 from app.modelpack import TrainingSplit, load_package
 from app.preprocess import prepare
 from app.reading import open_studies
@@ -24,7 +24,7 @@ from ml.calibrate import calibration_of, load_calibration, write_calibration
 from ml.classes import NO_LABEL
 from ml.distill import main as distil
 from ml.evaluate import main as evaluate_command
-from ml.export import TOLERANCE, Int8, make_package, prove
+from ml.export import TOLERANCE, Int8, install, make_package, prove
 from ml.export import main as export
 from ml.familiarity import Seen, fit_gates, load_gate, score
 from ml.graph import Explained, export_graph
@@ -119,7 +119,17 @@ def test_that_the_program_runs_the_package_on_a_study(package, phantoms):
     assert all(each.maps is None or each.maps.shape[0] == 4 for each in bscans)
 
 
-def test_that_an_interrupted_replacement_leaves_no_rest(package):
+def test_that_a_package_that_cannot_be_put_in_place_leaves_the_former_one(package, tmp_path):
+    former = shutil.copytree(package, tmp_path / "smoke")
+
+    with pytest.raises(StorageError, match="cannot be put at"):
+        install(tmp_path / "elsewhere" / "smoke", former)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["smoke"]
+    assert load_package(former).card == load_package(package).card
+
+
+def test_that_an_export_leaves_nothing_beside_the_package(package):
     assert {path.name for path in package.parent.iterdir()} == {"smoke"}
     assert {path.name for path in package.iterdir()} == {
         "card.md", "model.json", "model.onnx", "weights.safetensors",

@@ -9,12 +9,15 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from app.errors import UsageError
 from ml.assemble import divide, labels_of, trainer
+from ml.checkpoint import load_state
 from ml.config import Distill, check_run, load_run
 from ml.distill import Distillation, distil
 from ml.optimize import optimizer_for, rate_factor, set_rates
@@ -94,6 +97,33 @@ def test_that_averaged_weights_are_judged_and_the_better_ones_kept(settings, tmp
     assert result["kept"] == min(losses, key=losses.get)
 
 
+def test_that_smoothed_weights_are_what_is_judged_and_kept(phantoms, tmp_path):
+    teach(tiny_run(phantoms, train={"epochs": 1, "ema": 0.9}), tmp_path / "run")
+
+    kept = load_file(tmp_path / "run" / "model.safetensors")
+    groups, _ = load_state(tmp_path / "run")
+    assert all(torch.equal(kept[name], groups["ema"][name]) for name in kept)
+    assert any(not torch.equal(kept[name], groups["network"][name]) for name in kept)
+
+
+def test_that_the_parts_of_a_distillation_s_loss_are_logged(phantoms, tmp_path):
+    teacher = trained_teacher(phantoms, tmp_path / "teacher")
+    run = tiny_run(phantoms, train={"epochs": 2})
+    division = divide(run)
+    task = Distillation(Distill(teachers=()), [Teacher([teacher])], len(division.train), 0)
+    trainer(run, task, division, tmp_path / "student").fit()
+
+    events = EventAccumulator(str(tmp_path / "student" / "tensorboard")).Reload()
+
+    def logged(name):
+        return np.array([each.value for each in events.Scalars(name)])
+
+    whole, soft, hard = (logged(f"train_loss/{part}") for part in ("loss", "soft", "hard"))
+    assert len(whole) == 2
+    assert whole == pytest.approx(0.7 * soft + 0.3 * hard, rel=1e-5)
+    assert logged("train_loss") == pytest.approx(whole)
+
+
 def trained_teacher(phantoms, folder):
     run = tiny_run(phantoms, train={"epochs": 1})
     teach(run, folder)
@@ -169,6 +199,13 @@ def test_that_the_schedule_is_the_paper_s():
     assert factors[:4] == pytest.approx([0.1, 0.5, 1.0, 1.0])
     assert factors[4] == pytest.approx(0.001 + 0.999 * 0.5, abs=1e-6)
     assert factors[5] == pytest.approx(0.001, abs=2e-4)
+
+
+@pytest.mark.parametrize("epochs", [0.5, 1.5])
+def test_that_a_warm_up_by_epoch_never_exceeds_the_rate(epochs, phantoms):
+    run = tiny_run(phantoms, train={"warmup_epochs": epochs, "per_step": False, "epochs": 9})
+
+    assert max(rate_factor(run.train, epoch) for epoch in range(9)) == 1
 
 
 def test_that_swa_never_raises_a_rate():

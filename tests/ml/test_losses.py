@@ -10,6 +10,18 @@ LOGITS = torch.tensor([[2.0, 0.5, -1.0], [0.1, 0.2, 0.3], [-1.0, 3.0, 0.0]])
 LABELS = torch.tensor([0, 2, 1])
 
 
+def test_that_a_weak_focal_loss_has_a_gradient_where_nothing_is_left_to_learn():
+    logits = torch.tensor([[200.0, 0.0]], requires_grad=True)
+
+    loss = classification_loss(
+        logits, torch.tensor([0]), Loss(kind="focal", gamma=0.5), weights=None
+    )
+    loss.backward()
+
+    assert loss.item() == pytest.approx(0, abs=1e-6)
+    assert torch.isfinite(logits.grad).all()
+
+
 def test_that_balanced_weights_are_those_of_scikit_learn():
     from sklearn.utils.class_weight import compute_class_weight
 

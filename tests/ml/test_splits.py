@@ -159,6 +159,12 @@ def test_that_teacher_and_student_of_different_splits_are_refused():
         require_same_split("abc", "abd")
 
 
+@pytest.mark.parametrize("folds", [1, 0, -1])
+def test_that_fewer_than_two_folds_are_refused(folds):
+    with pytest.raises(UsageError, match="at least 2"):
+        make_folds(clinic(patients=4, labels=("CNV",)), folds=folds)
+
+
 def test_that_a_class_with_fewer_patients_than_folds_is_refused():
     samples = clinic(patients=8, labels=("NORMAL",)) + clinic(patients=3, labels=("CNV",))
 

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from safetensors.torch import load_file
 
 from app.errors import UsageError
 from ml.assemble import divide, trainer
-from ml.command import arguments_of, carry_out, in_one_sentence
+from ml.command import arguments_of, carry_out
 from ml.config import Distill, check_run, load_run
 from ml.data import batches, network_input
 from ml.distill import Distillation, distil, main
+from ml.endings import in_one_sentence
 from ml.manifest import read_manifest
 from ml.models import build
 from ml.optimize import optimizer_for
@@ -399,6 +401,16 @@ def test_that_what_scores_ends_in_a_sentence_of_its_own(capsys):
     said = capsys.readouterr().err
     assert "start the same command again" in said
     assert "--out" not in said
+
+
+@pytest.mark.parametrize("trains", [True, False])
+def test_that_an_interruption_ends_in_a_sentence(trains, capsys):
+    def work():
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(5)
+
+    assert in_one_sentence(work, trains=trains) == 130
+    assert ("--resume" in capsys.readouterr().err) == trains
 
 
 def test_that_a_mistake_of_the_program_is_none_of_the_user_s():
