@@ -19,7 +19,15 @@ from torch import Tensor
 
 from app.errors import UsageError
 from app.modelpack import InputSpec
-from ml.assemble import Division, divide, on_same_data, require_explained, run_folder, trainer
+from ml.assemble import (
+    Division,
+    divide,
+    on_same_data,
+    require_explained,
+    require_sound_data,
+    run_folder,
+    trainer,
+)
 from ml.command import arguments_of, carry_out, print_scores, require_finished_of
 from ml.config import Distill, Run, load_run, read_dumped
 from ml.data import Batch
@@ -212,6 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             if package:
                 require_explained(run)
+            require_sound_data(run)
             print_scores(out, distil(run, out, resume=options.resume))
         if package and is_first():
             from ml.export import described, make_package

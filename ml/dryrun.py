@@ -17,6 +17,7 @@ from ml.assemble import (
     network_of,
     on_same_data,
     require_explained,
+    require_sound_data,
     run_folder,
     why_no_package,
 )
@@ -35,6 +36,7 @@ def rehearse(run: Run) -> str:
     """Build everything, take true steps on noise, and say what the run will need."""
     if device().type == "cpu":
         keep_freed_memory()
+    require_sound_data(run)
     division = divide(run)
     train = run.train
     network = network_of(run, Start.NOISE if run.model.continues else None).to(device())
