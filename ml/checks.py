@@ -3,7 +3,8 @@
 Errors stop a training: an image that cannot be read or is not the one that was labelled, a label
 that the model does not have, one image under two labels, a patient or image in two parts of a
 split. Warnings are for a person to judge: near-duplicates across patients, images that were left
-without a label because the data set contradicts itself. Notes are facts to know, as patients with
+without a label because the data set contradicts itself, patients whom only a file's or a folder's
+name tells. Notes are facts to know, as patients with
 several classes.
 """
 
@@ -22,6 +23,7 @@ from PIL import Image
 from app.errors import DamagedFile, UsageError
 from app.progress import Progress, ignore_progress
 from app.study import Pixels
+from ml.importers import is_known_by_folder, is_taken_alone
 from ml.manifest import Sample, decode_bytes
 
 _THUMBNAIL = 64  # pixels, both ways
@@ -139,6 +141,8 @@ def check_rows(
         _in_two_splits(samples, lambda sample: sample.patient, "patient in two splits"),
         _in_two_splits(samples, lambda sample: sample.sha256, "image in two splits"),
         _repeated(samples),
+        _taken_alone(samples),
+        _one_name(samples),
         _several_classes(samples),
     ]
     return tuple(finding for finding in findings if finding)
@@ -228,14 +232,39 @@ def _repeated(samples: Sequence[Sample]) -> Finding | None:
     return _finding(Severity.WARNING, "shared image", text, sorted(set(found)))
 
 
+def _taken_alone(samples: Sequence[Sample]) -> Finding | None:
+    found = [sample.image.name for sample in samples if is_taken_alone(sample)]
+    text = (
+        "images that lie in no patient folder: each is taken for a person of its own, so that "
+        "one person's would count as several people and could lie on two sides of a split; if "
+        "some are of one person, put them into a folder, CLASS/PATIENT"
+    )
+    return _finding(Severity.WARNING, "no patient", text, found)
+
+
+def _one_name(samples: Sequence[Sample]) -> Finding | None:
+    text = (
+        "patient folders of one name in several classes, taken for one person; where every class "
+        "numbers its patients anew, give them other names"
+    )
+    found = _in_several_classes(samples, by_folder=True)
+    return _finding(Severity.WARNING, "one name in several classes", text, found)
+
+
 def _several_classes(samples: Sequence[Sample]) -> Finding | None:
-    found = [
+    text = "patients with B-scans of several classes, kept in one part of every split"
+    found = _in_several_classes(samples, by_folder=False)
+    return _finding(Severity.NOTE, "several classes", text, found)
+
+
+def _in_several_classes(samples: Sequence[Sample], *, by_folder: bool) -> list[str]:
+    """Patients of several classes: those who are only known by a folder's name, or the others."""
+    return [
         f"{group[0].patient} ({', '.join(labels)})"
         for group in _grouped(samples, lambda sample: sample.patient)
         if len(labels := sorted({sample.label for sample in group if sample.label})) > 1
+        and all(map(is_known_by_folder, group)) == by_folder
     ]
-    text = "patients with B-scans of several classes, kept in one part of every split"
-    return _finding(Severity.NOTE, "several classes", text, found)
 
 
 def _decode_all(
