@@ -12,7 +12,7 @@ from ml.assemble import run_folder
 from ml.config import Run, load_run, read_dumped
 from ml.dryrun import rehearse
 from ml.memory import out_of_memory
-from ml.processes import join_processes, lost_process, lost_worker
+from ml.processes import is_first, join_processes, lost_process, lost_worker
 from ml.validation import Scores
 
 OUT_OF_MEMORY = (
@@ -68,10 +68,12 @@ def carry_out(
     def trained() -> int:
         run = load_run(options.config, options.overrides)
         require(run)
-        if options.dry_run:
-            print(rehearse(run))
-            return 0
         join_processes()
+        if options.dry_run:
+            said = rehearse(run)
+            if is_first():
+                print(said)
+            return 0
         work(run, options.out or run_folder(options.config, run))
         return 0
 
@@ -146,7 +148,8 @@ def _without_places(run: Run) -> Run:
 
 
 def print_scores(out: Path, scores: Scores) -> None:
-    print(f"{out}: validation accuracy {scores.accuracy:.4f}, loss {scores.loss:.4f}")
+    if is_first():
+        print(f"{out}: validation accuracy {scores.accuracy:.4f}, loss {scores.loss:.4f}")
 
 
 def _sentence(error: Exception, *, trains: bool) -> str:

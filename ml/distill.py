@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 
 from app.errors import UsageError
-from app.modelpack import InputSpec
 from ml.assemble import (
     Division,
     divide,
@@ -30,7 +29,7 @@ from ml.assemble import (
 )
 from ml.command import arguments_of, carry_out, print_scores, require_finished_of
 from ml.config import Distill, Run, load_run, read_dumped
-from ml.data import Batch
+from ml.data import Batch, largest
 from ml.losses import distillation_loss, softened
 from ml.predict import Trained, load_trained
 from ml.processes import is_first
@@ -154,7 +153,8 @@ def _earlier(config: Path, run: Run, *, resume: bool) -> Path:
     if (folder / "model.safetensors").exists():
         _require_made_by(config, own, folder)
         return folder
-    print(f"Training {config.stem} first.", file=sys.stderr)
+    if is_first():
+        print(f"Training {config.stem} first.", file=sys.stderr)
     train = distil if own.distill else teach
     train(own, folder, resume=resume or any(folder.glob("checkpoint-*")))
     return folder
@@ -194,14 +194,8 @@ def distil(run: Run, out: Path, *, resume: bool = False) -> Scores:
     if run.model.continues:
         _earlier(run.model.continues, run, resume=resume)
     task = Distillation(distill, teachers, len(division.train), run.augment.views)
-    return trainer(run, task, division, out, _view_spec(run, teachers)).fit(resume=resume)
-
-
-def _view_spec(run: Run, teachers: Sequence[Teacher]) -> InputSpec:
-    """Views are drawn at the largest size anyone needs; the others see them smaller."""
-    return max(
-        (run.input, *(teacher.spec for teacher in teachers)), key=lambda s: s.height * s.width
-    )
+    views = largest((run.input, *(teacher.spec for teacher in teachers)))
+    return trainer(run, task, division, out, views).fit(resume=resume)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,11 +18,13 @@ from ml.command import arguments_of, carry_out, in_one_sentence
 from ml.config import Distill, check_run, load_run
 from ml.data import batches, network_input
 from ml.distill import Distillation, distil, main
+from ml.dryrun import rehearse
 from ml.manifest import read_manifest
 from ml.models import build
 from ml.optimize import optimizer_for
 from ml.predict import load_trained
 from ml.splits import make_folds, write_splits
+from ml.teach import main as teach_command
 from ml.teach import supervised, teach
 from ml.teachers import Teacher
 from tests.ml.training_data import noise_batch, tiny_run, tiny_settings, write_toml
@@ -120,8 +122,40 @@ def test_that_a_rehearsal_says_what_a_run_will_need(phantoms, tmp_path, capsys):
     assert re.search(r"test_efficientnet: 0\.\d M parameters, 64 x 96, start from noise", said)
     assert f"{4 * batches} batches of 4" in said
     assert f"teacher teacher, test_efficientnet: {batches} batches" in said  # asked once a view
-    assert "memory in use" in said
+    assert re.search(r"memory: about \d.* for each process, of which bands \d", said)
     assert not (tmp_path / "out").exists()
+
+
+def test_that_a_rehearsal_counts_the_bands_that_a_run_keeps(phantoms, tmp_path):
+    """Those to train on at the largest size that anyone sees, and a quarter larger both ways."""
+    large = tiny_settings(phantoms, input={"height": 256, "width": 384})
+    teacher = write_toml(tmp_path / "teacher.toml", large)
+    alone = tiny_run(phantoms, input={"height": 256, "width": 384})
+    taught = tiny_run(phantoms, distill={"teachers": (str(teacher),)})
+    division = divide(alone)
+    shown = len(division.train) * 320 * 480
+    judged = len(division.val) * 256 * 384
+
+    assert f"of which bands {(shown + judged) / 1e6:.0f} MB" in rehearse(alone)
+    judged = len(division.val) * 64 * 96
+    assert f"of which bands {(shown + judged) / 1e6:.0f} MB" in rehearse(taught)
+
+
+def test_that_of_several_processes_the_first_says_what_a_run_will_need(phantoms, tmp_path, capsys):
+    from torch.testing._internal.distributed.fake_pg import FakeStore
+
+    config = write_toml(tmp_path / "tiny.toml", tiny_settings(phantoms))
+    said = []
+    for rank in range(2):
+        torch.distributed.init_process_group("fake", rank=rank, world_size=2, store=FakeStore())
+        try:
+            assert teach_command(["--config", str(config), "--dry-run"]) == 0
+        finally:
+            torch.distributed.destroy_process_group()
+        said.append(capsys.readouterr().out)
+
+    assert "for each process" in said[0]
+    assert said[1] == ""
 
 
 def test_that_a_package_of_a_network_without_maps_is_refused_before_training(
