@@ -1,7 +1,9 @@
 """Put a run together: its data, its network, its folder, its processes."""
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,9 @@ from torch import Tensor, nn
 from app.errors import UsageError
 from app.modelpack import InputSpec
 from ml.checkpoint import finished, load_weights
-from ml.checks import check_rows, require_sound
+from ml.checks import Inspection, check, check_rows, inspect_images, require_sound
 from ml.classes import NO_LABEL
-from ml.config import Run
+from ml.config import Data, Run
 from ml.data import Views, network_input, read_bands
 from ml.depthwise import use_fast_depthwise
 from ml.loop import Task, Trainer
@@ -22,7 +24,8 @@ from ml.memory import keep_freed_memory
 from ml.models import Start, build, try_out, unexplained
 from ml.outliers import OutlierExposure, is_outlier
 from ml.predict import Trained, load_trained
-from ml.processes import device
+from ml.processes import device, is_first
+from ml.progress import progress_bar
 from ml.splits import Split, division, select
 from ml.validation import Validation
 
@@ -38,6 +41,37 @@ class Division:
     outliers: tuple[Sample, ...] = ()  # of training patients; only where the run learns from them
 
 
+@lru_cache(maxsize=1)
+def inspected(samples: tuple[Sample, ...]) -> Inspection:
+    """Inspect a manifest's images once in a process, however many runs of a chain ask for it."""
+    return inspect_images(samples, progress=progress_bar("inspecting images", shown=is_first()))
+
+
+def require_sound_data(run: Run) -> None:
+    """Look for all that is wrong with a run's data, before anything is trained on them.
+
+    What is no error is said in short on standard error. Of several processes only the first looks.
+
+    Raises:
+        UsageError: If the data cannot be trained on.
+    """
+    if not is_first():
+        return
+    samples = read_manifest(run.data.manifest, run.data.root)
+    chosen = tuple(sample for sample in samples if _is_chosen(sample, run.data))
+    findings = check(chosen, run.data.classes, inspection=inspected(samples))
+    require_sound(findings)
+    if findings:
+        listed = [each.in_short for each in findings]
+        where = f"`python -m ml.datasets check {run.data.manifest}` says which."
+        print(*listed, where, sep="\n", file=sys.stderr)
+
+
+def _is_chosen(sample: Sample, data: Data) -> bool:
+    """Whether a B-scan is of the chosen sources, without a label that is to be left out."""
+    return (not data.sources or sample.source in data.sources) and sample.label not in data.ignore
+
+
 def divide_all(run: Run) -> Division:
     """Divide the B-scans of the chosen sources, labelled or not, without the labels to leave out.
 
@@ -49,15 +83,11 @@ def divide_all(run: Run) -> Division:
     samples = read_manifest(run.data.manifest, run.data.root)
     wished = [sample for sample in samples if sample.label not in run.data.ignore]
     require_sound(check_rows(wished, run.data.classes))
-    split = division(samples, run.data.split, run.data.fold)
-    wanted, ignored = run.data.sources, run.data.ignore
+    linked = () if run.data.split else inspected(samples).linked
+    split = division(samples, run.data.split, run.data.fold, linked)
 
     def part(hashes: Iterable[str]) -> tuple[Sample, ...]:
-        return tuple(
-            sample
-            for sample in select(samples, hashes)
-            if (not wanted or sample.source in wanted) and sample.label not in ignored
-        )
+        return tuple(each for each in select(samples, hashes) if _is_chosen(each, run.data))
 
     return Division(
         train=part(split.train), val=part(split.val), test=part(split.test), split=split

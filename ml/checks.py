@@ -3,7 +3,8 @@
 Errors stop a training: an image that cannot be read or is not the one that was labelled, a label
 that the model does not have, one image under two labels, a patient or image in two parts of a
 split. Warnings are for a person to judge: near-duplicates across patients, images that were left
-without a label because the data set contradicts itself. Notes are facts to know, as patients with
+without a label because the data set contradicts itself, patients whom only a file's or a folder's
+name tells. Notes are facts to know, as patients with
 several classes.
 """
 
@@ -22,6 +23,7 @@ from PIL import Image
 from app.errors import DamagedFile, UsageError
 from app.progress import Progress, ignore_progress
 from app.study import Pixels
+from ml.importers import is_known_by_folder, is_taken_alone
 from ml.manifest import Sample, decode_bytes
 
 _THUMBNAIL = 64  # pixels, both ways
@@ -44,27 +46,87 @@ class Severity(StrEnum):
 class Finding:
     severity: Severity
     kind: str  # "unreadable image", "unknown label", …
-    message: str  # one sentence, with the first few examples
+    text: str  # what was found, in a few words
+    examples: str  # the first few
     count: int
+
+    @property
+    def message(self) -> str:
+        return f"{self.text}: {self.examples}."
+
+    @property
+    def in_short(self) -> str:
+        return f"{self.severity.value}: {self.count} {self.text}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """What was seen when every image of a manifest was read once."""
+
+    unreadable: tuple[Sample, ...]
+    changed: tuple[Sample, ...]  # their SHA-256 is not the manifest's
+    linked: tuple[tuple[Sample, Sample], ...]  # of different patients, but of the same place
+
+    def of(self, samples: Iterable[Sample]) -> "Inspection":
+        """The part of it that is about these samples."""
+        known = set(samples)
+        return Inspection(
+            unreadable=tuple(each for each in self.unreadable if each in known),
+            changed=tuple(each for each in self.changed if each in known),
+            linked=tuple(pair for pair in self.linked if known.issuperset(pair)),
+        )
+
+
+def inspect_images(
+    samples: Sequence[Sample], *, progress: Progress = ignore_progress
+) -> Inspection:
+    """Decode every image once: is it whole, is it the one that was labelled, is it like another?
+
+    Those that cannot be read are like none.
+    """
+    thumbnails, unreadable, changed = _decode_all(samples, progress)
+    return Inspection(
+        unreadable=unreadable,
+        changed=changed,
+        linked=_pairs_across_patients(samples, thumbnails),
+    )
 
 
 def check(
     samples: Sequence[Sample],
     classes: Sequence[str] | None = None,
     *,
+    inspection: Inspection | None = None,
     progress: Progress = ignore_progress,
 ) -> tuple[Finding, ...]:
-    """Decode every image once and look for everything that is wrong with the data.
+    """Look for everything that is wrong with the data.
 
     Args:
         samples: The manifest.
         classes: Labels that the model knows; None takes whatever labels there are.
+        inspection: Of these samples and perhaps others; None: every image is decoded now.
+        progress: Told of every image that is decoded.
     """
-    thumbnails, wrong = _decode_all(samples, progress)
+    seen = (inspection or inspect_images(samples, progress=progress)).of(samples)
     findings: list[Finding | None] = [
-        *wrong,
+        *check_files(seen),
         *check_rows(samples, classes),
-        _near_duplicates(samples, thumbnails),
+        _near_duplicates(seen),
+    ]
+    return tuple(finding for finding in findings if finding)
+
+
+def check_files(seen: Inspection) -> tuple[Finding, ...]:
+    """Whether the files are those that the manifest labels."""
+    text = "images that are not those that the manifest labels (their SHA-256 differs)"
+    findings = [
+        _finding(
+            Severity.ERROR,
+            "unreadable image",
+            "images that cannot be read",
+            [each.image.name for each in seen.unreadable],
+        ),
+        _finding(Severity.ERROR, "changed image", text, [each.image.name for each in seen.changed]),
     ]
     return tuple(finding for finding in findings if finding)
 
@@ -79,6 +141,8 @@ def check_rows(
         _in_two_splits(samples, lambda sample: sample.patient, "patient in two splits"),
         _in_two_splits(samples, lambda sample: sample.sha256, "image in two splits"),
         _repeated(samples),
+        _taken_alone(samples),
+        _one_name(samples),
         _several_classes(samples),
     ]
     return tuple(finding for finding in findings if finding)
@@ -111,7 +175,8 @@ def _finding(severity: Severity, kind: str, text: str, names: Sequence[str]) -> 
     return Finding(
         severity=severity,
         kind=kind,
-        message=f"{text}: {_examples(names, len(names))}.",
+        text=text,
+        examples=_examples(names, len(names)),
         count=len(names),
     )
 
@@ -167,23 +232,47 @@ def _repeated(samples: Sequence[Sample]) -> Finding | None:
     return _finding(Severity.WARNING, "shared image", text, sorted(set(found)))
 
 
+def _taken_alone(samples: Sequence[Sample]) -> Finding | None:
+    found = [sample.image.name for sample in samples if is_taken_alone(sample)]
+    text = (
+        "images that lie in no patient folder: each is taken for a person of its own, so that "
+        "one person's would count as several people and could lie on two sides of a split; if "
+        "some are of one person, put them into a folder, CLASS/PATIENT"
+    )
+    return _finding(Severity.WARNING, "no patient", text, found)
+
+
+def _one_name(samples: Sequence[Sample]) -> Finding | None:
+    text = (
+        "patient folders of one name in several classes, taken for one person; where every class "
+        "numbers its patients anew, give them other names"
+    )
+    found = _in_several_classes(samples, by_folder=True)
+    return _finding(Severity.WARNING, "one name in several classes", text, found)
+
+
 def _several_classes(samples: Sequence[Sample]) -> Finding | None:
-    found = [
+    text = "patients with B-scans of several classes, kept in one part of every split"
+    found = _in_several_classes(samples, by_folder=False)
+    return _finding(Severity.NOTE, "several classes", text, found)
+
+
+def _in_several_classes(samples: Sequence[Sample], *, by_folder: bool) -> list[str]:
+    """Patients of several classes: those who are only known by a folder's name, or the others."""
+    return [
         f"{group[0].patient} ({', '.join(labels)})"
         for group in _grouped(samples, lambda sample: sample.patient)
         if len(labels := sorted({sample.label for sample in group if sample.label})) > 1
+        and all(map(is_known_by_folder, group)) == by_folder
     ]
-    text = "patients with B-scans of several classes, kept in one part of every split"
-    return _finding(Severity.NOTE, "several classes", text, found)
 
 
 def _decode_all(
     samples: Sequence[Sample], progress: Progress
-) -> tuple[NDArray[np.float16], tuple[Finding | None, ...]]:
+) -> tuple[NDArray[np.float16], tuple[Sample, ...], tuple[Sample, ...]]:
     """Return thumbnails, shape (n, 64, 64), zero mean and unit norm; NaN where unreadable.
 
-    And what is wrong with the files: those that cannot be read, and those that are others than
-    the manifest labels.
+    And the images that cannot be read, and those that are others than the manifest labels.
     """
     # Half precision: 0.9 GB for 100,000 images.
     thumbnails = np.full((len(samples), _THUMBNAIL, _THUMBNAIL), np.nan, dtype=np.float16)
@@ -191,17 +280,13 @@ def _decode_all(
     with ThreadPoolExecutor() as pool:
         for index, (found, sha256) in enumerate(pool.map(_look_at, samples)):
             if found is None:
-                unreadable.append(samples[index].image.name)
+                unreadable.append(samples[index])
             else:
                 thumbnails[index] = found
                 if sha256 != samples[index].sha256:
-                    changed.append(samples[index].image.name)
+                    changed.append(samples[index])
             progress(index + 1, len(samples))
-    text = "images that are not those that the manifest labels (their SHA-256 differs)"
-    return thumbnails, (
-        _finding(Severity.ERROR, "unreadable image", "images that cannot be read", unreadable),
-        _finding(Severity.ERROR, "changed image", text, changed),
-    )
+    return thumbnails, tuple(unreadable), tuple(changed)
 
 
 def _look_at(sample: Sample) -> tuple[NDArray[np.float32] | None, str]:
@@ -265,17 +350,6 @@ def near_pairs(thumbnails: NDArray[np.floating]) -> NDArray[np.intp]:
     return near
 
 
-def near_duplicates(
-    samples: Sequence[Sample], *, progress: Progress = ignore_progress
-) -> tuple[tuple[Sample, Sample], ...]:
-    """Find the pairs of B-scans of different patients that show the same place.
-
-    Decodes every image; those that cannot be read are left out.
-    """
-    thumbnails, _ = _decode_all(samples, progress)
-    return _pairs_across_patients(samples, thumbnails)
-
-
 def _pairs_across_patients(
     samples: Sequence[Sample], thumbnails: NDArray[np.floating]
 ) -> tuple[tuple[Sample, Sample], ...]:
@@ -287,11 +361,11 @@ def _pairs_across_patients(
     return tuple((one, other) for one, other in found if one.patient != other.patient)
 
 
-def _near_duplicates(samples: Sequence[Sample], thumbnails: NDArray[np.floating]) -> Finding | None:
+def _near_duplicates(seen: Inspection) -> Finding | None:
     found = [
         f"{one.image.name} ~ {other.image.name}"
         + (f" ({one.split} and {other.split})" if one.split != other.split else "")
-        for one, other in _pairs_across_patients(samples, thumbnails)
+        for one, other in seen.linked
         if one.sha256 != other.sha256
     ]
     text = "near-duplicates of different patients, who may be one person"

@@ -12,7 +12,7 @@ from ml.assemble import run_folder
 from ml.config import Run, load_run, read_dumped
 from ml.dryrun import rehearse
 from ml.endings import in_one_sentence
-from ml.processes import join_processes
+from ml.processes import is_first, join_processes
 from ml.validation import Scores
 
 
@@ -50,10 +50,12 @@ def carry_out(
     def trained() -> int:
         run = load_run(options.config, options.overrides)
         require(run)
-        if options.dry_run:
-            print(rehearse(run))
-            return 0
         join_processes()
+        if options.dry_run:
+            said = rehearse(run)
+            if is_first():
+                print(said)
+            return 0
         work(run, options.out or run_folder(options.config, run))
         return 0
 
@@ -108,4 +110,5 @@ def _without_places(run: Run) -> Run:
 
 
 def print_scores(out: Path, scores: Scores) -> None:
-    print(f"{out}: validation accuracy {scores.accuracy:.4f}, loss {scores.loss:.4f}")
+    if is_first():
+        print(f"{out}: validation accuracy {scores.accuracy:.4f}, loss {scores.loss:.4f}")

@@ -1,8 +1,9 @@
 """A run is a TOML file: every choice of a training run, checked before anything starts.
 
-Unknown keys are refused with the nearest known name, wrong types with the key, and so is a key that
-nothing would follow beside the others. Any key can be set on the command line: `--set
-train.epochs=3 --set model.start=noise`.
+Unknown keys are refused with the nearest known name, wrong types and values with the key, and so is
+a key that nothing would follow beside the others, such as `model.start` beside `model.continues`,
+or `train.swa_start` after the last epoch. Any key can be set on the command line: `--set
+train.epochs=3 --set model.dropout=0.2`.
 """
 
 import difflib
@@ -22,6 +23,7 @@ from ml.models import Start
 
 _STRICT = ConfigDict(extra="forbid")
 Share = Annotated[float, Field(ge=0, le=1)]
+Rate = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Balance = Literal["none", "root", "equal"]
 _SWA_LR = 1e-5
@@ -77,8 +79,8 @@ class Train:
     epochs: Count
     batch: Count
     accumulate: Count = 1  # batches per optimiser step
-    lr: float
-    head_lr: float | None = None  # None: as the backbone's
+    lr: Rate
+    head_lr: Rate | None = None  # None: as the backbone's
     frozen_epochs: Annotated[int, Field(ge=0)] = 0  # in which only the head learns
     warmup_epochs: Annotated[float, Field(ge=0)] = 0
     floor: Share = 0.001  # the cosine's last factor
@@ -90,10 +92,10 @@ class Train:
     channels_last: bool = True  # False: also without the quick bfloat16 gradients, which need it
     compile: bool = False
     # (first epoch, share of the input's height and width): small views first are quick ones
-    sizes: tuple[tuple[int, Share], ...] = ()
+    sizes: tuple[tuple[int, Annotated[float, Field(gt=0, le=1)]], ...] = ()
     ema: Share = 0.0  # decay per step, 0 for none
     swa_start: Annotated[int, Field(ge=-1)] = -1  # epoch (from 0), -1 for none
-    swa_lr: float = _SWA_LR
+    swa_lr: Rate = _SWA_LR
     select: Literal["loss", "accuracy", "balanced accuracy"] = "loss"
     patience: Annotated[int, Field(ge=0)] = 0  # epochs without a better one; 0: to the end
     seed: int = 43
@@ -165,17 +167,22 @@ def check_run(content: Mapping[str, Any], origin: str) -> Run:
     """Turn the contents of a run's file into a `Run`, or say which key is wrong.
 
     Raises:
-        UsageError: If a key is unknown, has a wrong value, or changes nothing beside the others.
+        UsageError: If a key is unknown, has a wrong value, changes nothing beside the others, or
+            names epochs that the run does not have.
     """
     run = _validated(content, origin)
-    for key, reason in _dead_keys(run):
+    for key, reason in _dead_keys(run, content):
         raise UsageError(f"{origin}: {key} changes nothing, because {reason}. Take it out.")
+    for sentence in _wrong_epochs(run.train):
+        raise UsageError(f"{origin}: {sentence}")
     return run
 
 
-def _dead_keys(run: Run) -> Iterator[tuple[str, str]]:
+def _dead_keys(run: Run, content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Keys that were set, but that nothing follows, and why."""
     loss = run.loss
+    if run.model.continues and "start" in content["model"]:
+        yield "model.start", f"model.continues begins with what {run.model.continues.stem} learnt"
     if run.distill:
         for name in ("kind", "gamma", "balanced", "smoothing"):
             if getattr(loss, name) != getattr(_NO_CHOICE, name):
@@ -197,6 +204,22 @@ def _dead_keys(run: Run) -> Iterator[tuple[str, str]]:
         yield "train.swa_lr", "without train.swa_start no weights are averaged"
     if run.augment.recipe != "oct" and run.augment.strength != 1:
         yield "augment.strength", f"the recipe {run.augment.recipe} has no strength"
+
+
+def _wrong_epochs(train: Train) -> Iterator[str]:
+    """Why the epochs at which something begins or ends do not fit the run, as sentences."""
+    longer = f"Lower it, or raise train.epochs = {train.epochs}."
+    if train.swa_start >= train.epochs:
+        yield f"train.swa_start = {train.swa_start} (from 0) is after the last epoch. {longer}"
+    if train.frozen_epochs >= train.epochs:
+        frozen = f"train.frozen_epochs = {train.frozen_epochs}"
+        yield f"{frozen} leaves no epoch in which the backbone learns. {longer}"
+    begun = [first for first, _ in train.sizes]
+    if begun and (begun[0] != 0 or begun != sorted(set(begun))):
+        yield (
+            "train.sizes must begin with epoch 0 and go on in order, but its entries begin with "
+            f"epochs {', '.join(map(str, begun))}."
+        )
 
 
 def _validated(content: Mapping[str, Any], origin: str) -> Run:

@@ -65,6 +65,11 @@ Label = int | NDArray[np.float32]
 Item = tuple[NDArray[np.float32], Label, int, int]
 
 
+def largest(specs: Iterable[InputSpec]) -> InputSpec:
+    """Views are drawn at the largest size anyone needs; the others see them smaller."""
+    return max(specs, key=lambda spec: spec.height * spec.width)
+
+
 class Views(Dataset[Item]):
     """Random views of labelled B-scans; item (sample, view) is always the same.
 

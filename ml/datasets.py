@@ -14,14 +14,12 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
 from app.errors import AppError, DamagedFile, StorageError, UsageError
 from app.files import whole_file
-from app.progress import Progress
 from ml.checks import Finding, Severity, check, check_rows, require_sound
 from ml.importers import KINDS, import_folders, import_neh, kind_of
 from ml.manifest import Sample, read_manifest, write_manifest
+from ml.progress import progress_bar
 
 __all__ = [
     "Finding",
@@ -120,20 +118,8 @@ def contact_sheet(samples: Sequence[Sample], path: Path) -> None:
         raise StorageError(f"The picture {path} cannot be written: {error.strerror}.") from error
 
 
-def _bar(title: str) -> Progress:
-    bar = tqdm(desc=title, unit="image", disable=None, leave=False)
-
-    def report(done: int, total: int) -> None:
-        bar.total = total
-        bar.update(done - bar.n)
-        if done == total:
-            bar.close()
-
-    return report
-
-
 def _import(options: argparse.Namespace) -> int:
-    progress = _bar("reading")
+    progress = progress_bar("reading")
     if options.kind == "neh":
         samples = import_neh(options.data, worst_case=options.worst_case, progress=progress)
     elif options.kind == "folders":
@@ -150,7 +136,7 @@ def _check(options: argparse.Namespace) -> int:
     samples = _read(options.data, options.kind)
     print(counts_table(samples))
     classes = options.classes.split(",") if options.classes else None
-    status = _print_findings(check(samples, classes, progress=_bar("decoding")))
+    status = _print_findings(check(samples, classes, progress=progress_bar("decoding")))
     pictures = options.pictures or Path("runs") / f"{_name_of(options.data)}-pictures.png"
     contact_sheet(samples, pictures)
     print(f"Pictures of a few: {pictures.resolve()}")
@@ -171,7 +157,7 @@ def _read(data: Path, kind: str | None) -> tuple[Sample, ...]:
         return read_manifest(data)
     kind = kind or kind_of(data)
     print(f"Read as {kind}.")
-    return KINDS[kind](data, progress=_bar("reading"))
+    return KINDS[kind](data, progress=progress_bar("reading"))
 
 
 def _name_of(data: Path) -> str:

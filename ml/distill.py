@@ -18,11 +18,18 @@ import torch
 from torch import Tensor
 
 from app.errors import UsageError
-from app.modelpack import InputSpec
-from ml.assemble import Division, divide, on_same_data, require_explained, run_folder, trainer
+from ml.assemble import (
+    Division,
+    divide,
+    on_same_data,
+    require_explained,
+    require_sound_data,
+    run_folder,
+    trainer,
+)
 from ml.command import arguments_of, carry_out, print_scores, require_finished_of
 from ml.config import Distill, Run, load_run, read_dumped
-from ml.data import Batch
+from ml.data import Batch, largest
 from ml.losses import distillation_loss, softened
 from ml.predict import Trained, load_trained
 from ml.processes import is_first
@@ -146,7 +153,8 @@ def _earlier(config: Path, run: Run, *, resume: bool) -> Path:
     if (folder / "model.safetensors").exists():
         _require_made_by(config, own, folder)
         return folder
-    print(f"Training {config.stem} first.", file=sys.stderr)
+    if is_first():
+        print(f"Training {config.stem} first.", file=sys.stderr)
     train = distil if own.distill else teach
     train(own, folder, resume=resume or any(folder.glob("checkpoint-*")))
     return folder
@@ -186,14 +194,8 @@ def distil(run: Run, out: Path, *, resume: bool = False) -> Scores:
     if run.model.continues:
         _earlier(run.model.continues, run, resume=resume)
     task = Distillation(distill, teachers, len(division.train), run.augment.views)
-    return trainer(run, task, division, out, _view_spec(run, teachers)).fit(resume=resume)
-
-
-def _view_spec(run: Run, teachers: Sequence[Teacher]) -> InputSpec:
-    """Views are drawn at the largest size anyone needs; the others see them smaller."""
-    return max(
-        (run.input, *(teacher.spec for teacher in teachers)), key=lambda s: s.height * s.width
-    )
+    views = largest((run.input, *(teacher.spec for teacher in teachers)))
+    return trainer(run, task, division, out, views).fit(resume=resume)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -212,6 +214,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             if package:
                 require_explained(run)
+            require_sound_data(run)
             print_scores(out, distil(run, out, resume=options.resume))
         if package and is_first():
             from ml.export import described, make_package

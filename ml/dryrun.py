@@ -1,4 +1,7 @@
-"""Rehearse a run: what data, what network, how much memory and time, before it is started."""
+"""Rehearse a run: what data, what network, how much memory and time, before it is started.
+
+Under `torchrun` every process rehearses its share, all at once, as they will run.
+"""
 
 import time
 from collections import Counter
@@ -17,32 +20,37 @@ from ml.assemble import (
     network_of,
     on_same_data,
     require_explained,
+    require_sound_data,
     run_folder,
     why_no_package,
 )
+from ml.augment import oversized
 from ml.config import Run, load_run
-from ml.data import network_input
+from ml.data import largest, network_input
 from ml.loop import size_share
 from ml.memory import keep_freed_memory
 from ml.models import Start, count_parameters
 from ml.optimize import autocast, optimizer_for
-from ml.processes import device
+from ml.processes import device, require_even_shares, world_size
 
 _STEPS = 3
 
 
 def rehearse(run: Run) -> str:
     """Build everything, take true steps on noise, and say what the run will need."""
+    train = run.train
+    require_even_shares(train.batch)
+    require_sound_data(run)
+    division = divide(run)
     if device().type == "cpu":
         keep_freed_memory()
-    division = divide(run)
-    train = run.train
     network = network_of(run, Start.NOISE if run.model.continues else None).to(device())
     if train.channels_last:
         network.to(memory_format=torch.channels_last)
     parameters = count_parameters(network)
-    frames = torch.rand(train.batch, 1, run.input.height, run.input.width).to(device())
-    labels = torch.randint(0, len(run.data.classes), (train.batch,)).to(device())
+    share_of_batch = train.batch // world_size()
+    frames = torch.rand(share_of_batch, 1, run.input.height, run.input.width).to(device())
+    labels = torch.randint(0, len(run.data.classes), (share_of_batch,)).to(device())
     optimizer = optimizer_for(network, replace(train, lr=1e-9, head_lr=1e-9))
 
     def step(share: float) -> None:
@@ -68,7 +76,7 @@ def rehearse(run: Run) -> str:
         *_earlier(run),
         *_teachers(run, frames, known),
         *_package(run, network),
-        _memory(),
+        _memory(run, division, network),
     ]
     return "\n".join(lines)
 
@@ -101,11 +109,34 @@ def _package(run: Run, network: nn.Module) -> list[str]:
     return [why] if why else []
 
 
-def _memory() -> str:
-    own = f"memory in use {psutil.Process().memory_info().rss / 2**20:.0f} MB"
+def _memory(run: Run, division: Division, network: nn.Module) -> str:
+    """What this process takes now, and what the run will keep beside it."""
+    bands, copies = _bands(run, division), _copies(run, network)
+    needed = psutil.Process().memory_info().rss + bands
     if device().type != "cuda":
-        return own
-    return f"{own}, at most {torch.cuda.max_memory_allocated(device()) / 2**20:.0f} MB of the GPU's"
+        needed, gpu = needed + copies, ""
+    else:
+        gpu = f", and {_size(torch.cuda.max_memory_allocated(device()) + copies)} of its GPU's"
+    return f"memory: about {_size(needed)} for each process, of which bands {_size(bands)}{gpu}"
+
+
+def _bands(run: Run, division: Division) -> int:
+    """Bytes of all B-scans that every process keeps: those shown, larger than views, and judged."""
+    teachers = run.distill.teachers if run.distill else ()
+    views = largest((run.input, *(load_run(config).input for config in teachers)))
+    height, width = oversized(views, run.augment.recipe)
+    shown = len(division.train) + len(division.outliers)
+    return shown * height * width + len(division.val) * run.input.height * run.input.width
+
+
+def _copies(run: Run, network: nn.Module) -> int:
+    """Bytes of the weights' averages, and of those that are put aside while an epoch is judged."""
+    own: int = sum(each.nbytes for each in network.state_dict().values())
+    return own * (1 + bool(run.train.ema) + (run.train.swa_start >= 0))
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def _earlier(run: Run) -> list[str]:

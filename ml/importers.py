@@ -7,7 +7,10 @@ labelled a folder with a manifest that has labels and patients already
 
 Patients are keyed as each data set needs it. NEH numbers its patients anew in every class folder,
 so the key is the class and the number; UCSD uses one number for one patient in whatever class
-folder, so the key is the bare number. The published code does it the other way round.
+folder, so the key is the bare number. The published code does it the other way round. Of plain
+folders nobody knows: a patient folder's name is one person in whatever class, for merging two is
+safer than dividing one, and an image in no patient folder is a person of its own, known by class
+and name. `ml.checks` warns of both.
 """
 
 import csv
@@ -16,6 +19,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from app.errors import DamagedFile, UsageError
@@ -166,7 +170,8 @@ def import_folders(
     """Read CLASS/image or CLASS/PATIENT/image, optionally under train, val and test folders.
 
     Where there are no patient folders, every image is taken for a patient of its own, which is
-    only right if it is: `check` reports near-duplicates among them.
+    only right if it is: `check` warns of it, and reports near-duplicates among them. A patient
+    folder's name under two classes is taken for one patient, and warned of too.
 
     Raises:
         UsageError: If an image lies in no class folder, or has a name of the UCSD data set, whose
@@ -185,13 +190,15 @@ def import_folders(
                 f"The image {image.name} carries its patient in its name, as the UCSD data set's "
                 "do, and would be taken for a patient of its own. Read the folder with --kind ucsd."
             )
-        label, patient = place[0], place[1] if len(place) > 2 else image.stem
+        label = place[0]
         samples.append(
             Sample(
                 image=image,
                 label=label.upper(),
                 finding=label,
-                patient=f"{source}-{patient}",
+                patient=(
+                    f"{source}-{place[1]}" if len(place) > 2 else _alone(source, label, image)
+                ),
                 eye=next((eye for part in place[1:-1] if (eye := _eye(part))), None),
                 frame=_frame(image.stem) if len(place) > 2 else None,
                 source=source,
@@ -201,6 +208,25 @@ def import_folders(
             )
         )
     return _hashed(_without_leaking_split(samples), progress)
+
+
+def _alone(source: str, label: str, image: Path) -> str:
+    """The patient of an image of whom nothing else is known."""
+    return f"{source}-{label.upper()}-{image.stem}"
+
+
+def is_taken_alone(sample: Sample) -> bool:
+    """Whether an image lay in no patient folder, so that it was taken for a patient of its own."""
+    alone = _alone(sample.source, sample.finding, sample.image)
+    return sample.image.parent.name == sample.finding and sample.patient == alone
+
+
+def is_known_by_folder(sample: Sample) -> bool:
+    """Whether a patient's name is that of a folder within a class folder, and no more."""
+    return any(
+        folder == sample.finding and sample.patient == f"{sample.source}-{inner}"
+        for folder, inner in pairwise(sample.image.parts[:-1])
+    )
 
 
 KINDS: Mapping[str, Callable[..., tuple[Sample, ...]]] = {

@@ -20,10 +20,11 @@ import numpy as np
 
 from app.errors import StorageError, UsageError
 from app.files import whole_file
-from ml.checks import near_duplicates
+from ml.checks import check_files, inspect_images, require_sound
 from ml.endings import in_one_sentence
 from ml.grouping import deal, groups_of, strata_of
 from ml.manifest import SPLITS, Sample, read_manifest
+from ml.progress import progress_bar
 
 FORMAT = 1
 SEED = 43  # the published code's
@@ -231,16 +232,27 @@ def require_same_split(teacher: str, student: str) -> None:
         )
 
 
-def division(samples: Sequence[Sample], path: Path | None, fold: int = 0) -> Split:
+def division(
+    samples: Sequence[Sample],
+    path: Path | None,
+    fold: int = 0,
+    linked: Iterable[tuple[Sample, Sample]] | None = None,
+) -> Split:
     """Return the fold of a split file, or the manifest's own division if there is none.
 
-    Without a file, every image is decoded to find near-duplicates under two patients' names.
+    Args:
+        samples: Of the whole manifest.
+        path: The split file.
+        fold: Of it.
+        linked: Near-duplicates under two patients' names, which a split file knows already. None:
+            where there is no file, every image is decoded to find them.
 
     Raises:
         UsageError: If the file does not fit the samples, or a patient stands on two sides.
     """
     if path is None:
-        return fixed_split(samples, linked=near_duplicates(samples)).folds[0]
+        found = inspect_images(samples).linked if linked is None else linked
+        return fixed_split(samples, linked=found).folds[0]
     split = load_split(path, fold)
     for hashes in (split.train, split.val, split.test):
         select(samples, hashes)
@@ -346,7 +358,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _carry_out(options: argparse.Namespace) -> int:
     samples = read_manifest(options.manifest)
-    linked = near_duplicates(samples)
+    seen = inspect_images(samples, progress=progress_bar("inspecting images"))
+    require_sound(check_files(seen))
+    linked = seen.linked
     if options.cross:
         whole = fixed_split(samples, linked=linked).folds[0]
         file = cross_split(samples, whole, folds=options.cross, seed=options.seed, linked=linked)

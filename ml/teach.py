@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from app.errors import UsageError
-from ml.assemble import Division, divide, labels_of, trainer
+from ml.assemble import Division, divide, labels_of, require_sound_data, trainer
 from ml.command import arguments_of, carry_out, print_scores
 from ml.config import Loss, Run
 from ml.data import Batch
@@ -71,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = arguments_of("Train a teacher.").parse_args(arguments)
 
     def work(run: Run, out: Path) -> None:
+        require_sound_data(run)
         print_scores(out, teach(run, out, resume=options.resume))
 
     return carry_out(options, work, require_no_teachers)

@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 
 from app.modelpack import InputSpec
-from ml.assemble import Division
-from ml.checks import near_duplicates
+from ml.assemble import Division, inspected
 from ml.config import Run
 from ml.data import network_input
 from ml.manifest import Sample, read_manifest
@@ -68,7 +67,7 @@ def cross(run: Run, division: Division, folds: int, path: Path) -> SplitFile:
         StorageError: If the split cannot be written.
     """
     samples = read_manifest(run.data.manifest, run.data.root)
-    linked = near_duplicates(samples)
+    linked = inspected(samples).linked
     path.parent.mkdir(parents=True, exist_ok=True)
     file = cross_split(samples, division.split, folds=folds, linked=linked)
     write_splits(file, path)

@@ -87,7 +87,7 @@ def test_that_every_switch_can_be_measured(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(CHECKOUT))
     manifest = write_dataset(tmp_path / "phantoms", patients=10, frames=1)
-    short = {"epochs": 2, "batch": 8, "workers": 0}
+    short = {"epochs": 3, "batch": 8, "workers": 0}
     base = write_toml(tmp_path / "base.toml", tiny_settings(manifest, train=short))
     teachers = [
         write_toml(tmp_path / f"teacher{seed}.toml", tiny_settings(manifest, train={"seed": seed}))

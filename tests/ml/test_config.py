@@ -45,7 +45,7 @@ def test_that_a_wrong_value_is_named_by_its_key(tmp_path):
 
 def test_that_any_key_can_be_set_on_the_command_line():
     run = load_run(
-        CONFIGS / "desk.toml",
+        CONFIGS / "desk-first.toml",
         ["train.epochs=3", "model.start=noise", "input.mean=[0.1, 0.2, 0.3]", "train.ema=0.9"],
     )
 
@@ -94,13 +94,43 @@ def test_that_a_key_that_nothing_follows_is_refused(tmp_path, sections, key, rea
         check_run(tiny_settings(tmp_path, **sections), "run.toml")
 
 
+def test_that_a_start_is_refused_where_another_run_is_gone_on_from(tmp_path):
+    """Even the default one: whoever names it believes that it counts."""
+    for start in ("noise", "hub"):
+        with pytest.raises(UsageError, match=r"model\.start changes nothing, .* what desk-second"):
+            load_run(CONFIGS / "desk.toml", [f"model.start={start}"])
+
+    continued = load_run(CONFIGS / "desk.toml")
+    (tmp_path / "run.json").write_text(dump_run(continued))
+    assert read_dumped(tmp_path / "run.json") == continued
+
+
+@pytest.mark.parametrize(
+    ("train", "sentence"),
+    [
+        ({"swa_start": 2}, "train.swa_start = 2 .* Lower it, or raise train.epochs = 2"),
+        ({"frozen_epochs": 2}, "train.frozen_epochs = 2 leaves no epoch .* train.epochs = 2"),
+        ({"sizes": [[1, 0.5]]}, "train.sizes must begin with epoch 0 .* epochs 1"),
+        ({"sizes": [[0, 0.5], [0, 1.0]]}, "train.sizes must .* in order, .* epochs 0, 0"),
+        ({"sizes": [[0, 0.0]]}, "train.sizes.0.1: Input should be greater than 0"),
+        ({"sizes": [[0, 1.5]]}, "train.sizes.0.1: Input should be less than or equal to 1"),
+        ({"lr": 0.0}, "train.lr: Input should be greater than 0"),
+        ({"head_lr": -1e-3}, "train.head_lr: Input should be greater than 0"),
+    ],
+)
+def test_that_epochs_and_rates_that_cannot_be_are_refused(tmp_path, train, sentence):
+    with pytest.raises(UsageError, match=f"run.toml: {sentence}"):
+        check_run(tiny_settings(tmp_path, train=train), "run.toml")
+
+
 def test_that_keys_that_are_followed_are_taken(tmp_path):
     for sections in (
         {"loss": {"outliers": 0.5}, "distill": TAUGHT},
         {"loss": {"kind": "focal", "gamma": 1.0, "balanced": True}},
         {"loss": {"smoothing": 0.1, "balanced": True}},
         {"data": {"split": "folds.json", "fold": 1}},
-        {"train": {"swa_start": 0, "swa_lr": 1e-3}},
+        {"train": {"swa_start": 1, "swa_lr": 1e-3, "frozen_epochs": 1}},
+        {"train": {"sizes": [[0, 0.5], [1, 1.0]]}},
         {"augment": {"strength": 0.5}},
     ):
         check_run(tiny_settings(tmp_path, **sections), "run.toml")

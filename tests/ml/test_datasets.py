@@ -185,6 +185,38 @@ def test_that_a_ucsd_image_without_a_patient_is_refused(tmp_path):
         import_ucsd(tmp_path)
 
 
+def test_that_images_in_no_patient_folder_are_people_of_their_own_and_warned_of(tmp_path, capsys):
+    for number, place in enumerate(("CNV/p0_0", "CNV/p0_1", "NORMAL/p0_0", "NORMAL/p7/p0_0")):
+        write_image(tmp_path / "data" / f"{place}.png", number)
+    manifest = tmp_path / "manifest.csv"
+
+    assert (
+        main(["import", "--kind", "folders", str(tmp_path / "data"), "--out", str(manifest)]) == 0
+    )
+
+    said = capsys.readouterr().out
+    assert "warning: 3 images that lie in no patient folder: each is taken for a person" in said
+    samples = read_manifest(manifest)
+    assert [each.patient for each in samples] == [
+        "data-CNV-p0_0", "data-CNV-p0_1", "data-NORMAL-p0_0", "data-p7",
+    ]  # fmt: skip
+    (found,) = check(samples)  # a manifest tells it as the folder does
+    assert (found.kind, found.severity, found.count) == ("no patient", Severity.WARNING, 3)
+
+
+def test_that_a_patient_folder_s_name_in_two_classes_is_one_person_and_warned_of(tmp_path):
+    """Merging two people is safer than dividing one, who may have both diseases."""
+    for number, place in enumerate(("CNV/1/OD/1", "NORMAL/1/OS/1", "NORMAL/2/1")):
+        write_image(tmp_path / f"{place}.png", number)
+
+    samples = import_folders(tmp_path)
+
+    assert len({each.patient for each in samples}) == 2
+    (found,) = check(samples)
+    assert (found.severity, found.count) == (Severity.WARNING, 1)
+    assert f"{tmp_path.name}-1 (CNV, NORMAL)" in found.message
+
+
 def test_that_folders_give_patients_eyes_and_frames(tmp_path):
     write_image(tmp_path / "val/drusen/p9/OS/scan12.png", 1)
 

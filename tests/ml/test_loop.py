@@ -78,9 +78,10 @@ def test_that_a_killed_run_resumes_to_the_numbers_of_an_unbroken_one(settings, t
 
 
 def test_that_another_configuration_does_not_resume(settings, tmp_path):
-    run = check_run({**settings, "train": {**settings["train"], "epochs": 1}}, "run")
+    short = {**settings["train"], "epochs": 1, "swa_start": 0}
+    run = check_run({**settings, "train": short}, "run")
     teach(run, tmp_path / "run")
-    other = check_run({**settings, "train": {**settings["train"], "epochs": 1, "lr": 0.5}}, "run")
+    other = check_run({**settings, "train": {**short, "lr": 0.5}}, "run")
 
     with pytest.raises(UsageError, match="another configuration"):
         teach(other, tmp_path / "run", resume=True)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import UsageError
-from ml.checks import near_duplicates
+from ml.checks import inspect_images
 from ml.grouping import groups_of
 from ml.manifest import read_manifest
 from ml.splits import (
@@ -243,7 +243,7 @@ def test_the_command_that_crosses_training_patients(tmp_path, capsys):
 @needs_shared
 def test_that_the_collected_data_have_people_under_two_names_who_are_then_kept_out_of_training():
     samples = read_manifest(SHARED / "data")
-    linked = near_duplicates(samples)
+    linked = inspect_images(samples).linked
 
     (split,) = fixed_split(samples, linked=linked).folds
 

@@ -19,12 +19,14 @@ from ml.command import arguments_of, carry_out
 from ml.config import Distill, check_run, load_run
 from ml.data import batches, network_input
 from ml.distill import Distillation, distil, main
+from ml.dryrun import rehearse
 from ml.endings import in_one_sentence
 from ml.manifest import read_manifest
 from ml.models import build
 from ml.optimize import optimizer_for
 from ml.predict import load_trained
 from ml.splits import make_folds, write_splits
+from ml.teach import main as teach_command
 from ml.teach import supervised, teach
 from ml.teachers import Teacher
 from tests.ml.training_data import noise_batch, tiny_run, tiny_settings, write_toml
@@ -122,8 +124,40 @@ def test_that_a_rehearsal_says_what_a_run_will_need(phantoms, tmp_path, capsys):
     assert re.search(r"test_efficientnet: 0\.\d M parameters, 64 x 96, start from noise", said)
     assert f"{4 * batches} batches of 4" in said
     assert f"teacher teacher, test_efficientnet: {batches} batches" in said  # asked once a view
-    assert "memory in use" in said
+    assert re.search(r"memory: about \d.* for each process, of which bands \d", said)
     assert not (tmp_path / "out").exists()
+
+
+def test_that_a_rehearsal_counts_the_bands_that_a_run_keeps(phantoms, tmp_path):
+    """Those to train on at the largest size that anyone sees, and a quarter larger both ways."""
+    large = tiny_settings(phantoms, input={"height": 256, "width": 384})
+    teacher = write_toml(tmp_path / "teacher.toml", large)
+    alone = tiny_run(phantoms, input={"height": 256, "width": 384})
+    taught = tiny_run(phantoms, distill={"teachers": (str(teacher),)})
+    division = divide(alone)
+    shown = len(division.train) * 320 * 480
+    judged = len(division.val) * 256 * 384
+
+    assert f"of which bands {(shown + judged) / 1e6:.0f} MB" in rehearse(alone)
+    judged = len(division.val) * 64 * 96
+    assert f"of which bands {(shown + judged) / 1e6:.0f} MB" in rehearse(taught)
+
+
+def test_that_of_several_processes_the_first_says_what_a_run_will_need(phantoms, tmp_path, capsys):
+    from torch.testing._internal.distributed.fake_pg import FakeStore
+
+    config = write_toml(tmp_path / "tiny.toml", tiny_settings(phantoms))
+    said = []
+    for rank in range(2):
+        torch.distributed.init_process_group("fake", rank=rank, world_size=2, store=FakeStore())
+        try:
+            assert teach_command(["--config", str(config), "--dry-run"]) == 0
+        finally:
+            torch.distributed.destroy_process_group()
+        said.append(capsys.readouterr().out)
+
+    assert "for each process" in said[0]
+    assert said[1] == ""
 
 
 def test_that_a_package_of_a_network_without_maps_is_refused_before_training(
@@ -198,25 +232,36 @@ def test_that_several_teachers_are_asked_at_their_own_sizes(phantoms, tmp_path):
     assert task.tensors()["said"][2].isnan().all()
 
 
-def one_step(phantoms, out, **train):
-    """Train for one epoch of one step; return the trainer and the weights before it."""
+def take_one_step(phantoms, out, **train):
+    """Train for one epoch of one step."""
     run = tiny_run(phantoms, train={"epochs": 1, **train}, data={"limit": 4})
     division = divide(run)
-    made = trainer(run, supervised(run, division), division, out)
-    before = {name: each.detach().clone() for name, each in made.network.named_parameters()}
-    made.fit()
-    return made, before
+    trainer(run, supervised(run, division), division, out).fit()
 
 
 def test_that_a_frozen_backbone_stays_while_the_head_learns(phantoms, tmp_path):
-    made, before = one_step(phantoms, tmp_path, frozen_epochs=1)
+    """And learns from the next epoch on; an epoch is one step here."""
+    run = tiny_run(phantoms, train={"epochs": 3, "frozen_epochs": 1}, data={"limit": 4})
+    division = divide(run)
+    made = trainer(run, supervised(run, division), division, tmp_path)
+    seen = []
+    made.network.register_forward_pre_hook(
+        lambda network, _: seen.append(copy_of(network)) if network.training else None
+    )
 
-    changed = {
-        name
-        for name, each in made.network.named_parameters()
-        if not torch.equal(each, before[name])
-    }
-    assert changed == {"classifier.weight", "classifier.bias"}
+    made.fit()
+
+    first, second, third = seen
+    assert changed(first, second) == {"classifier.weight", "classifier.bias"}
+    assert changed(second, third) > {"classifier.weight", "classifier.bias"}
+
+
+def copy_of(network):
+    return {name: each.detach().clone() for name, each in network.named_parameters()}
+
+
+def changed(before, after):
+    return {name for name, each in after.items() if not torch.equal(each, before[name])}
 
 
 def test_that_the_head_learns_at_a_rate_of_its_own(phantoms):
@@ -254,7 +299,7 @@ def test_that_gradients_are_clipped_to_the_norm_that_is_set(phantoms, tmp_path):
     """After one step AdamW's first moment is a tenth of the gradient."""
     norms = []
     for clip in (0.0, 1e-3):
-        one_step(phantoms, tmp_path / str(clip), clip=clip)
+        take_one_step(phantoms, tmp_path / str(clip), clip=clip)
         state = load_file(
             next((tmp_path / str(clip)).glob("checkpoint-*")) / "optimizer.safetensors"
         )
@@ -266,12 +311,12 @@ def test_that_gradients_are_clipped_to_the_norm_that_is_set(phantoms, tmp_path):
 
 
 def test_that_a_run_stops_when_its_patience_ends(phantoms, tmp_path):
-    """Nothing is learnt without a rate, so that no epoch is better than the first."""
+    """A rate so small changes no weight, so that no epoch is better than the first."""
     run = tiny_run(
         phantoms,
         model={"architecture": "test_vit"},
         input={"height": 160, "width": 160},
-        train={"epochs": 9, "patience": 1, "lr": 0.0, "weight_decay": 0.0},
+        train={"epochs": 9, "patience": 1, "lr": 1e-30, "weight_decay": 0.0},
         data={"limit": 4},
     )
 
@@ -289,8 +334,8 @@ def test_that_a_chain_of_runs_is_trained_by_one_command(phantoms, tmp_path, monk
     teacher = write_toml(tmp_path / "teacher.toml", tiny_settings(phantoms, **short))
     taught = tiny_settings(phantoms, **short, distill={"teachers": (str(teacher),)})
     first = write_toml(tmp_path / "first.toml", taught)
-    # Without a rate it keeps what it starts from.
-    still = {"epochs": 1, "lr": 0.0, "weight_decay": 0.0}
+    # At so small a rate it keeps what it starts from.
+    still = {"epochs": 1, "lr": 1e-30, "weight_decay": 0.0}
     second = tiny_run(
         phantoms,
         data=short["data"],

@@ -22,6 +22,8 @@ def tiny_settings(manifest: Path, **sections: dict[str, Any]) -> dict[str, Any]:
     }
     for name, values in sections.items():
         settings[name] = {**settings.get(name, {}), **values}
+    if "continues" in settings["model"]:
+        del settings["model"]["start"]
     return settings
 
 

@@ -1,0 +1,130 @@
+"""What can be known before anything is trained is said then, and not hours later."""
+
+import hashlib
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from app.errors import UsageError
+from ml.assemble import inspected, require_sound_data
+from ml.distill import main as distil
+from ml.manifest import decode, read_manifest, write_manifest
+from ml.splits import main as divide
+from ml.splits import make_folds, write_splits
+from ml.teach import main as teach
+from tests.labelled_sets import write_image
+from tests.ml.training_data import tiny_run, tiny_settings, write_toml
+
+SHORT = {"train": {"epochs": 1}, "data": {"limit": 4}}
+
+
+@pytest.fixture
+def own(phantoms, tmp_path, monkeypatch) -> Path:
+    """The manifest of phantoms that a test may spoil, in the folder of a test's own."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(phantoms.parent, tmp_path / "data")
+    return tmp_path / "data" / "manifest.csv"
+
+
+def with_near_duplicate(manifest: Path) -> Path:
+    """The same and one training image more, brighter and under another patient's name."""
+    samples = read_manifest(manifest)
+    first = next(each for each in samples if each.split == "train")
+    copy = manifest.with_name("copy.png")
+    Image.fromarray(np.clip(decode(first.image) * 1.2 + 3, 0, 255).astype(np.uint8)).save(copy)
+    again = replace(
+        first,
+        image=copy,
+        patient="somebody-else",
+        sha256=hashlib.sha256(copy.read_bytes()).hexdigest(),
+    )
+    write_manifest([*samples, again], manifest)
+    return manifest
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+@pytest.mark.parametrize(
+    ("part", "spoil", "sentence"),
+    [
+        ("test", lambda image: image.write_bytes(b"no image"), "images that cannot be read"),
+        ("train", lambda image: write_image(image, 1), "images that are not those"),
+    ],
+)
+def test_that_no_run_begins_on_data_with_a_fault(own, part, spoil, sentence, more, capsys):
+    """Also where a split file says who is where, and no image is decoded to find it out."""
+    samples = read_manifest(own)
+    split = make_folds(samples, folds=2)
+    write_splits(split, Path("folds.json"))
+    named = getattr(split.folds[0], part)
+    image = next(each.image for each in samples if each.sha256 in named)
+    spoil(image)
+    config = write_toml(Path("run.toml"), tiny_settings(own, data={"split": "folds.json"}))
+
+    assert teach(["--config", str(config), *more]) == 1
+
+    said = capsys.readouterr().err
+    assert f"The data cannot be trained on: {sentence}" in said
+    assert image.name in said
+    assert not Path("runs").exists()
+
+
+def test_that_no_split_is_made_of_data_with_a_fault(own, capsys):
+    image = read_manifest(own)[0].image
+    image.write_bytes(b"no image")
+
+    assert divide([str(own), "--out", "folds.json", "--folds", "2"]) == 2
+
+    assert image.name in capsys.readouterr().err
+    assert not Path("folds.json").exists()
+
+
+def test_that_a_run_says_in_short_what_is_odd_about_its_data(own, capsys):
+    config = write_toml(Path("run.toml"), tiny_settings(with_near_duplicate(own), **SHORT))
+    assert teach(["--config", str(config)]) == 0
+
+    said = capsys.readouterr().err.splitlines()
+    assert "warning: 1 near-duplicates of different patients, who may be one person" in said
+    assert f"`python -m ml.datasets check {own}` says which." in said
+
+
+def test_that_images_are_decoded_once_for_a_chain_of_runs(own, capsys):
+    write_toml(Path("teacher.toml"), tiny_settings(own, **SHORT))
+    taught = tiny_settings(own, **SHORT, distill={"teachers": ("teacher.toml",)})
+    config = write_toml(Path("student.toml"), taught)
+    inspected.cache_clear()
+
+    assert distil(["--config", str(config)]) == 0
+
+    assert inspected.cache_info().misses == 1
+
+
+def test_that_of_several_processes_the_first_looks(own, capsys):
+    from torch.testing._internal.distributed.fake_pg import FakeStore
+
+    read_manifest(own)[0].image.write_bytes(b"no image")
+    torch.distributed.init_process_group("fake", rank=1, world_size=2, store=FakeStore())
+    try:
+        require_sound_data(tiny_run(own))
+    finally:
+        torch.distributed.destroy_process_group()
+
+    assert capsys.readouterr().err == ""
+
+
+def test_that_images_of_sources_that_are_not_chosen_need_not_be_there(own):
+    elsewhere = [
+        replace(each, source="elsewhere", image=Path("away") / each.image.name)
+        if each.patient.endswith("1")
+        else each
+        for each in read_manifest(own)
+    ]
+    write_manifest(elsewhere, own)
+
+    require_sound_data(tiny_run(own, data={"sources": ["phantom"]}))
+    with pytest.raises(UsageError, match="cannot be read"):
+        require_sound_data(tiny_run(own))
