@@ -82,7 +82,9 @@ def divide_all(run: Run) -> Division:
     """
     samples = read_manifest(run.data.manifest, run.data.root)
     wished = [sample for sample in samples if sample.label not in run.data.ignore]
-    require_sound(check_rows(wished, run.data.classes))
+    # A published division that is not used may be as it likes.
+    rows = [replace(each, split=None) for each in wished] if run.data.split else wished
+    require_sound(check_rows(rows, run.data.classes))
     linked = () if run.data.split else inspected(samples).linked
     split = division(samples, run.data.split, run.data.fold, linked)
 
@@ -98,7 +100,8 @@ def divide(run: Run) -> Division:
     """Divide the labelled B-scans as the run says.
 
     Raises:
-        UsageError: If a patient stands on two sides, or a part is empty.
+        UsageError: If a patient stands on two sides, a part is empty, or a class has no training
+            B-scan.
     """
     whole = divide_all(run)
     limit = run.data.limit or None
@@ -109,6 +112,12 @@ def divide(run: Run) -> Division:
     for part, members in parts.items():
         if not members:
             raise UsageError(f"The {part} part of the split holds no B-scan of the run's classes.")
+    lacking = set(run.data.classes) - {sample.label for sample in parts["train"]}
+    if lacking:
+        raise UsageError(
+            f"No training patient has {', '.join(sorted(lacking))}. Take it out of data.classes, "
+            "or add such B-scans to the manifest."
+        )
     return Division(**parts, split=whole.split, outliers=_outliers(run, whole, limit))
 
 

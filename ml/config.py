@@ -21,7 +21,7 @@ from app.errors import UsageError
 from app.modelpack import InputSpec
 from ml.models import Start
 
-_STRICT = ConfigDict(extra="forbid")
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 Share = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -85,7 +85,7 @@ class Train:
     warmup_epochs: Annotated[float, Field(ge=0)] = 0
     floor: Share = 0.001  # the cosine's last factor
     per_step: bool = True  # the schedule moves each step; False: each epoch, as the paper's code
-    weight_decay: float = 0.01
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
     decay_norms: bool = False  # True: also norms and biases, as the paper's code
     clip: Annotated[float, Field(ge=0)] = 0.0  # gradient norm, 0 for none
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
@@ -98,7 +98,7 @@ class Train:
     swa_lr: Rate = _SWA_LR
     select: Literal["loss", "accuracy", "balanced accuracy"] = "loss"
     patience: Annotated[int, Field(ge=0)] = 0  # epochs without a better one; 0: to the end
-    seed: int = 43
+    seed: Annotated[int, Field(ge=0)] = 43
     workers: Annotated[int, Field(ge=0)] = 0
     checkpoint_minutes: Annotated[float, Field(ge=0)] = 5.0
 
@@ -129,10 +129,17 @@ class Run:
     distill: Distill | None = None
 
     def __post_init__(self) -> None:
+        if len(set(self.data.classes)) < len(self.data.classes):
+            raise ValueError("data.classes names a class twice")
         if self.distill and self.distill.replay and not self.augment.views:
             raise ValueError("distill.replay needs augment.views, the number of views to replay")
         if self.distill and self.distill.cross == 1:
             raise ValueError("distill.cross needs two folds at least; 0 crosses nothing")
+        if self.distill and self.distill.cross and self.augment.mixup:
+            raise ValueError(
+                "distill.cross and augment.mixup exclude each other: a mixture shows two patients, "
+                "and the teacher asked of one may know the other"
+            )
         if self.loss.outliers and self.augment.mixup:
             raise ValueError(
                 "loss.outliers and augment.mixup exclude each other: an outlier has no class to mix"
@@ -156,6 +163,8 @@ def load_run(path: Path, overrides: Iterable[str] = ()) -> Run:
             content: dict[str, Any] = tomllib.load(file)
     except OSError as error:
         raise UsageError(f"The run's file {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not in UTF-8. Save it so.") from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is no valid TOML: {error}.") from error
     for override in overrides:
@@ -255,7 +264,10 @@ def _override(content: dict[str, Any], override: str) -> None:
     except tomllib.TOMLDecodeError:
         value = text  # a bare word, as the shell leaves it
     section, _, name = key.rpartition(".")
-    (content.setdefault(section, {}) if section else content)[name] = value
+    place = content.setdefault(section, {}) if section else content
+    if not isinstance(place, dict):
+        raise UsageError(f"“{override}” cannot be set: {section} is one value and no section.")
+    place[name] = value
 
 
 def _refuse_unknown(content: Mapping[str, Any], kind: type, origin: str, prefix: str = "") -> None:

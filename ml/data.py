@@ -87,6 +87,7 @@ class Views(Dataset[Item]):
         self._keys = [int(sample.sha256[:12], 16) for sample in samples]
         self._seed = run.train.seed
         self._mixup, self._classes = run.augment.mixup, len(run.data.classes)
+        self._partners = np.cumsum(_partner_shares(self.labels, run.data.balance))
         self._augment: Augmentation = augmentation(run.augment.recipe, spec, run.augment.strength)
 
     def __len__(self) -> int:
@@ -105,7 +106,7 @@ class Views(Dataset[Item]):
         self, frame: NDArray[np.float32], sample: int, rng: np.random.Generator
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         share = np.float32(rng.beta(self._mixup, self._mixup))
-        partner = int(rng.integers(len(self)))
+        partner = int(np.searchsorted(self._partners, rng.random() * self._partners[-1], "right"))
         other = self._augment(self._bands[partner], int(rng.integers(2**32)))
         label = np.zeros(self._classes, dtype=np.float32)
         label[self.labels[sample]] += share
@@ -118,6 +119,12 @@ def drawn_shares(counts: NDArray[np.integer], balance: Balance) -> NDArray[np.fl
     power = {"none": 1.0, "root": 0.5, "equal": 0.0}[balance]
     weights = counts**power
     return np.asarray(weights / weights.sum(), dtype=np.float64)
+
+
+def _partner_shares(labels: Sequence[int], balance: Balance) -> NDArray[np.float64]:
+    """How often each B-scan is mixed into others: as often as an epoch draws it; (n,)."""
+    _, own, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    return np.asarray((drawn_shares(counts, balance) / counts)[own])
 
 
 def draw_epoch(labels: Sequence[int], run: Run, epoch: int) -> list[tuple[int, int]]:
@@ -178,11 +185,11 @@ def network_input(
     """Turn grey in [0, 1], (n, 1, h, w), into what a network of this spec takes.
 
     Views are drawn once for student and teachers of several sizes; each gets them at its own.
-    `share` shrinks the size further, to multiples of 32, for early epochs.
+    `share` shrinks the size further, to multiples of 32 and at least that, for early epochs.
     """
     size = (spec.height, spec.width)
     if share < 1:
-        size = (round(size[0] * share / 32) * 32, round(size[1] * share / 32) * 32)
+        size = (_smaller(spec.height, share), _smaller(spec.width, share))
     if tuple(frames.shape[2:]) != size:
         frames = functional.interpolate(
             frames, size, mode="bilinear", align_corners=False, antialias=True
@@ -191,3 +198,7 @@ def network_input(
     std = torch.tensor(spec.std).view(1, -1, 1, 1)
     normal = (frames - mean.to(frames.device)) / std.to(frames.device)
     return normal.contiguous(memory_format=torch.channels_last) if channels_last else normal
+
+
+def _smaller(pixels: int, share: float) -> int:
+    return max(round(pixels * share / 32), 1) * 32

@@ -14,9 +14,10 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.errors import AppError, DamagedFile, StorageError, UsageError
+from app.errors import DamagedFile, StorageError, UsageError
 from app.files import whole_file
 from ml.checks import Finding, Severity, check, check_rows, require_sound
+from ml.endings import in_one_sentence
 from ml.importers import KINDS, import_folders, import_neh, kind_of
 from ml.manifest import Sample, read_manifest, write_manifest
 from ml.progress import progress_bar
@@ -203,15 +204,15 @@ def _arguments() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return 0 if the data are sound, 1 if not, 2 if the call is wrong."""
     options = _arguments().parse_args(arguments)
-    try:
-        status: int = options.run(options)
-    except UsageError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except AppError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return status
+
+    def work() -> int:
+        try:
+            return int(options.run(options))
+        except UsageError as error:
+            print(error, file=sys.stderr)
+            return 2
+
+    return in_one_sentence(work)
 
 
 if __name__ == "__main__":

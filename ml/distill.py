@@ -162,12 +162,19 @@ def _earlier(config: Path, run: Run, *, resume: bool) -> Path:
 
 def _require_made_by(config: Path, own: Run, folder: Path) -> None:
     made = read_dumped(folder / "run.json")
-    # Patients and classes are compared by themselves, with sentences of their own.
-    data = replace(made.data, balance=own.data.balance)
+    # Patients and classes are compared by themselves, with sentences of their own; where the
+    # manifest lies does not matter, but how much of it was learnt from does.
+    kept = made.data
+    data = replace(
+        own.data, manifest=kept.manifest, root=kept.root, split=kept.split, fold=kept.fold
+    )
+    if made.data.classes != own.data.classes:
+        return
     if made != replace(own, data=data, package=made.package, version=made.version):
         raise UsageError(
-            f"The finished run in {folder} was not made as {config} says now. Move it away, to "
-            "have it trained anew, or put the file back as it was."
+            f"The finished run in {folder} was not made as {config} says now, or on another "
+            "choice of the data (data.sources, data.ignore, data.limit). Move it away, to have it "
+            "trained anew, or put the file back as it was."
         )
 
 

@@ -62,19 +62,14 @@ def import_neh(
             model for the clinic is better judged on all of them.
 
     Raises:
-        UsageError: If the table is missing or has other columns.
+        UsageError: If the table is missing, cannot be read, has other columns or an incomplete row.
         DamagedFile: If an image that the table names is missing.
     """
     tables = sorted(folder.rglob("data_information.csv"))
     if not tables:
         raise UsageError(f"There is no data_information.csv in {folder}.")
-    with tables[0].open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        lacking = [name for name in _NEH_COLUMNS if name not in (reader.fieldnames or ())]
-        if lacking:
-            raise UsageError(f"{tables[0]} lacks the columns {', '.join(lacking)}.")
-        # The published table lists some images twice; under two labels they lose both below.
-        rows = {(row["Directory"], row["Label"].upper()): row for row in reader}
+    # The published table lists some images twice; under two labels they lose both below.
+    rows = {(row["Directory"], row["Label"].upper()): row for row in _neh_rows(tables[0])}
     named = _names_without_case(folder)
     samples = [
         _neh_sample(row, named)
@@ -82,6 +77,23 @@ def import_neh(
         if not worst_case or row["Class"].upper() == row["Label"].upper()
     ]
     return _hashed(samples, progress)
+
+
+def _neh_rows(table: Path) -> list[dict[str, str]]:
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns, rows = reader.fieldnames or (), list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{table} cannot be read as a table in UTF-8. Save it so.") from error
+    lacking = [name for name in _NEH_COLUMNS if name not in columns]
+    if lacking:
+        raise UsageError(f"{table} lacks the columns {', '.join(lacking)}.")
+    for line, row in enumerate(rows, start=2):
+        empty = [name for name in _NEH_COLUMNS if not row[name]]
+        if empty:
+            raise UsageError(f"Row {line} of {table} has no {', '.join(empty)}. Complete it.")
+    return rows
 
 
 def _names_without_case(folder: Path) -> Mapping[str, Path | None]:
@@ -282,9 +294,9 @@ def _eye(text: str) -> str | None:
 
 
 def _frame(text: str) -> str | None:
-    """The first number in a name, padded so that text sorts as numbers do."""
-    match = re.search(r"\d+", text)
-    return match[0].zfill(5) if match else None
+    """The last number in a name, padded so that text sorts as numbers do."""
+    numbers = re.findall(r"\d+", text)
+    return numbers[-1].zfill(5) if numbers else None
 
 
 def _without_leaking_split(samples: list[Sample]) -> list[Sample]:

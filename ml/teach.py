@@ -52,7 +52,8 @@ def require_no_teachers(run: Run) -> None:
     if run.distill:
         raise UsageError(
             "The run has a [distill] section, and ml.teach would ask no teacher. Train it with "
-            "python -m ml.distill, or take the section out."
+            "python -m ml.distill, which trains its teachers first "
+            f"({', '.join(map(str, run.distill.teachers))}), or name one of these here."
         )
 
 

@@ -43,6 +43,47 @@ def test_that_a_wrong_value_is_named_by_its_key(tmp_path):
         check_run(tiny_settings(tmp_path, train={"batch": 0}), "run.toml")
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("checkpoint_minutes", float("inf")),
+        ("lr", float("nan")),
+        ("weight_decay", -0.1),
+        ("seed", -1),
+    ],
+)
+def test_that_numbers_that_nothing_can_be_done_with_are_refused(key, value, tmp_path):
+    with pytest.raises(UsageError, match=rf"train\.{key}"):
+        check_run(tiny_settings(tmp_path, train={key: value}), "run.toml")
+
+
+def test_that_a_class_named_twice_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="names a class twice"):
+        check_run(tiny_settings(tmp_path, data={"classes": ("CNV", "CNV")}), "run.toml")
+
+
+def test_that_a_mixture_of_two_patients_is_not_asked_of_crossed_teachers(tmp_path):
+    settings = tiny_settings(
+        tmp_path, augment={"mixup": 0.2}, distill={"teachers": ["t.toml"], "cross": 2}
+    )
+
+    with pytest.raises(UsageError, match=r"distill\.cross and augment\.mixup exclude"):
+        check_run(settings, "run.toml")
+
+
+def test_that_a_file_in_another_encoding_is_refused(tmp_path):
+    (tmp_path / "run.toml").write_bytes('version = "größer"'.encode("latin-1"))
+
+    with pytest.raises(UsageError, match="is not in UTF-8"):
+        load_run(tmp_path / "run.toml")
+
+
+@pytest.mark.parametrize("overrides", [["package.x=1"], ["train=3", "train.epochs=1"]])
+def test_that_a_key_within_a_value_is_refused(overrides):
+    with pytest.raises(UsageError, match="is one value and no section"):
+        load_run(CONFIGS / "desk.toml", overrides)
+
+
 def test_that_any_key_can_be_set_on_the_command_line():
     run = load_run(
         CONFIGS / "desk-first.toml",

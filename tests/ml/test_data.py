@@ -11,6 +11,8 @@ from app.preprocess import prepare
 from ml.assemble import divide, divide_all, labels_of
 from ml.augment import OVERSIZE, augmentation, oversized, steps
 from ml.data import Views, batches, draw_epoch, network_input, read_bands
+from ml.manifest import read_manifest, write_manifest
+from ml.splits import make_folds, write_splits
 from tests.ml.training_data import tiny_run
 
 SPEC = InputSpec(height=64, width=96, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
@@ -164,6 +166,44 @@ def test_that_mixed_views_are_two_views_with_their_labels_and_come_again(phantom
             other = (again[0] - share * own[sample, 1][0]) / (1 - share)
             assert -0.01 < other.min() <= other.max() < 1.01
     assert (batch.labels.max(1).values < 1).any()
+
+
+def test_that_partners_are_mixed_in_as_often_as_their_class_is_drawn(phantoms):
+    samples = divide(tiny_run(phantoms)).train
+    labels = [0] * (len(samples) - 2) + [1] * 2
+    run = tiny_run(phantoms, augment={"mixup": 1.0}, data={"balance": "equal"})
+    views = Views(samples, labels, run, run.input)
+
+    mixed = [views[0, view][1] for view in range(400)]
+
+    assert 0.4 < np.mean([label[1] > 0 for label in mixed]) < 0.6
+
+
+def test_that_small_views_have_a_size_however_small(phantoms):
+    spec = InputSpec(height=32, width=64, mean=(0.5,), std=(0.5,))
+
+    assert network_input(torch.zeros(1, 1, 32, 64), spec, 0.4).shape[2:] == (32, 32)
+
+
+def test_that_a_class_that_nobody_has_stops_the_run(phantoms):
+    run = tiny_run(phantoms, data={"classes": ("NORMAL", "DRUSEN", "CNV", "DME", "AMD")})
+
+    with pytest.raises(UsageError, match="No training patient has AMD"):
+        divide(run)
+
+
+def test_that_own_folds_do_not_need_a_sound_published_division(phantoms, tmp_path):
+    samples = read_manifest(phantoms)
+    elsewhere = "val" if samples[0].split != "val" else "test"
+    again = replace(samples[0], source="other", split=elsewhere)
+    manifest = phantoms.with_name("twice.csv")
+    write_manifest([*samples, again], manifest)
+    write_splits(make_folds(read_manifest(manifest), folds=2), tmp_path / "folds.json")
+    own = {"manifest": manifest, "split": tmp_path / "folds.json"}
+
+    assert divide(tiny_run(phantoms, data=own)).train
+    with pytest.raises(UsageError):
+        divide(tiny_run(manifest))
 
 
 def test_that_an_unreadable_image_stops_the_run(phantoms, tmp_path):

@@ -344,6 +344,29 @@ def test_that_deep_images_keep_their_greys(tmp_path):
     assert decode(tmp_path / "deep.png").tolist() == [[0, 1, 255]]
 
 
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("Directory,Class,Patient ID,Label\na.jpg,CNV,1\n", "Row 2 .* has no Label"),
+        ("Directory,Class,Patient ID,Label\nü.jpg,CNV,1,CNV\n", "cannot be read as a table"),
+    ],
+)
+def test_that_a_damaged_table_of_neh_is_refused(content, sentence, tmp_path):
+    (tmp_path / "data_information.csv").write_bytes(content.encode("latin-1"))
+
+    with pytest.raises(UsageError, match=sentence):
+        import_neh(tmp_path)
+
+
+def test_that_frames_come_in_the_order_of_their_numbers(tmp_path):
+    for number in (10, 2):
+        write_image(tmp_path / f"CNV/P7/P7_{number}.png", number)
+
+    frames = {each.image.stem: each.frame for each in import_folders(tmp_path)}
+
+    assert frames["P7_2"] < frames["P7_10"]
+
+
 @pytest.mark.parametrize("kind", [np.float32, np.int32])
 def test_that_images_of_numbers_without_a_white_are_refused_and_never_black(kind, tmp_path):
     Image.fromarray(np.array([[0, 1, 255]], dtype=kind)).save(tmp_path / "deep.tif")

@@ -466,6 +466,15 @@ def test_that_a_mistake_of_the_program_is_none_of_the_user_s():
         in_one_sentence(work)
 
 
+def test_that_a_teacher_of_a_trial_is_not_taken_for_a_whole_one(phantoms, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = write_toml(tmp_path / "teacher.toml", tiny_settings(phantoms, train={"epochs": 1}))
+    teach(load_run(config, ["data.limit=4"]), tmp_path / "runs" / "teacher")
+
+    with pytest.raises(UsageError, match=r"another choice of the data .*data\.limit"):
+        distil(tiny_run(phantoms, distill={"teachers": (str(config),)}), tmp_path / "student")
+
+
 def test_that_a_teacher_of_other_classes_is_refused(phantoms, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     three = {"classes": ("NORMAL", "DRUSEN", "CNV"), "ignore": ("DME",), "limit": 4}
