@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from app.errors import UsageError
 from app.modelpack import InputSpec
+from app.progress import Progress
 from ml.checkpoint import finished, load_weights
 from ml.checks import Inspection, check, check_rows, inspect_images, require_sound
 from ml.classes import NO_LABEL
@@ -44,7 +45,7 @@ class Division:
 @lru_cache(maxsize=1)
 def inspected(samples: tuple[Sample, ...]) -> Inspection:
     """Inspect a manifest's images once in a process, however many runs of a chain ask for it."""
-    return inspect_images(samples, progress=progress_bar("inspecting images", shown=is_first()))
+    return inspect_images(samples, progress=_bar("inspecting images"))
 
 
 def require_sound_data(run: Run) -> None:
@@ -65,6 +66,11 @@ def require_sound_data(run: Run) -> None:
         listed = [each.in_short for each in findings]
         where = f"`python -m ml.datasets check {run.data.manifest}` says which."
         print(*listed, where, sep="\n", file=sys.stderr)
+
+
+def _bar(title: str) -> Progress:
+    """A progress bar, of the first process alone."""
+    return progress_bar(title, shown=is_first())
 
 
 def _is_chosen(sample: Sample, data: Data) -> bool:
@@ -215,7 +221,7 @@ def trainer(
         _require_same_data(load_trained(run_folder(run.model.continues, run)), run, division)
     labels = labels_of(division.train, run.data.classes) + [NO_LABEL] * len(division.outliers)
     shown = (*division.train, *division.outliers)
-    views = Views(shown, labels, run, view_spec or run.input)
+    views = Views(shown, labels, run, view_spec or run.input, _bar("reading training images"))
     torch.manual_seed(run.train.seed)
     return Trainer(
         run=run,
@@ -224,7 +230,7 @@ def trainer(
         views=views,
         labels=labels,
         validation=Validation(
-            bands=read_bands(division.val, run.input),
+            bands=read_bands(division.val, run.input, _bar("reading validation images")),
             labels=np.asarray(labels_of(division.val, run.data.classes)),
         ),
         out=out,

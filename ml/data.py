@@ -78,11 +78,16 @@ class Views(Dataset[Item]):
     """
 
     def __init__(
-        self, samples: Sequence[Sample], labels: Sequence[int], run: Run, spec: InputSpec
+        self,
+        samples: Sequence[Sample],
+        labels: Sequence[int],
+        run: Run,
+        spec: InputSpec,
+        progress: Progress = ignore_progress,
     ) -> None:
         """Read all bands of `samples`; views have the size of `spec`."""
         height, width = oversized(spec, run.augment.recipe)
-        self._bands = read_bands(samples, replace(spec, height=height, width=width))
+        self._bands = read_bands(samples, replace(spec, height=height, width=width), progress)
         self.labels = list(labels)
         self._keys = [int(sample.sha256[:12], 16) for sample in samples]
         self._seed = run.train.seed
