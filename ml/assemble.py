@@ -15,7 +15,7 @@ from app.modelpack import InputSpec
 from app.progress import Progress
 from ml.checkpoint import finished, load_weights
 from ml.checks import Inspection, check, check_rows, inspect_images, require_sound
-from ml.classes import NO_LABEL
+from ml.classes import NO_LABEL, class_info
 from ml.config import Data, Run
 from ml.data import Views, network_input, read_bands
 from ml.depthwise import use_fast_depthwise
@@ -24,6 +24,7 @@ from ml.manifest import Sample, read_manifest
 from ml.memory import keep_freed_memory
 from ml.models import Start, build, try_out, unexplained
 from ml.outliers import OutlierExposure, is_outlier
+from ml.policy import require_every_class
 from ml.predict import Trained, load_trained
 from ml.processes import device, is_first
 from ml.progress import progress_bar
@@ -197,12 +198,16 @@ def why_no_package(run: Run, network: nn.Module) -> str:
     )
 
 
-def require_explained(run: Run) -> None:
-    """Refuse a run of whose network no package can be made, before it is trained for one.
+def require_exportable(run: Run) -> None:
+    """Refuse a run of which no package can be made, before it is trained for one.
 
     Raises:
-        UsageError: If its activation maps cannot be had.
+        UsageError: If its classes are none that a package can have, a class has no validation
+            patient to fit the rule on, or the network's activation maps cannot be had.
     """
+    names = run.data.classes
+    classes = class_info(names)
+    require_every_class(labels_of(_known(divide_all(run).val, names), names), classes)
     why = why_no_package(run, network_of(run, Start.NOISE))
     if why:
         raise UsageError(

@@ -77,6 +77,16 @@ def split_of(folder: Path) -> str:
     return str(json.loads((folder / "split.json").read_text())["sha256"])
 
 
+def require_free(folder: Path) -> None:
+    """Verify that no run was begun or finished in a folder.
+
+    Raises:
+        UsageError: If one was.
+    """
+    if any(folder.glob("checkpoint-*/state.json")) or (folder / "model.safetensors").exists():
+        raise UsageError(f"{folder} already holds a run. Add --resume, or name another --out.")
+
+
 def load_weights(network: torch.nn.Module, path: Path, architecture: str) -> None:
     """Fill a network from a checkpoint.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.errors import UsageError
 from ml.assemble import run_folder
+from ml.checkpoint import require_free
 from ml.config import Run, load_run, read_dumped
 from ml.dryrun import rehearse
 from ml.endings import in_one_sentence
@@ -56,7 +57,10 @@ def carry_out(
             if is_first():
                 print(said)
             return 0
-        work(run, options.out or run_folder(options.config, run))
+        out = options.out or run_folder(options.config, run)
+        if not options.resume:
+            require_free(out)
+        work(run, out)
         return 0
 
     return in_one_sentence(trained, trains=True)

@@ -22,7 +22,7 @@ from ml.assemble import (
     Division,
     divide,
     on_same_data,
-    require_explained,
+    require_exportable,
     require_sound_data,
     run_folder,
     trainer,
@@ -220,7 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             require_finished_of(run, out)
         else:
             if package:
-                require_explained(run)
+                require_exportable(run)
             require_sound_data(run)
             print_scores(out, distil(run, out, resume=options.resume))
         if package and is_first():

@@ -19,7 +19,7 @@ from ml.assemble import (
     divide,
     network_of,
     on_same_data,
-    require_explained,
+    require_exportable,
     require_sound_data,
     run_folder,
     why_no_package,
@@ -40,6 +40,8 @@ def rehearse(run: Run) -> str:
     """Build everything, take true steps on noise, and say what the run will need."""
     train = run.train
     require_even_shares(train.batch)
+    if run.package:
+        require_exportable(run)
     require_sound_data(run)
     division = divide(run)
     if device().type == "cpu":
@@ -98,13 +100,7 @@ def _data(run: Run, division: Division) -> list[str]:
 
 
 def _package(run: Run, network: nn.Module) -> list[str]:
-    """A word if no package can be made.
-
-    Raises:
-        UsageError: If the run is to make one.
-    """
-    if run.package:
-        require_explained(run)
+    """A word if no package can be made."""
     why = why_no_package(run, network.cpu())
     return [why] if why else []
 

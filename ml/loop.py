@@ -27,6 +27,7 @@ from ml.checkpoint import (
     flatten_optimizer,
     load_state,
     load_tensors,
+    require_free,
     restore_optimizer,
     save_state,
     save_tensors,
@@ -144,14 +145,11 @@ class Trainer:
         return self._judge(epoch)
 
     def _begin(self, *, resume: bool) -> None:
-        loaded = load_state(self.out)
-        if resume and loaded:
+        loaded = load_state(self.out) if resume else None
+        if loaded:
             self._take_up(*loaded)
             return
-        if loaded or (self.out / "model.safetensors").exists():
-            raise UsageError(
-                f"{self.out} already holds a run. Add --resume, or name another --out."
-            )
+        require_free(self.out)
         if is_first():
             write_json(self.out / "split.json", {"sha256": self._state.split_sha256})
             write_json(self.out / "run.json", json.loads(self._state.run))

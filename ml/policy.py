@@ -9,7 +9,7 @@ show, as how the normal B-scans of an ill eye look, is a limit of the fit.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -72,12 +72,7 @@ def fit_policy(
     """
     known = predictions.labelled()
     severities = np.array([each.severity for each in classes])
-    for c, each in enumerate(classes):
-        if not (known.labels == c).any():
-            raise UsageError(
-                f"No validation patient has {each.name}: the rule for it cannot be fitted. Use "
-                "another fold, or more data."
-            )
+    require_every_class(known.labels.tolist(), classes)
     eyes = [*_real_eyes(known, severities), *_composed(known, severities, seed)]
     candidates = []
     for top_k, adjacent in product(_TOP_K, _ADJACENT):
@@ -100,6 +95,21 @@ def fit_policy(
         candidates.append((float(np.mean(quality)), policy))
     best = max(quality for quality, _ in candidates)
     return next(policy for quality, policy in candidates if quality >= best - _ALIKE_GOOD)
+
+
+def require_every_class(labels: Iterable[int], classes: Sequence[ClassInfo]) -> None:
+    """Verify that the rule can be fitted on validation B-scans of these classes' indices.
+
+    Raises:
+        UsageError: If a class has no validation patient.
+    """
+    present = set(labels)
+    lacking = [each.name for c, each in enumerate(classes) if c not in present]
+    if lacking:
+        raise UsageError(
+            f"No validation patient has {lacking[0]}: the rule for it cannot be fitted. Use "
+            "another fold, or more data."
+        )
 
 
 def operating_threshold(

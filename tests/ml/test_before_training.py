@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,15 @@ def own(phantoms, tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     shutil.copytree(phantoms.parent, tmp_path / "data")
     return tmp_path / "data" / "manifest.csv"
+
+
+@pytest.fixture
+def student(own) -> list[str]:
+    """The command that distils a student whose teacher is not trained."""
+    write_toml(Path("teacher.toml"), tiny_settings(own, **SHORT))
+    taught = tiny_settings(own, **SHORT, distill={"teachers": ("teacher.toml",)})
+    config = write_toml(Path("student.toml"), taught)
+    return ["--config", str(config)]
 
 
 def with_near_duplicate(manifest: Path) -> Path:
@@ -92,13 +102,10 @@ def test_that_a_run_says_in_short_what_is_odd_about_its_data(own, capsys):
     assert f"`python -m ml.datasets check {own}` says which." in said
 
 
-def test_that_images_are_decoded_once_for_a_chain_of_runs(own, capsys):
-    write_toml(Path("teacher.toml"), tiny_settings(own, **SHORT))
-    taught = tiny_settings(own, **SHORT, distill={"teachers": ("teacher.toml",)})
-    config = write_toml(Path("student.toml"), taught)
+def test_that_images_are_decoded_once_for_a_chain_of_runs(student):
     inspected.cache_clear()
 
-    assert distil(["--config", str(config)]) == 0
+    assert distil(student) == 0
 
     assert inspected.cache_info().misses == 1
 
@@ -128,3 +135,51 @@ def test_that_images_of_sources_that_are_not_chosen_need_not_be_there(own):
     require_sound_data(tiny_run(own, data={"sources": ["phantom"]}))
     with pytest.raises(UsageError, match="cannot be read"):
         require_sound_data(tiny_run(own))
+
+
+def without_validation_of(label: str, manifest: Path) -> None:
+    samples = read_manifest(manifest)
+    write_manifest([s for s in samples if (s.label, s.split) != (label, "val")], manifest)
+
+
+def renamed(label: str, name: str, manifest: Path) -> None:
+    samples = read_manifest(manifest)
+    write_manifest([replace(s, label=name) if s.label == label else s for s in samples], manifest)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "keys", "sentence"),
+    [
+        (
+            partial(renamed, "DME", "ODEMA"),
+            ['data.classes=["NORMAL", "DRUSEN", "CNV", "ODEMA"]'],
+            "The classes NORMAL, DRUSEN, CNV, ODEMA cannot be exported",
+        ),
+        (partial(without_validation_of, "DME"), [], "No validation patient has DME"),
+    ],
+)
+def test_that_a_package_that_cannot_be_is_refused_before_a_teacher_is_trained(
+    own, student, spoil, keys, sentence, capsys
+):
+    spoil(own)
+    command = [*student, *(f"--set={key}" for key in keys)]
+
+    for more in (["--package", "p"], ["--set", "package=p", "--dry-run"]):
+        assert distil([*command, *more]) == 1
+        assert sentence in capsys.readouterr().err
+    assert not Path("runs").exists()
+    assert distil([*command, "--dry-run"]) == 0  # without a package it can be trained
+
+
+@pytest.mark.parametrize("there", ["model.safetensors", "checkpoint-0001-000000/state.json"])
+def test_that_a_folder_that_holds_a_run_is_refused_before_a_teacher_is_trained(
+    student, there, capsys
+):
+    held = Path("runs/student") / there
+    held.parent.mkdir(parents=True)
+    held.touch()
+
+    assert distil(student) == 1
+
+    assert "runs/student already holds a run. Add --resume" in capsys.readouterr().err
+    assert not Path("runs/teacher").exists()
