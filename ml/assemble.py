@@ -60,7 +60,7 @@ def require_sound_data(run: Run) -> None:
     if not is_first():
         return
     samples = read_manifest(run.data.manifest, run.data.root)
-    chosen = tuple(sample for sample in samples if _is_chosen(sample, run.data))
+    chosen = [sample for sample in _rows(samples, run.data) if _is_chosen(sample, run.data)]
     findings = check(chosen, run.data.classes, inspection=inspected(samples))
     require_sound(findings)
     if findings:
@@ -79,6 +79,11 @@ def _is_chosen(sample: Sample, data: Data) -> bool:
     return (not data.sources or sample.source in data.sources) and sample.label not in data.ignore
 
 
+def _rows(samples: Sequence[Sample], data: Data) -> Sequence[Sample]:
+    """The samples as a run takes them: a division that it does not use may be as it likes."""
+    return [replace(each, split=None) for each in samples] if data.split else samples
+
+
 def divide_all(run: Run) -> Division:
     """Divide the B-scans of the chosen sources, labelled or not, without the labels to leave out.
 
@@ -88,10 +93,8 @@ def divide_all(run: Run) -> Division:
         UsageError: If a patient stands on two sides.
     """
     samples = read_manifest(run.data.manifest, run.data.root)
-    wished = [sample for sample in samples if sample.label not in run.data.ignore]
-    # A published division that is not used may be as it likes.
-    rows = [replace(each, split=None) for each in wished] if run.data.split else wished
-    require_sound(check_rows(rows, run.data.classes))
+    wished = [each for each in _rows(samples, run.data) if each.label not in run.data.ignore]
+    require_sound(check_rows(wished, run.data.classes))
     linked = () if run.data.split else inspected(samples).linked
     split = division(samples, run.data.split, run.data.fold, linked)
 

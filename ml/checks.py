@@ -68,12 +68,16 @@ class Inspection:
     linked: tuple[tuple[Sample, Sample], ...]  # of different patients, but of the same place
 
     def of(self, samples: Iterable[Sample]) -> "Inspection":
-        """The part of it that is about these samples."""
-        known = set(samples)
+        """The part of it that is about the images of these samples."""
+        images = {sample.image for sample in samples}
+
+        def among(found: Sequence[Sample]) -> bool:
+            return all(each.image in images for each in found)
+
         return Inspection(
-            unreadable=tuple(each for each in self.unreadable if each in known),
-            changed=tuple(each for each in self.changed if each in known),
-            linked=tuple(pair for pair in self.linked if known.issuperset(pair)),
+            unreadable=tuple(each for each in self.unreadable if among([each])),
+            changed=tuple(each for each in self.changed if among([each])),
+            linked=tuple(pair for pair in self.linked if among(pair)),
         )
 
 

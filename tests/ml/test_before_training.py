@@ -94,8 +94,9 @@ def test_that_no_split_is_made_of_data_with_a_fault(own, capsys):
 
 
 def test_that_a_run_says_in_short_what_is_odd_about_its_data(own, capsys):
-    config = write_toml(Path("run.toml"), tiny_settings(with_near_duplicate(own), **SHORT))
-    assert teach(["--config", str(config)]) == 0
+    config = write_toml(Path("run.toml"), tiny_settings(with_near_duplicate(own)))
+
+    assert teach(["--config", str(config), "--dry-run"]) == 0
 
     said = capsys.readouterr().err.splitlines()
     assert "warning: 1 near-duplicates of different patients, who may be one person" in said
@@ -134,6 +135,18 @@ def test_that_images_of_sources_that_are_not_chosen_need_not_be_there(own):
 
     require_sound_data(tiny_run(own, data={"sources": ["phantom"]}))
     with pytest.raises(UsageError, match="cannot be read"):
+        require_sound_data(tiny_run(own))
+
+
+def test_that_a_published_division_that_a_run_does_not_use_may_be_as_it_likes(own):
+    samples = read_manifest(own)
+    write_splits(make_folds(samples, folds=2), Path("folds.json"))
+    write_manifest(
+        [replace(each, split="test") if n % 3 else each for n, each in enumerate(samples)], own
+    )
+
+    require_sound_data(tiny_run(own, data={"split": "folds.json"}))
+    with pytest.raises(UsageError, match="patient in two splits"):
         require_sound_data(tiny_run(own))
 
 
