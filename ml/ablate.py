@@ -17,6 +17,7 @@ from statistics import median
 
 from app.errors import UsageError
 from ml.assemble import Division, divide
+from ml.checkpoint import split_of
 from ml.classes import REFERABLE
 from ml.command import train_apart
 from ml.config import load_run
@@ -143,13 +144,12 @@ def _cases(division: Division, folder: Path) -> Cases:
     Raises:
         UsageError: If it was trained on another division: it may know some of these patients.
     """
-    said = score_run(folder, division.val, temperature=1.0)
-    if said.split_sha256 != division.split.sha256:
+    if split_of(folder) != division.split.sha256:
         raise UsageError(
             f"The run in {folder} was trained on another division of the data than the base's "
             "file gives now, and may know its validation patients. Name another --out."
         )
-    return bscan_cases(said, REFERABLE)
+    return bscan_cases(score_run(folder, division.val, temperature=1.0), REFERABLE)
 
 
 def _seconds(folder: Path) -> list[float]:

@@ -42,9 +42,11 @@ def asked_of(
     Raises:
         UsageError: If nothing is left.
     """
-    split = None if part == "all" else division(samples, folds, fold)
-    hashes = {"train": split.train, "val": split.val, "test": split.test}[part] if split else ()
-    members = select(samples, hashes) if split else samples
+    split, members = None, samples
+    if part != "all":
+        split = division(samples, folds, fold)
+        hashes = {"train": split.train, "val": split.val, "test": split.test}[part]
+        members = select(samples, hashes)
     chosen = tuple(each for each in members if not sources or each.source in sources)
     if not chosen:
         wanted = f" of {', '.join(sorted(sources))}" if sources else ""

@@ -306,11 +306,9 @@ def _first_weights(run: Run) -> str:
     first = run
     while first.model.continues and first.model.continues.exists():
         first = load_run(first.model.continues)
-    origin = f"those of {first.model.continues.stem}" if first.model.continues else ""
-    origin = origin or _ORIGINS[first.model.start]
-    if first is run:
-        return origin
-    return f"{run.model.first_weights()}, which began with {origin}"
+    own = first.model
+    origin = own.first_weights() if own.continues else _ORIGINS[own.start]
+    return origin if first is run else f"{run.model.first_weights()}, which began with {origin}"
 
 
 def _of_cost(cost: Cost | None) -> list[str]:

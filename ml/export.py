@@ -22,7 +22,7 @@ from torch import nn
 
 from app.engine import Engine
 from app.errors import StorageError, UsageError
-from app.modelpack import CARD, Card, load_package
+from app.modelpack import CARD, Card, ModelPackage, load_package
 from app.paths import resources
 from app.preprocess import prepare
 from ml.assemble import divide, divide_all
@@ -115,7 +115,7 @@ def make_package(
         if int8:
             full = _full_precision(Path(staging), card, whole, trained, explained)
             _require_alike(folder, full, division.val, int8)
-            others = [_score(full, trained)]
+            others = [_score(load_package(full), trained)]
         evaluation = _measure(folder, trained, others)
         strange = strange_scope(load_package(folder), division.test, evaluation.predictions)
         card = replace(
@@ -223,15 +223,15 @@ def _require_alike(folder: Path, full: Path, samples: Sequence[Sample], allowed:
         )
 
 
-def _score(folder: Path, trained: Trained) -> Predictions:
+def _score(package: ModelPackage, trained: Trained) -> Predictions:
     division = divide_all(trained.run)
-    return score_package(load_package(folder), division.test, split_sha256=division.split.sha256)
+    return score_package(package, division.test, split_sha256=division.split.sha256)
 
 
 def _measure(folder: Path, trained: Trained, others: Sequence[Predictions]) -> Evaluation:
     """Judge the package on the test patients, in scope and out of it."""
     package = load_package(folder)
-    said = _score(folder, trained)
+    said = _score(package, trained)
     return evaluate(said, card=package.card, others=others, cost=cost_of(package))
 
 
