@@ -1,7 +1,8 @@
 """Train and judge every fold of a split, teachers and student alike, and pool what they said.
 
     python -m ml.splits MANIFEST --out folds.json
-    python -m ml.folds --config ml/configs/desk.toml --split folds.json [--fold 0 --fold 1] [--tta]
+    python -m ml.folds --config ml/configs/folds.toml --split folds.json [--fold 0 --fold 1] [--tta]
+        [--also ml/configs/folds-alone.toml]
 
 Each fold is trained by the run's own command, its teachers first, in `runs/NAME-foldK`; no package
 is made. Every network is scored on the test patients of its own fold, with the softmax that its own
@@ -9,7 +10,8 @@ validation patients give, and each B-scan is tested once. Eyes and patients are 
 that the student's validation patients of that fold give: a rule of other patients would have been
 fitted to some who are tested here. `DIR` (by default `runs/NAME-pooled`) then holds `table.md`,
 fold by fold, and the evaluation of all folds together with intervals by patient, the student
-compared with each teacher. Stopped anywhere, the same command goes on.
+compared with each teacher and with each run that `--also` names, trained on the same folds. Stopped
+anywhere, the same command goes on.
 """
 
 import argparse
@@ -63,29 +65,34 @@ def run_folds(
     folds: Sequence[int] = (),
     overrides: Sequence[str] = (),
     *,
+    also: Sequence[Path] = (),
     tta: bool = False,
 ) -> tuple[Folded, ...]:
-    """Train what is not trained, and score: the run itself first, then its teachers.
+    """Train what is not trained, and score: the run itself first, then its teachers and others.
 
     Args:
         config: A run's file, of `ml.distill` or of `ml.teach`.
         split: Written by `ml.splits`.
         folds: Which; by default all of the split.
-        overrides: As `--set` takes them.
+        overrides: Of the run itself, as `--set` takes them.
+        also: Files of other runs on the same folds.
         tta: Score with test-time augmentation, student and teachers alike.
 
     Raises:
         UsageError: If a run fails, the split has no such fold, or the teachers are crossed.
     """
-    _refuse_crossed(load_run(config, overrides))
+    for run in (load_run(config, overrides), *map(load_run, also)):
+        _refuse_crossed(run)
     wanted = tuple(folds) or tuple(each.fold for each in load_splits(split).folds)
     runs = {}
     for fold in wanted:
-        keys = [*overrides, f"data.split='{split}'", f"data.fold={fold}"]
-        runs[fold] = load_run(config, keys)
-        train_apart(config, keys, f"Fold {fold} of {config.stem}")
+        where = [f"data.split='{split}'", f"data.fold={fold}"]
+        runs[fold] = load_run(config, [*overrides, *where])
+        train_apart(config, [*overrides, *where], f"Fold {fold} of {config.stem}")
+        for other in also:
+            train_apart(other, where, f"Fold {fold} of {other.stem}")
     distill = runs[wanted[0]].distill
-    names = [config, *(distill.teachers if distill else ())]
+    names = [config, *(distill.teachers if distill else ()), *also]
     return tuple(_folded(name, config, tuple(runs.values()), tta=tta) for name in names)
 
 
@@ -197,6 +204,9 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, required=True, help="the run's TOML file")
     parser.add_argument("--split", type=Path, required=True, help="written by ml.splits")
     parser.add_argument("--fold", type=int, action="append", default=[], help="by default all")
+    parser.add_argument(
+        "--also", type=Path, action="append", default=[], help="another run's file, to compare with"
+    )
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--tta", action="store_true", help="average five views of each B-scan")
     parser.add_argument("--out", type=Path, metavar="DIR", help="by default runs/NAME-pooled")
@@ -206,7 +216,12 @@ def _arguments() -> argparse.ArgumentParser:
 def _carry_out(options: argparse.Namespace) -> int:
     out = options.out or Path("runs") / f"{options.config.stem}-pooled"
     folded = run_folds(
-        options.config, options.split, options.fold, options.overrides, tta=options.tta
+        options.config,
+        options.split,
+        options.fold,
+        options.overrides,
+        also=options.also,
+        tta=options.tta,
     )
     made = table(folded)
     evaluation = pooled(folded)

@@ -80,23 +80,23 @@ def folded(phantoms, tmp_path_factory):
     teacher = write_toml(folder / "teacher.toml", tiny_settings(phantoms, train=short))
     student = tiny_settings(phantoms, train=short, distill={"teachers": (str(teacher),)})
     write_toml(folder / "student.toml", student)
+    write_toml(folder / "alone.toml", tiny_settings(phantoms, train=short))
     write_splits(make_folds(read_manifest(phantoms), folds=FOLDS), folder / "folds.json")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-        assert main(["--config", "student.toml", "--split", "folds.json"]) == 0
+        also = ["--also", "alone.toml"]
+        assert main(["--config", "student.toml", "--split", "folds.json", *also]) == 0
     return folder
 
 
-def test_that_every_bscan_is_tested_once_and_the_student_compared_with_its_teacher(
-    folded, phantoms
-):
+def test_that_every_bscan_is_tested_once_and_the_student_compared_with_the_others(folded, phantoms):
     out = folded / "runs" / "student-pooled"
     plain = json.loads((out / "evaluation.json").read_text())
 
     tested = load_predictions(out / "predictions.npz").images
     assert sorted(tested) == sorted({each.sha256 for each in read_manifest(phantoms)})
-    assert [each["other"] for each in plain["comparisons"]] == ["teacher"]
+    assert [each["other"] for each in plain["comparisons"]] == ["teacher", "alone"]
     assert plain["results"][0]["patients"] == len(
         {each.patient for each in read_manifest(phantoms)}
     )
@@ -118,7 +118,7 @@ def test_that_trained_folds_are_not_trained_again(folded, monkeypatch):
 
     again = run_folds(folded / "student.toml", folded / "folds.json", [1])
 
-    assert len(before) == 2 * FOLDS
+    assert len(before) == 3 * FOLDS
     assert before == {path: path.stat().st_mtime_ns for path in before}
     assert [each.name for each in again] == ["student", "teacher"]
 
