@@ -247,6 +247,19 @@ def test_that_a_graph_that_does_not_agree_with_its_network_is_refused(proved, ch
     assert prove(package, explained, frames, exact=False) is not None
 
 
+def test_that_a_refused_graph_leaves_the_former_package_and_nothing_else(
+    pipeline, package, tmp_path, monkeypatch
+):
+    former = shutil.copytree(package, tmp_path / "smoke")
+    monkeypatch.setattr("ml.export.TOLERANCE", -1.0)  # less than any difference
+
+    with pytest.raises(UsageError, match="No package was written"):
+        make_package(pipeline / "runs" / "student", "smoke", tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["smoke"]
+    assert load_package(former).card == load_package(package).card
+
+
 @pytest.mark.parametrize(
     ("allowed", "sentence"),
     [
