@@ -40,6 +40,7 @@ class Switch:
     keys: tuple[str, ...]  # as `--set` takes them
     against: str = BASE  # the run it is compared with
     teachers: int = 0  # how many of those that are named; none: trained by labels alone
+    pretrained: bool = False  # begins with what the named run learnt of other labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,7 @@ SWITCHES = (
     Switch(name="classes drawn equally often", keys=("data.balance=equal",)),
     Switch(name="Kermany's alone", keys=('data.sources=["kermany"]',)),
     Switch(name="other diseases as no class", keys=("loss.outliers=0.5",)),
+    Switch(name="pre-trained on all of OCTDL", keys=("model.start=",), pretrained=True),
     Switch(name="the same views again", keys=(_SEEN,)),
     Switch(name=DISTILLED, keys=(_SEEN,), teachers=1),
     Switch(name=REPLAYED, keys=(_SEEN, "distill.replay=true"), against=DISTILLED, teachers=1),
@@ -83,29 +85,49 @@ SWITCHES = (
 FIGURES = ("negative log-likelihood", "accuracy")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """Files of the runs that some switches build on; they are trained first if need be."""
+
+    teachers: tuple[Path, ...] = (
+        Path("ml/configs/desk-teacher.toml"),
+        Path("ml/configs/desk-baseline.toml"),
+    )
+    pretrained: Path = Path("ml/configs/ablation-octdl.toml")
+
+    def keys(self, switch: Switch) -> list[str]:
+        """What is set for a switch."""
+        keys = list(switch.keys)
+        if switch.teachers:
+            keys.append(
+                f"distill.teachers={[str(each) for each in self.teachers[: switch.teachers]]}"
+            )
+        if switch.pretrained:
+            keys.append(f"model.pretrained={self.pretrained}")
+        return keys
+
+
 def ablate(
-    config: Path, out: Path, teachers: Sequence[Path], only: Sequence[str] = ()
+    config: Path, out: Path, before: Before, only: Sequence[str] = ()
 ) -> tuple[Measured, ...]:
     """Train what is not trained yet, and compare.
 
     Args:
         config: The base's file.
         out: Where the runs go.
-        teachers: Runs' files for the switches that distil; they are trained first if need be.
+        before: What the switches that distil, or begin with a pre-trained run, build on.
         only: Names of switches, with what they are compared with; all by default.
 
     Raises:
         UsageError: If a name is unknown, a teacher is missing, or a run fails.
     """
     wanted = _wanted(only)
-    lacking = max(each.teachers for each in wanted) - len(teachers)
+    lacking = max(each.teachers for each in wanted) - len(before.teachers)
     if lacking > 0:
         raise UsageError(f"Name {lacking} more teachers with --teachers, or leave their runs out.")
     base = load_run(config)
     for switch in wanted:
-        train_apart(
-            config, _keys(switch, teachers), f"The run “{switch.name}”", out / _folder(switch)
-        )
+        train_apart(config, before.keys(switch), f"The run “{switch.name}”", out / _folder(switch))
     division = divide(base)
     cases = {each.name: _cases(division, out / _folder(each)) for each in wanted}
     seconds = {each.name: _seconds(out / _folder(each)) for each in wanted}
@@ -131,11 +153,6 @@ def _wanted(only: Sequence[str]) -> list[Switch]:
 
 def _folder(switch: Switch) -> str:
     return switch.name.replace(" ", "-").replace("'", "")
-
-
-def _keys(switch: Switch, teachers: Sequence[Path]) -> list[str]:
-    named = [str(each) for each in teachers[: switch.teachers]]
-    return [*switch.keys, *([f"distill.teachers={named}"] if named else [])]
 
 
 def _cases(division: Division, folder: Path) -> Cases:
@@ -207,14 +224,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--teachers",
         type=Path,
         nargs="*",
-        default=[Path("ml/configs/desk-teacher.toml"), Path("ml/configs/desk-baseline.toml")],
+        default=Before().teachers,
         metavar="TOML",
         help="runs that teach where a switch distils; trained first if they are not there",
+    )
+    parser.add_argument(
+        "--pretrained",
+        type=Path,
+        default=Before().pretrained,
+        metavar="TOML",
+        help="the run on other labels that a switch begins with; trained first likewise",
     )
     options = parser.parse_args(arguments)
 
     def work() -> int:
-        made = table(ablate(options.config, options.out, options.teachers, options.only))
+        before = Before(teachers=tuple(options.teachers), pretrained=options.pretrained)
+        made = table(ablate(options.config, options.out, before, options.only))
         write_table(options.out / "table.md", made)
         print(made, end="")
         return 0

@@ -22,7 +22,7 @@ from ml.depthwise import use_fast_depthwise
 from ml.loop import Task, Trainer
 from ml.manifest import Sample, read_manifest
 from ml.memory import keep_freed_memory
-from ml.models import Start, build, try_out, unexplained
+from ml.models import Start, build, load_backbone, try_out, unexplained
 from ml.outliers import OutlierExposure, is_outlier
 from ml.policy import require_every_class
 from ml.predict import Trained, load_trained
@@ -60,7 +60,7 @@ def require_sound_data(run: Run) -> None:
     if not is_first():
         return
     samples = read_manifest(run.data.manifest, run.data.root)
-    chosen = [sample for sample in _rows(samples, run.data) if _is_chosen(sample, run.data)]
+    chosen = _chosen(_rows(samples, run.data), run.data)
     findings = check(chosen, run.data.classes, inspection=inspected(samples))
     require_sound(findings)
     if findings:
@@ -74,14 +74,22 @@ def _bar(title: str) -> Progress:
     return progress_bar(title, shown=is_first())
 
 
-def _is_chosen(sample: Sample, data: Data) -> bool:
-    """Whether a B-scan is of the chosen sources, without a label that is to be left out."""
-    return (not data.sources or sample.source in data.sources) and sample.label not in data.ignore
+def _chosen(samples: Iterable[Sample], data: Data) -> tuple[Sample, ...]:
+    """Those of the chosen sources, without the labels that are to be left out."""
+    return tuple(
+        each
+        for each in samples
+        if (not data.sources or each.source in data.sources) and each.label not in data.ignore
+    )
 
 
 def _rows(samples: Sequence[Sample], data: Data) -> Sequence[Sample]:
     """The samples as a run takes them: a division that it does not use may be as it likes."""
-    return [replace(each, split=None) for each in samples] if data.split else samples
+    if data.split:
+        samples = [replace(each, split=None) for each in samples]
+    if data.label == "finding":
+        samples = [replace(each, label=each.finding) for each in samples]
+    return samples
 
 
 def divide_all(run: Run) -> Division:
@@ -93,13 +101,14 @@ def divide_all(run: Run) -> Division:
         UsageError: If a patient stands on two sides.
     """
     samples = read_manifest(run.data.manifest, run.data.root)
-    wished = [each for each in _rows(samples, run.data) if each.label not in run.data.ignore]
-    require_sound(check_rows(wished, run.data.classes))
+    rows = _rows(samples, run.data)
+    require_sound(check_rows([each for each in rows if each.label not in run.data.ignore]))
+    require_sound(check_rows(_chosen(rows, run.data), run.data.classes))
     linked = () if run.data.split else inspected(samples).linked
     split = division(samples, run.data.split, run.data.fold, linked)
 
     def part(hashes: Iterable[str]) -> tuple[Sample, ...]:
-        return tuple(each for each in select(samples, hashes) if _is_chosen(each, run.data))
+        return _chosen(select(rows, hashes), run.data)
 
     return Division(
         train=part(split.train), val=part(split.val), test=part(split.test), split=split
@@ -167,18 +176,19 @@ def network_of(run: Run, start: Start | None = None) -> nn.Module:
             or the run that it continues is not finished.
     """
     model = run.model
-    continued = model.continues if start is None else None
+    builds_on = model.builds_on if start is None else None
     network = build(
         model.architecture,
         len(run.data.classes),
-        start=start or (Start.NOISE if continued else model.start),
+        start=start or (Start.NOISE if builds_on else model.start),
         channels=len(run.input.mean),
         dropout=model.dropout,
         drop_path=model.drop_path,
         size=(run.input.height, run.input.width),
     )
-    if continued:
-        load_weights(network, finished(run_folder(continued, run)), model.architecture)
+    if builds_on:
+        load = load_weights if model.continues else load_backbone
+        load(network, finished(run_folder(builds_on, run)), model.architecture)
     # The quick gradients are those of channels-last memory.
     if run.train.precision == "bfloat16" and run.train.channels_last:
         use_fast_depthwise(network)
@@ -225,8 +235,8 @@ def trainer(
     """Build the network and read the images. `view_spec` is the size views are drawn at."""
     if device().type == "cpu":
         keep_freed_memory()
-    if run.model.continues:
-        _require_same_data(load_trained(run_folder(run.model.continues, run)), run, division)
+    if run.model.builds_on:
+        _require_same_data(load_trained(run_folder(run.model.builds_on, run)), run, division)
     labels = labels_of(division.train, run.data.classes) + [NO_LABEL] * len(division.outliers)
     shown = (*division.train, *division.outliers)
     views = Views(shown, labels, run, view_spec or run.input, _bar("reading training images"))
@@ -250,10 +260,12 @@ def trainer(
 def _require_same_data(earlier: Trained, run: Run, division: Division) -> None:
     """Verify that a run that is gone on from learnt the same classes on the same patients.
 
+    One that only pre-trained may have learnt what it likes, but of no other patients either.
+
     Raises:
         UsageError: If it did not: its weights may know this run's test patients.
     """
-    if earlier.run.data.classes != run.data.classes:
+    if run.model.continues and earlier.run.data.classes != run.data.classes:
         raise UsageError(
             f"The run in {earlier.folder} knows {', '.join(earlier.run.data.classes)}, this one is "
             f"to learn {', '.join(run.data.classes)}. To go on from it they must be the same."
@@ -276,3 +288,19 @@ def run_folder(config: Path, run: Run) -> Path:
 def on_same_data(run: Run, other: Run) -> Run:
     """`run` on the data, classes, split and fold of `other`: teacher and student never differ."""
     return replace(run, data=replace(other.data, balance=run.data.balance))
+
+
+def on_same_patients(run: Run, other: Run) -> Run:
+    """`run` with its own labels and sources on the manifest, split and fold of `other`."""
+    data = other.data
+    return replace(
+        run,
+        data=replace(
+            run.data,
+            manifest=data.manifest,
+            root=data.root,
+            split=data.split,
+            fold=data.fold,
+            limit=data.limit,
+        ),
+    )

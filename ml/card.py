@@ -301,14 +301,16 @@ def _of_shares(calibration: Calibration) -> str:
     )
 
 
-def _first_weights(run: Run) -> str:
-    """Where the weights come from that training began with, and under which licence."""
-    first = run
-    while first.model.continues and first.model.continues.exists():
-        first = load_run(first.model.continues)
-    own = first.model
-    origin = own.first_weights() if own.continues else _ORIGINS[own.start]
-    return origin if first is run else f"{run.model.first_weights()}, which began with {origin}"
+def first_weights(run: Run) -> str:
+    """Where the weights come from that training began with, over all runs, and their licence."""
+    model = run.model
+    if model.builds_on is None:
+        return _ORIGINS[model.start]
+    if not model.builds_on.exists():
+        return model.first_weights()
+    earlier = load_run(model.builds_on)
+    learnt = f" (pre-trained on {', '.join(earlier.data.classes)})" if model.pretrained else ""
+    return f"{model.first_weights()}{learnt}, which began with {first_weights(earlier)}"
 
 
 def _of_cost(cost: Cost | None) -> list[str]:
@@ -347,7 +349,7 @@ def prose(
             for each in card.training
         ),
         "",
-        f"First weights: {_first_weights(run)}; {run.train.epochs} epochs at "
+        f"First weights: {first_weights(run)}; {run.train.epochs} epochs at "
         f"{run.input.height} x {run.input.width}, seed {run.train.seed}. Split "
         f"{calibration.split_sha256[:16]}, by patient. Temperature {card.temperature:.3f}, rule "
         f"and gate fitted on {calibration.bscans} validation B-scans of {calibration.patients} "

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,14 +87,17 @@ def require_free(folder: Path) -> None:
         raise UsageError(f"{folder} already holds a run. Add --resume, or name another --out.")
 
 
-def load_weights(network: torch.nn.Module, path: Path, architecture: str) -> None:
-    """Fill a network from a checkpoint.
+def load_weights(
+    network: torch.nn.Module, path: Path, architecture: str, *, keeping: Collection[str] = ()
+) -> None:
+    """Fill a network from a checkpoint, but for the tensors to keep as they are.
 
     Raises:
         UsageError: If the checkpoint was made for another architecture or other classes.
     """
     tensors = load_tensors(path)
     own = network.state_dict()
+    tensors.update({name: own[name] for name in keeping})
     wrong = [n for n in own if n not in tensors or tensors[n].shape != own[n].shape]
     if wrong or len(tensors) != len(own):
         example = wrong[0] if wrong else next(name for name in tensors if name not in own)

@@ -3,7 +3,7 @@
 Unknown keys are refused with the nearest known name, wrong types and values with the key, and so is
 a key that nothing would follow beside the others, such as `model.start` beside `model.continues`,
 or `train.swa_start` after the last epoch. Any key can be set on the command line: `--set
-train.epochs=3 --set model.dropout=0.2`.
+train.epochs=3 --set model.dropout=0.2`; without a value a key is as if the file had none.
 """
 
 import difflib
@@ -34,6 +34,8 @@ class Data:
     manifest: Path  # written by python -m ml.datasets import, or the layout of the shared data
     root: Path | None = None  # what its paths are relative to; by default the manifest's folder
     classes: tuple[str, ...]  # in the network's output order
+    # what is learnt: the class, or what was published ("NO", "AMD/drusen", "ERM"), to pre-train on
+    label: Literal["class", "finding"] = "class"
     split: Path | None = None  # written by python -m ml.splits; None: the manifest's own column
     fold: Annotated[int, Field(ge=0)] = 0
     sources: tuple[str, ...] = ()  # only these data sets; empty: all
@@ -48,12 +50,20 @@ class Model:
     architecture: str  # any of timm's
     start: Start = Start.HUB
     continues: Path | None = None  # a run's file: go on from what it learnt, in place of `start`
+    # a run's file: begin with what it learnt of other labels, all but the classifier
+    pretrained: Path | None = None
     dropout: Share = 0.3
     drop_path: Share = 0.0
 
     def first_weights(self) -> str:
         """Where the first weights come from, in a few words."""
-        return f"those of {self.continues.stem}" if self.continues else self.start.value
+        builds_on = self.builds_on
+        return f"those of {builds_on.stem}" if builds_on else self.start.value
+
+    @property
+    def builds_on(self) -> Path | None:
+        """The file of the run whose weights this one begins with."""
+        return self.continues or self.pretrained
 
 
 @checked(frozen=True, slots=True, kw_only=True, config=_STRICT)
@@ -190,8 +200,12 @@ def check_run(content: Mapping[str, Any], origin: str) -> Run:
 def _dead_keys(run: Run, content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Keys that were set, but that nothing follows, and why."""
     loss = run.loss
-    if run.model.continues and "start" in content["model"]:
-        yield "model.start", f"model.continues begins with what {run.model.continues.stem} learnt"
+    model = run.model
+    if model.continues and model.pretrained:
+        yield "model.pretrained", f"model.continues begins with all that {model.continues.stem} is"
+    if model.builds_on and "start" in content["model"]:
+        key = "model.continues" if model.continues else "model.pretrained"
+        yield "model.start", f"{key} begins with what {model.builds_on.stem} learnt"
     if run.distill:
         for name in ("kind", "gamma", "balanced", "smoothing"):
             if getattr(loss, name) != getattr(_NO_CHOICE, name):
@@ -259,15 +273,17 @@ def _override(content: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals:
         raise UsageError(f"“{override}” is no override. Write --set section.key=value.")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text  # a bare word, as the shell leaves it
     section, _, name = key.rpartition(".")
     place = content.setdefault(section, {}) if section else content
     if not isinstance(place, dict):
         raise UsageError(f"“{override}” cannot be set: {section} is one value and no section.")
-    place[name] = value
+    if not text:
+        place.pop(name, None)
+        return
+    try:
+        place[name] = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        place[name] = text  # a bare word, as the shell leaves it
 
 
 def _refuse_unknown(content: Mapping[str, Any], kind: type, origin: str, prefix: str = "") -> None:

@@ -8,9 +8,7 @@ package, the student is then calibrated, exported, proved against the network it
 where the program finds it. Stopped anywhere, the same command with `--resume` goes on.
 """
 
-import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -24,17 +22,17 @@ from ml.assemble import (
     on_same_data,
     require_exportable,
     require_sound_data,
-    run_folder,
     trainer,
 )
 from ml.command import arguments_of, carry_out, print_scores, require_finished_of
-from ml.config import Distill, Run, load_run, read_dumped
+from ml.config import Distill, Run, load_run
 from ml.data import Batch, largest
+from ml.earlier import earlier
 from ml.losses import distillation_loss, softened
 from ml.predict import Trained, load_trained
 from ml.processes import is_first
 from ml.splits import require_same_split
-from ml.teach import teach
+from ml.teach import pretrain, teach
 from ml.teachers import Teacher, cross, on_each_fold, unknown_to
 from ml.validation import Scores
 
@@ -148,34 +146,11 @@ def _earlier(config: Path, run: Run, *, resume: bool) -> Path:
     Raises:
         UsageError: If it is finished, but was not made as its file says now.
     """
-    own = on_same_data(load_run(config), run)
-    folder = run_folder(config, own)
-    if (folder / "model.safetensors").exists():
-        _require_made_by(config, own, folder)
-        return folder
-    if is_first():
-        print(f"Training {config.stem} first.", file=sys.stderr)
-    train = distil if own.distill else teach
-    train(own, folder, resume=resume or any(folder.glob("checkpoint-*")))
-    return folder
 
+    def train(own: Run, out: Path, go_on: bool) -> Scores:
+        return (distil if own.distill else teach)(own, out, resume=go_on)
 
-def _require_made_by(config: Path, own: Run, folder: Path) -> None:
-    made = read_dumped(folder / "run.json")
-    # Patients and classes are compared by themselves, with sentences of their own; where the
-    # manifest lies does not matter, but how much of it was learnt from does.
-    kept = made.data
-    data = replace(
-        own.data, manifest=kept.manifest, root=kept.root, split=kept.split, fold=kept.fold
-    )
-    if made.data.classes != own.data.classes:
-        return
-    if made != replace(own, data=data, package=made.package, version=made.version):
-        raise UsageError(
-            f"The finished run in {folder} was not made as {config} says now, or on another "
-            "choice of the data (data.sources, data.ignore, data.limit). Move it away, to have it "
-            "trained anew, or put the file back as it was."
-        )
+    return earlier(config, on_same_data(load_run(config), run), train, resume=resume)
 
 
 def require_teachers(run: Run) -> Distill:
@@ -200,6 +175,7 @@ def distil(run: Run, out: Path, *, resume: bool = False) -> Scores:
     teachers = trained_teachers(run, division, out, resume=resume)
     if run.model.continues:
         _earlier(run.model.continues, run, resume=resume)
+    pretrain(run, resume=resume)
     task = Distillation(distill, teachers, len(division.train), run.augment.views)
     views = largest((run.input, *(teacher.spec for teacher in teachers)))
     return trainer(run, task, division, out, views).fit(resume=resume)

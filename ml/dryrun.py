@@ -46,7 +46,7 @@ def rehearse(run: Run) -> str:
     division = divide(run)
     if device().type == "cpu":
         keep_freed_memory()
-    network = network_of(run, Start.NOISE if run.model.continues else None).to(device())
+    network = network_of(run, Start.NOISE if run.model.builds_on else None).to(device())
     if train.channels_last:
         network.to(memory_format=torch.channels_last)
     parameters = count_parameters(network)
@@ -140,10 +140,10 @@ def _earlier(run: Run) -> list[str]:
     distill = run.distill
     teachers = distill.teachers if distill else ()
     cross = distill.cross if distill else 0
-    continued = [run.model.continues] if run.model.continues else []
+    builds_on = [run.model.builds_on] if run.model.builds_on else []
     lines = [
         f"first {config.stem} is trained; --dry-run of {config} says how long"
-        for config in dict.fromkeys([*continued, *(() if cross else teachers)])
+        for config in dict.fromkeys([*builds_on, *(() if cross else teachers)])
         if not (run_folder(config, run) / "model.safetensors").exists()
     ]
     lines += [

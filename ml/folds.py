@@ -74,7 +74,7 @@ def run_folds(
         config: A run's file, of `ml.distill` or of `ml.teach`.
         split: Written by `ml.splits`.
         folds: Which; by default all of the split.
-        overrides: Of the run itself, as `--set` takes them.
+        overrides: Of the run itself, as `--set` takes them; those of the data are of all runs.
         also: Files of other runs on the same folds.
         tta: Score with test-time augmentation, student and teachers alike.
 
@@ -85,12 +85,13 @@ def run_folds(
         _refuse_crossed(run)
     wanted = tuple(folds) or tuple(each.fold for each in load_splits(split).folds)
     runs = {}
+    of_data = [each for each in overrides if each.startswith("data.")]
     for fold in wanted:
         where = [f"data.split='{split}'", f"data.fold={fold}"]
         runs[fold] = load_run(config, [*overrides, *where])
         train_apart(config, [*overrides, *where], f"Fold {fold} of {config.stem}")
         for other in also:
-            train_apart(other, where, f"Fold {fold} of {other.stem}")
+            train_apart(other, [*of_data, *where], f"Fold {fold} of {other.stem}")
     distill = runs[wanted[0]].distill
     names = [config, *(distill.teachers if distill else ()), *also]
     return tuple(_folded(name, config, tuple(runs.values()), tta=tta) for name in names)

@@ -7,6 +7,7 @@ Lite2 network exactly, and nearly all convolutions of EfficientNet-B2.
 
 import re
 from enum import StrEnum
+from pathlib import Path
 from typing import cast
 
 import timm
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from app.errors import UsageError
+from ml.checkpoint import load_weights
 from ml.memory import out_of_memory
 
 
@@ -130,6 +132,19 @@ def _calm_head(network: nn.Module) -> None:
     # Some architectures end in several; `try_out` says that they cannot be trained.
     for parameter in head.parameters() if isinstance(head, nn.Module) else ():
         nn.init.normal_(parameter, std=0.01)
+
+
+def load_backbone(network: nn.Module, path: Path, architecture: str) -> None:
+    """Fill a network from a checkpoint of other classes; its own classifier begins anew.
+
+    Raises:
+        UsageError: If the checkpoint was made for another architecture.
+    """
+    head = network.get_classifier()  # type: ignore[operator]
+    place = next(name for name, module in network.named_modules() if module is head)
+    own = [name for name in network.state_dict() if name.startswith(f"{place}.")]
+    load_weights(network, path, architecture, keeping=own)
+    _calm_head(network)
 
 
 def _offline(architecture: str, error: Exception) -> str:

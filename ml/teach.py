@@ -9,10 +9,18 @@ from pathlib import Path
 from torch import Tensor
 
 from app.errors import UsageError
-from ml.assemble import Division, divide, labels_of, require_sound_data, trainer
+from ml.assemble import (
+    Division,
+    divide,
+    labels_of,
+    on_same_patients,
+    require_sound_data,
+    trainer,
+)
 from ml.command import arguments_of, carry_out, print_scores
-from ml.config import Loss, Run
+from ml.config import Loss, Run, load_run
 from ml.data import Batch
+from ml.earlier import earlier
 from ml.losses import class_weights, classification_loss
 from ml.validation import Scores
 
@@ -57,6 +65,18 @@ def require_no_teachers(run: Run) -> None:
         )
 
 
+def pretrain(run: Run, *, resume: bool) -> None:
+    """Train the run that `run` begins with the backbone of, if there is one and it is not finished.
+
+    Raises:
+        UsageError: If it names teachers, or is finished but was not made as its file says now.
+    """
+    config = run.model.pretrained
+    if config:
+        own = on_same_patients(load_run(config), run)
+        earlier(config, own, lambda *it: teach(it[0], it[1], resume=it[2]), resume=resume)
+
+
 def teach(run: Run, out: Path, *, resume: bool = False) -> Scores:
     """Train by labels; the chosen weights come to stand in `out/model.safetensors`.
 
@@ -64,6 +84,7 @@ def teach(run: Run, out: Path, *, resume: bool = False) -> Scores:
         UsageError: If the run names teachers, or cannot be trained as it says.
     """
     require_no_teachers(run)
+    pretrain(run, resume=resume)
     division = divide(run)
     return trainer(run, supervised(run, division), division, out).fit(resume=resume)
 

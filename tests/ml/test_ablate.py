@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from app.errors import UsageError
-from ml.ablate import BASE, SWITCHES, ablate, main
+from ml.ablate import BASE, SWITCHES, Before, ablate, main
 from ml.config import load_run
-from ml.phantom.dataset import write_dataset
-from tests.ml.training_data import tiny_settings, write_toml
+from tests.ml.training_data import FINDINGS, tiny_settings, two_devices, write_toml
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -24,7 +23,7 @@ def test_that_every_switch_changes_the_shipped_base():
     config = CHECKOUT / "ml" / "configs" / "ablation.toml"
     base = load_run(config)
     for switch in SWITCHES:
-        keys = [*switch.keys, 'distill.teachers=["a.toml"]'] if switch.teachers else switch.keys
+        keys = Before(teachers=(Path("a.toml"), Path("b.toml"))).keys(switch)
 
         assert (load_run(config, keys) == base) == (switch.name == BASE), switch.name
 
@@ -68,9 +67,9 @@ def test_that_runs_of_another_division_are_not_judged_on_patients_they_may_know(
 
 def test_that_an_unknown_switch_and_missing_teachers_are_refused(base, tmp_path):
     with pytest.raises(UsageError, match=r"no switch “magic”\. There are base, start from noise"):
-        ablate(base, tmp_path / "out", [], ["magic"])
+        ablate(base, tmp_path / "out", Before(teachers=()), ["magic"])
     with pytest.raises(UsageError, match="Name 2 more teachers"):
-        ablate(base, tmp_path / "out", [])
+        ablate(base, tmp_path / "out", Before(teachers=()))
 
 
 @pytest.mark.long
@@ -78,23 +77,27 @@ def test_that_a_run_that_fails_says_so(base, tmp_path):
     base.write_text(base.read_text().replace("test_efficientnet", "no_such_network"))
 
     with pytest.raises(UsageError, match="The run “base” failed"):
-        ablate(base, tmp_path / "out", [], ["EMA"])
+        ablate(base, tmp_path / "out", Before(teachers=()), ["EMA"])
 
 
 @pytest.mark.long
 def test_that_every_switch_can_be_measured(tmp_path, monkeypatch):
-    """Also compiled, and with two teachers that are trained first, one of them crossed."""
+    """Also compiled, begun with a pre-trained run, and with two teachers, one of them crossed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(CHECKOUT))
-    manifest = write_dataset(tmp_path / "phantoms", patients=10, frames=1)
+    manifest = two_devices(tmp_path)
     short = {"epochs": 3, "batch": 8, "workers": 0}
     base = write_toml(tmp_path / "base.toml", tiny_settings(manifest, train=short))
-    teachers = [
-        write_toml(tmp_path / f"teacher{seed}.toml", tiny_settings(manifest, train={"seed": seed}))
-        for seed in (1, 2)
-    ]
+    findings = {"classes": FINDINGS, "label": "finding", "sources": ["octdl"]}
+    before = Before(
+        teachers=tuple(
+            write_toml(tmp_path / f"{seed}.toml", tiny_settings(manifest, train={"seed": seed}))
+            for seed in (1, 2)
+        ),
+        pretrained=write_toml(tmp_path / "octdl.toml", tiny_settings(manifest, data=findings)),
+    )
 
-    measured = {each.switch.name: each for each in ablate(base, tmp_path / "out", teachers)}
+    measured = {each.switch.name: each for each in ablate(base, tmp_path / "out", before)}
 
     assert list(measured) == [switch.name for switch in SWITCHES]
     replayed = measured["replay"].differences["negative log-likelihood"]

@@ -1,8 +1,11 @@
 """What a card says of the data follows from the data."""
 
+from pathlib import Path
+
 import pytest
 
-from ml.card import VOLUME, limits_of, training_data
+from ml.card import VOLUME, first_weights, limits_of, training_data
+from ml.config import load_run
 from tests.labelled_sets import sample
 
 
@@ -62,3 +65,12 @@ def test_that_each_source_keeps_its_licence_and_device():
 
     assert (only.device, only.bscans, only.patients) == ("Heidelberg Spectralis", VOLUME, 1)
     assert "8kt969dhx6" in only.licence
+
+
+def test_that_the_whole_way_of_the_first_weights_is_told(monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[2])
+
+    told = first_weights(load_run(Path("ml/configs/whole-pretrained.toml")))
+
+    assert told.startswith("those of whole-octdl (pre-trained on NO, AMD/drusen, ")
+    assert "VID), which began with ImageNet weights of EfficientNet-Lite2" in told

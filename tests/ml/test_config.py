@@ -57,6 +57,28 @@ def test_that_numbers_that_nothing_can_be_done_with_are_refused(key, value, tmp_
         check_run(tiny_settings(tmp_path, train={key: value}), "run.toml")
 
 
+def test_that_a_key_without_a_value_is_as_if_the_file_had_none(tmp_path):
+    config = write_toml(tmp_path / "run.toml", tiny_settings(tmp_path, train={"seed": 7}))
+
+    assert load_run(config, ["train.seed="]).train.seed == 43
+    assert load_run(config, ["train.ema="]) == load_run(config)
+
+
+@pytest.mark.parametrize(
+    ("model", "sentence"),
+    [
+        ({"start": "noise"}, r"model\.start changes nothing, because model\.pretrained begins"),
+        ({"continues": "b.toml"}, r"model\.pretrained changes nothing, because model\.continues"),
+    ],
+)
+def test_that_a_run_begins_with_one_thing(model, sentence, tmp_path):
+    settings = tiny_settings(tmp_path, model={"pretrained": "a.toml"})
+    settings["model"].update(model)
+
+    with pytest.raises(UsageError, match=sentence):
+        check_run(settings, "run.toml")
+
+
 def test_that_a_class_named_twice_is_refused(tmp_path):
     with pytest.raises(UsageError, match="names a class twice"):
         check_run(tiny_settings(tmp_path, data={"classes": ("CNV", "CNV")}), "run.toml")

@@ -10,6 +10,7 @@ import pytest
 from app.errors import UsageError
 from ml.calibrate import calibrate
 from ml.classes import class_info
+from ml.config import read_dumped
 from ml.folds import Folded, main, pooled, run_folds
 from ml.levels import patient_cases
 from ml.manifest import read_manifest
@@ -20,6 +21,7 @@ from tests.ml.training_data import CLASSES, tiny_run, tiny_settings, write_toml
 from tests.tiny_package import tiny_card
 
 FOLDS = 2
+KEYS = ("data.balance=root", "train.lr=2e-3")
 
 
 def said(prefix, *, skill):
@@ -85,7 +87,7 @@ def folded(phantoms, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-        also = ["--also", "alone.toml"]
+        also = ["--also", "alone.toml", *(f"--set={key}" for key in KEYS)]
         assert main(["--config", "student.toml", "--split", "folds.json", *also]) == 0
     return folder
 
@@ -102,6 +104,15 @@ def test_that_every_bscan_is_tested_once_and_the_student_compared_with_the_other
     )
 
 
+def test_that_overrides_of_the_data_are_of_all_runs_and_others_of_the_run_itself(folded):
+    student, alone = (
+        read_dumped(folded / f"runs/{name}-fold0/run.json") for name in ("student", "alone")
+    )
+
+    assert (student.data.balance, alone.data.balance) == ("root", "root")
+    assert (student.train.lr, alone.train.lr) == (2e-3, 1e-3)
+
+
 def test_that_the_table_has_every_fold_and_their_mean(folded):
     lines = (folded / "runs" / "student-pooled" / "table.md").read_text().splitlines()
 
@@ -116,7 +127,7 @@ def test_that_trained_folds_are_not_trained_again(folded, monkeypatch):
     monkeypatch.chdir(folded)
     before = {path: path.stat().st_mtime_ns for path in folded.rglob("model.safetensors")}
 
-    again = run_folds(folded / "student.toml", folded / "folds.json", [1])
+    again = run_folds(folded / "student.toml", folded / "folds.json", [1], KEYS)
 
     assert len(before) == 3 * FOLDS
     assert before == {path: path.stat().st_mtime_ns for path in before}
@@ -129,4 +140,4 @@ def test_that_runs_of_another_split_are_not_taken_for_this_one_s(folded, phantom
     write_splits(other, folded / "others.json")
 
     with pytest.raises(UsageError, match="may know some of the test patients"):
-        run_folds(folded / "student.toml", folded / "others.json", [1])
+        run_folds(folded / "student.toml", folded / "others.json", [1], KEYS)

@@ -1,5 +1,6 @@
 """A phantom data set and a run small enough to be trained in a test."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ import torch
 
 from ml.config import Run, check_run
 from ml.data import Batch
+from ml.manifest import Sample, read_manifest, write_manifest
+from ml.phantom.dataset import write_dataset
 
 CLASSES = ("NORMAL", "DRUSEN", "CNV", "DME")
 
@@ -22,7 +25,7 @@ def tiny_settings(manifest: Path, **sections: dict[str, Any]) -> dict[str, Any]:
     }
     for name, values in sections.items():
         settings[name] = {**settings.get(name, {}), **values}
-    if "continues" in settings["model"]:
+    if {"continues", "pretrained"} & set(settings["model"]):
         del settings["model"]["start"]
     return settings
 
@@ -53,3 +56,40 @@ def write_toml(path: Path, settings: dict[str, Any]) -> Path:
             )
     path.write_text("\n".join(lines))
     return path
+
+
+PUBLISHED = {"NORMAL": "NO", "DRUSEN": "AMD/drusen", "CNV": "AMD/MNV", "DME": "DME"}
+"""What OCTDL calls the classes."""
+STRANGE = {"NORMAL": "ERM", "DRUSEN": "VID", "CNV": "RVO", "DME": "RAO"}
+"""What a few phantoms of each class count as, as if they showed another disease."""
+
+FINDINGS = (*PUBLISHED.values(), *STRANGE.values(), "AMD/MNV_suspected")
+
+
+def two_devices(folder: Path) -> Path:
+    """The manifest of phantoms listed as Kermany's, and of as many listed as OCTDL's.
+
+    OCTDL's findings have the names they were published under, and one patient in five has one that
+    is no class. Every class is in every part of the division, every finding among what is trained.
+    """
+    sets = {"kermany": 0, "octdl": 1}
+    samples = [
+        _listed(sample, source)
+        for source, seed in sets.items()
+        for sample in read_manifest(write_dataset(folder / source, patients=5, frames=1, seed=seed))
+    ]
+    path = folder / "manifest.csv"
+    write_manifest(samples, path)
+    return path
+
+
+def _listed(sample: Sample, source: str) -> Sample:
+    if source == "kermany":
+        return replace(sample, source=source)
+    label = str(sample.label)
+    number = int(sample.patient.rpartition("-")[2]) % 5
+    if number == 1:
+        return replace(sample, source=source, label=None, finding=STRANGE[label])
+    if (number, label) == (2, "CNV"):
+        return replace(sample, source=source, label=None, finding="AMD/MNV_suspected")
+    return replace(sample, source=source, finding=PUBLISHED[label])

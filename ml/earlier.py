@@ -1,0 +1,55 @@
+"""Runs that another run builds on: trained first, if they are not finished."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from app.errors import UsageError
+from ml.assemble import run_folder
+from ml.config import Run, load_run, read_dumped
+from ml.processes import is_first
+from ml.validation import Scores
+
+Train = Callable[[Run, Path, bool], Scores]
+"""Trains a run into a folder, and goes on with what stands there if the last argument says so."""
+
+
+def earlier(config: Path, own: Run, train: Train, *, resume: bool) -> Path:
+    """The folder of a finished run.
+
+    Args:
+        config: Its file.
+        own: What the file says, on the data of the run that builds on it.
+        train: How to train it, if it is not finished.
+        resume: Go on with it, even where nothing of it is begun.
+
+    Raises:
+        UsageError: If it is finished, but was not made as its file says now.
+    """
+    folder = run_folder(config, own)
+    if (folder / "model.safetensors").exists():
+        _require_made_by(config, own, folder)
+        return folder
+    if is_first():
+        print(f"Training {config.stem} first.", file=sys.stderr)
+    train(own, folder, resume or any(folder.glob("checkpoint-*")))
+    return folder
+
+
+def _require_made_by(config: Path, own: Run, folder: Path) -> None:
+    made = read_dumped(folder / "run.json")
+    # Patients and classes are compared by themselves, with sentences of their own; where the
+    # manifest lies does not matter, but how much of it was learnt from does.
+    kept = made.data
+    data = replace(
+        own.data, manifest=kept.manifest, root=kept.root, split=kept.split, fold=kept.fold
+    )
+    if kept.classes != own.data.classes and kept.classes == load_run(config).data.classes:
+        return
+    if made != replace(own, data=data, package=made.package, version=made.version):
+        raise UsageError(
+            f"The finished run in {folder} was not made as {config} says now, or on another "
+            "choice of the data (data.sources, data.ignore, data.limit). Move it away, to have it "
+            "trained anew, or put the file back as it was."
+        )
