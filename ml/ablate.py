@@ -64,7 +64,7 @@ SWITCHES = (
     Switch(name="augmentation of the paper's student", keys=("augment.recipe=paper-student",)),
     Switch(name="mixup", keys=("augment.mixup=0.4",)),
     Switch(name="EMA", keys=("train.ema=0.99",)),
-    Switch(name="SWA", keys=("train.swa_start=2", "train.swa_lr=1e-4")),
+    Switch(name="SWA", keys=("train.swa_start=1", "train.swa_lr=1e-4")),
     Switch(name="weight decay on norms and biases too", keys=("train.decay_norms=true",)),
     Switch(name="gradient clipping", keys=("train.clip=1.0",)),
     Switch(name="full precision", keys=("train.precision=float32",)),

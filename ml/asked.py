@@ -57,6 +57,14 @@ def asked_of(
     return Asked(samples=chosen, split=split)
 
 
+def whole_manifest(name: str) -> str:
+    """What to know of figures of a model that was judged on no part of a division."""
+    return (
+        f"{name} was judged on the whole manifest: if it holds patients whom it was trained on, "
+        "the figures are too good."
+    )
+
+
 def doubts(card: Card, asked: Asked) -> tuple[str, ...]:
     """What nobody can tell of whether a package was made with patients that are scored.
 
@@ -70,10 +78,7 @@ def doubts(card: Card, asked: Asked) -> tuple[str, ...]:
             "one, it may know some of these patients, and the figures are too good.",
         )
     if asked.split is None:
-        return (
-            f"{name} was judged on the whole manifest: if it holds patients whom the package was "
-            "trained on, the figures are too good.",
-        )
+        return (whole_manifest(name),)
     if (own.sha256, own.fold) != (asked.sha256, asked.split.fold):
         raise UsageError(
             f"{name} was trained on fold {own.fold} of the division {own.sha256[:12]}, not on fold "

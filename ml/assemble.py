@@ -16,7 +16,7 @@ from app.progress import Progress
 from ml.checkpoint import finished, load_weights
 from ml.checks import Inspection, check, check_rows, inspect_images, require_sound
 from ml.classes import NO_LABEL, class_info
-from ml.config import Data, Run
+from ml.config import Data, Run, load_run
 from ml.data import Views, network_input, read_bands
 from ml.depthwise import use_fast_depthwise
 from ml.loop import Task, Trainer
@@ -52,15 +52,24 @@ def inspected(samples: tuple[Sample, ...]) -> Inspection:
 def require_sound_data(run: Run) -> None:
     """Look for all that is wrong with a run's data, before anything is trained on them.
 
-    What is no error is said in short on standard error. Of several processes only the first looks.
+    Also with what it is to be pre-trained on. What is no error is said in short on standard error.
+    Of several processes only the first looks.
 
     Raises:
-        UsageError: If the data cannot be trained on.
+        UsageError: If the data cannot be trained on, or the run cannot be pre-trained as it says.
     """
     if not is_first():
         return
+    _require_sound(run)
+    before = pretraining_of(run)
+    if before:
+        _require_sound(before)
+        divide(before)
+
+
+def _require_sound(run: Run) -> None:
     samples = read_manifest(run.data.manifest, run.data.root)
-    chosen = _chosen(_rows(samples, run.data), run.data)
+    chosen = _chosen(relabelled(samples, run.data), run.data)
     findings = check(chosen, run.data.classes, inspection=inspected(samples))
     require_sound(findings)
     if findings:
@@ -83,8 +92,11 @@ def _chosen(samples: Iterable[Sample], data: Data) -> tuple[Sample, ...]:
     )
 
 
-def _rows(samples: Sequence[Sample], data: Data) -> Sequence[Sample]:
-    """The samples as a run takes them: a division that it does not use may be as it likes."""
+def relabelled(samples: Sequence[Sample], data: Data) -> Sequence[Sample]:
+    """The samples as a run takes them: labelled by class or by finding, as it says.
+
+    A division that it does not use may be as it likes.
+    """
     if data.split:
         samples = [replace(each, split=None) for each in samples]
     if data.label == "finding":
@@ -101,7 +113,7 @@ def divide_all(run: Run) -> Division:
         UsageError: If a patient stands on two sides.
     """
     samples = read_manifest(run.data.manifest, run.data.root)
-    rows = _rows(samples, run.data)
+    rows = relabelled(samples, run.data)
     require_sound(check_rows([each for each in rows if each.label not in run.data.ignore]))
     require_sound(check_rows(_chosen(rows, run.data), run.data.classes))
     linked = () if run.data.split else inspected(samples).linked
@@ -290,17 +302,22 @@ def on_same_data(run: Run, other: Run) -> Run:
     return replace(run, data=replace(other.data, balance=run.data.balance))
 
 
-def on_same_patients(run: Run, other: Run) -> Run:
-    """`run` with its own labels and sources on the manifest, split and fold of `other`."""
-    data = other.data
-    return replace(
-        run,
-        data=replace(
-            run.data,
-            manifest=data.manifest,
-            root=data.root,
-            split=data.split,
-            fold=data.fold,
-            limit=data.limit,
-        ),
-    )
+def pretraining_of(run: Run) -> Run | None:
+    """What `run` is pre-trained by: with labels and sources of its own, but of the same patients.
+
+    Raises:
+        UsageError: If its file cannot be read, names teachers or has another architecture.
+    """
+    config = run.model.pretrained
+    if config is None:
+        return None
+    own, data = load_run(config), run.data
+    if own.distill:
+        raise UsageError(f"{config} has a [distill] section, but teachers cannot pre-train.")
+    if own.model.architecture != run.model.architecture:
+        raise UsageError(
+            f"{config} pre-trains “{own.model.architecture}”, which is not the run's "
+            f"“{run.model.architecture}”. Set model.architecture alike in both files."
+        )
+    same = {name: getattr(data, name) for name in ("manifest", "root", "split", "fold", "limit")}
+    return replace(own, data=replace(own.data, **same))

@@ -124,7 +124,9 @@ def calibrate_run(folder: Path, *, wanted_sensitivity: float = SENSITIVITY) -> C
     """
     from ml.gating import choose_gate, look
 
-    looked, balance = look(folder), read_dumped(folder / "run.json").data.balance
+    data = read_dumped(folder / "run.json").data
+    class_info(data.classes)  # that they can have a rule, before anything is looked at
+    looked, balance = look(folder), data.balance
     known = looked.validation.labelled()
     offsets = offsets_of(looked.inside.labels.tolist(), len(known.classes), balance)
     softmax = fit_softmax(known.logits, known.labels, offsets)

@@ -138,6 +138,12 @@ class Run:
     version: str = "1.0.0"  # of that package: other weights, another version
     distill: Distill | None = None
 
+    @property
+    def builds_on(self) -> tuple[Path, ...]:
+        """The files of the runs that have to be finished before this one."""
+        first = (self.model.builds_on,) if self.model.builds_on else ()
+        return (*first, *(self.distill.teachers if self.distill else ()))
+
     def __post_init__(self) -> None:
         if len(set(self.data.classes)) < len(self.data.classes):
             raise ValueError("data.classes names a class twice")
@@ -179,7 +185,10 @@ def load_run(path: Path, overrides: Iterable[str] = ()) -> Run:
         raise UsageError(f"{path} is no valid TOML: {error}.") from error
     for override in overrides:
         _override(content, override)
-    return check_run(content, str(path))
+    run = check_run(content, str(path))
+    if path in run.builds_on:
+        raise UsageError(f"{path} names itself as a run to build on. Name another.")
+    return run
 
 
 def check_run(content: Mapping[str, Any], origin: str) -> Run:
@@ -274,12 +283,13 @@ def _override(content: dict[str, Any], override: str) -> None:
     if not equals:
         raise UsageError(f"“{override}” is no override. Write --set section.key=value.")
     section, _, name = key.rpartition(".")
+    if not text:
+        _refuse_unknown({section: {name: ""}} if section else {name: ""}, Run, "--set")
+        content.get(section, content if not section else {}).pop(name, None)
+        return
     place = content.setdefault(section, {}) if section else content
     if not isinstance(place, dict):
         raise UsageError(f"“{override}” cannot be set: {section} is one value and no section.")
-    if not text:
-        place.pop(name, None)
-        return
     try:
         place[name] = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

@@ -146,11 +146,8 @@ def _earlier(config: Path, run: Run, *, resume: bool) -> Path:
     Raises:
         UsageError: If it is finished, but was not made as its file says now.
     """
-
-    def train(own: Run, out: Path, go_on: bool) -> Scores:
-        return (distil if own.distill else teach)(own, out, resume=go_on)
-
-    return earlier(config, on_same_data(load_run(config), run), train, resume=resume)
+    own = on_same_data(load_run(config), run)
+    return earlier(config, own, distil if own.distill else teach, resume=resume)
 
 
 def require_teachers(run: Run) -> Distill:

@@ -142,7 +142,9 @@ def _earlier(run: Run) -> list[str]:
     cross = distill.cross if distill else 0
     builds_on = [run.model.builds_on] if run.model.builds_on else []
     lines = [
-        f"first {config.stem} is trained; --dry-run of {config} says how long"
+        f"train {config.stem} first: it goes on from what that learnt"
+        if config == run.model.continues and not distill
+        else f"first {config.stem} is trained; --dry-run of {config} says how long"
         for config in dict.fromkeys([*builds_on, *(() if cross else teachers)])
         if not (run_folder(config, run) / "model.safetensors").exists()
     ]

@@ -1,9 +1,9 @@
 """Runs that another run builds on: trained first, if they are not finished."""
 
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from app.errors import UsageError
 from ml.assemble import run_folder
@@ -11,8 +11,11 @@ from ml.config import Run, load_run, read_dumped
 from ml.processes import is_first
 from ml.validation import Scores
 
-Train = Callable[[Run, Path, bool], Scores]
-"""Trains a run into a folder, and goes on with what stands there if the last argument says so."""
+
+class Train(Protocol):
+    """Train a run into a folder, or go on with what stands there."""
+
+    def __call__(self, run: Run, out: Path, *, resume: bool) -> Scores: ...
 
 
 def earlier(config: Path, own: Run, train: Train, *, resume: bool) -> Path:
@@ -33,7 +36,7 @@ def earlier(config: Path, own: Run, train: Train, *, resume: bool) -> Path:
         return folder
     if is_first():
         print(f"Training {config.stem} first.", file=sys.stderr)
-    train(own, folder, resume or any(folder.glob("checkpoint-*")))
+    train(own, folder, resume=resume or any(folder.glob("checkpoint-*")))
     return folder
 
 

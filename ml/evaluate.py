@@ -23,7 +23,8 @@ from tqdm import tqdm
 from app.errors import StorageError, UsageError
 from app.files import whole_file
 from app.modelpack import Card, ModelPackage, load_package
-from ml.asked import Asked, asked_of, doubts
+from ml.asked import Asked, asked_of, doubts, whole_manifest
+from ml.assemble import relabelled
 from ml.calibrate import calibration_of
 from ml.card import unmade
 from ml.checkpoint import finished, split_of
@@ -117,19 +118,18 @@ def in_short(evaluation: Evaluation) -> str:
 
 
 def _require_own_division(run_folder: Path, asked: Asked) -> None:
-    """A run may only be judged on the division it was trained on.
+    """A run may only be judged on the division it was trained on, or on a whole manifest.
 
     Raises:
         UsageError: If it was another: test patients may be among those it learnt from.
     """
     finished(run_folder)
     own, own_fold = split_of(run_folder), read_dumped(run_folder / "run.json").data.fold
-    fold = asked.split.fold if asked.split else None
-    if (own, own_fold) != (asked.sha256, fold):
+    if asked.split and (own, own_fold) != (asked.sha256, asked.split.fold):
         raise UsageError(
             f"{run_folder.name} was trained on fold {own_fold} of another division "
-            f"({own[:12]}, not {asked.sha256[:12] or 'none'}). Name its own with "
-            "--folds and --fold."
+            f"({own[:12]}, not {asked.sha256[:12]}). Name its own with --folds and --fold, or, for "
+            "data that it never saw, --split all."
         )
 
 
@@ -160,8 +160,8 @@ def _score_run(options: argparse.Namespace, asked: Asked, samples: Sequence[Samp
     temperature = options.temperature
     if temperature is None and options.tta and asked.split:
         temperature = _temperature(options, asked.split, samples)
-    ignored = read_dumped(options.run / "run.json").data.ignore
-    known = [each for each in asked.samples if each.label not in ignored]
+    data = read_dumped(options.run / "run.json").data
+    known = [each for each in relabelled(asked.samples, data) if each.label not in data.ignore]
     return score_run(options.run, known, tta=options.tta, temperature=temperature)
 
 
@@ -200,6 +200,8 @@ def _score(
     cards = {each.id: each for each in (package.card if package else None, card) if each}
     notes = tuple(doubt for each in cards.values() for doubt in doubts(each, asked))
     if options.run:
+        if not asked.split:
+            notes += (whole_manifest(f"The run {options.run.name}"),)
         return _score_run(options, asked, samples), notes
     if package is None:
         raise UsageError("Say what to evaluate: --package, --run or --predictions.")

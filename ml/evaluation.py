@@ -115,9 +115,10 @@ def evaluate(
         replicates: Bootstrap draws.
 
     Raises:
-        UsageError: If no B-scan has a label, or another model was scored on other B-scans or with
-            other views.
+        UsageError: If no B-scan has a label, the card is of other classes, or another model was
+            scored on other B-scans or with other views.
     """
+    _require_same_classes(predictions, card)
     operating = _operating(card, threshold)
     referable = _referable(card)
     known = predictions.labelled()
@@ -146,6 +147,15 @@ def evaluate(
         cost=cost,
         notes=(*notes, *_notes(known)),
     )
+
+
+def _require_same_classes(predictions: Predictions, card: Card | None) -> None:
+    if card and card.names != predictions.classes:
+        raise UsageError(
+            f"The rule of {card.id} {card.version} is for the classes {', '.join(card.names)}, but "
+            f"what it is to judge are {', '.join(predictions.classes)}, in this order. Name a "
+            "package of the same classes, or none."
+        )
 
 
 def _operating(card: Card | None, threshold: float | None) -> float:

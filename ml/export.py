@@ -10,7 +10,7 @@ precision. Its figures are measured on the split's test patients, through the pr
 import argparse
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, astuple, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -25,10 +25,12 @@ from app.errors import StorageError, UsageError
 from app.modelpack import CARD, Card, ModelPackage, load_package
 from app.paths import resources
 from app.preprocess import prepare
-from ml.assemble import divide, divide_all
+from ml.assemble import divide, divide_all, on_same_data, pretraining_of
 from ml.calibrate import calibrate_run, calibration_of
 from ml.card import figures_of, make_card, prose
 from ml.checkpoint import save_tensors
+from ml.classes import OUT_OF_SCOPE
+from ml.config import Run, load_run
 from ml.cost import cost_of
 from ml.endings import in_one_sentence
 from ml.evaluate import write_evaluation
@@ -96,13 +98,15 @@ def make_package(
     whole = export_graph(explained, (len(spec.mean), spec.height, spec.width))
     graph = quantized(whole, _frames(trained, division.train, _INT8_FRAMES)) if int8 else whole
     target = (models or resources() / "models") / package_id
+    earlier = _pretrained_on(trained.run)
+    shown = [each for each in earlier if each.finding in OUT_OF_SCOPE]
     card = make_card(
         package_id=package_id,
         run=trained.run,
         calibration=calibration,
         graph=graph,
-        training=division.train,
-        outliers=division.outliers,
+        training=_united(division.train, earlier),
+        outliers=_united(division.outliers, shown),
         tested=division.test,
     )
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -129,6 +133,21 @@ def make_package(
         install(folder, target)
     write_evaluation(evaluation, divide_all(trained.run).test, run_folder / "evaluation")
     return Exported(folder=target, evaluation=evaluation, differences=differences)
+
+
+def _pretrained_on(run: Run) -> list[Sample]:
+    """The B-scans of other labels that a run's first weights learnt from, over all runs."""
+    before, samples = run, list[Sample]()
+    while before.model.builds_on and before.model.builds_on.exists():
+        pretraining = pretraining_of(before)
+        samples += divide(pretraining).train if pretraining else ()
+        before = pretraining or on_same_data(load_run(before.model.builds_on), run)
+    return samples
+
+
+def _united(own: Iterable[Sample], others: Iterable[Sample]) -> list[Sample]:
+    """Each B-scan once."""
+    return list({each.sha256: each for each in (*others, *own)}.values())
 
 
 def _add_offsets(network: nn.Module, offsets: Sequence[float]) -> None:

@@ -74,7 +74,7 @@ def run_folds(
         config: A run's file, of `ml.distill` or of `ml.teach`.
         split: Written by `ml.splits`.
         folds: Which; by default all of the split.
-        overrides: Of the run itself, as `--set` takes them; those of the data are of all runs.
+        overrides: Of the run itself, as `--set` takes them; those of the data also of the others.
         also: Files of other runs on the same folds.
         tta: Score with test-time augmentation, student and teachers alike.
 
@@ -94,7 +94,10 @@ def run_folds(
             train_apart(other, [*of_data, *where], f"Fold {fold} of {other.stem}")
     distill = runs[wanted[0]].distill
     names = [config, *(distill.teachers if distill else ()), *also]
-    return tuple(_folded(name, config, tuple(runs.values()), tta=tta) for name in names)
+    each_fold = tuple(runs.values())
+    return tuple(
+        _folded(name, config, each_fold, of_data if name in also else (), tta=tta) for name in names
+    )
 
 
 def _refuse_crossed(run: Run) -> None:
@@ -105,8 +108,12 @@ def _refuse_crossed(run: Run) -> None:
         )
 
 
-def _folded(name: Path, config: Path, runs: Sequence[Run], *, tta: bool) -> Folded:
-    own = tuple(run if name == config else on_same_data(load_run(name), run) for run in runs)
+def _folded(
+    name: Path, config: Path, runs: Sequence[Run], overrides: Sequence[str], *, tta: bool
+) -> Folded:
+    own = tuple(
+        run if name == config else on_same_data(load_run(name, overrides), run) for run in runs
+    )
     said = [_score(name, run, tta=tta) for run in own]
     return Folded(
         name=name.stem,

@@ -193,7 +193,13 @@ def import_folders(
     samples = []
     for image in _images(folder):
         parts = image.relative_to(folder).parts
-        split = _split_of(Path(*parts))
+        split = _split_of(image.relative_to(folder))
+        if split and parts[0].lower() not in SPLIT_FOLDERS:
+            raise UsageError(
+                f"The image {image.name} lies in a folder of training, validation or test images "
+                f"that is not the first below {folder.name}. Name the folder that holds them, or "
+                "move them above the classes."
+            )
         place = parts[1:] if split else parts
         if len(place) < 2:
             raise UsageError(f"The image {image.name} lies in no class folder.")

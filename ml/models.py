@@ -141,8 +141,12 @@ def load_backbone(network: nn.Module, path: Path, architecture: str) -> None:
         UsageError: If the checkpoint was made for another architecture.
     """
     head = network.get_classifier()  # type: ignore[operator]
-    place = next(name for name, module in network.named_modules() if module is head)
-    own = [name for name in network.state_dict() if name.startswith(f"{place}.")]
+    own = [
+        f"{place}.{name}"
+        for place, module in network.named_modules()
+        if module is head
+        for name in module.state_dict()
+    ]
     load_weights(network, path, architecture, keeping=own)
     _calm_head(network)
 

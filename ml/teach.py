@@ -13,12 +13,12 @@ from ml.assemble import (
     Division,
     divide,
     labels_of,
-    on_same_patients,
+    pretraining_of,
     require_sound_data,
     trainer,
 )
 from ml.command import arguments_of, carry_out, print_scores
-from ml.config import Loss, Run, load_run
+from ml.config import Loss, Run
 from ml.data import Batch
 from ml.earlier import earlier
 from ml.losses import class_weights, classification_loss
@@ -69,12 +69,11 @@ def pretrain(run: Run, *, resume: bool) -> None:
     """Train the run that `run` begins with the backbone of, if there is one and it is not finished.
 
     Raises:
-        UsageError: If it names teachers, or is finished but was not made as its file says now.
+        UsageError: If it cannot be trained, or is finished but was not made as its file says now.
     """
-    config = run.model.pretrained
-    if config:
-        own = on_same_patients(load_run(config), run)
-        earlier(config, own, lambda *it: teach(it[0], it[1], resume=it[2]), resume=resume)
+    own = pretraining_of(run)
+    if own and run.model.pretrained:
+        earlier(run.model.pretrained, own, teach, resume=resume)
 
 
 def teach(run: Run, out: Path, *, resume: bool = False) -> Scores:
@@ -84,8 +83,8 @@ def teach(run: Run, out: Path, *, resume: bool = False) -> Scores:
         UsageError: If the run names teachers, or cannot be trained as it says.
     """
     require_no_teachers(run)
-    pretrain(run, resume=resume)
     division = divide(run)
+    pretrain(run, resume=resume)
     return trainer(run, supervised(run, division), division, out).fit(resume=resume)
 
 

@@ -28,6 +28,15 @@ def test_that_every_switch_changes_the_shipped_base():
         assert (load_run(config, keys) == base) == (switch.name == BASE), switch.name
 
 
+def test_that_what_is_averaged_are_several_epochs():
+    config = CHECKOUT / "ml" / "configs" / "ablation.toml"
+    (switch,) = (each for each in SWITCHES if each.name == "SWA")
+
+    train = load_run(config, switch.keys).train
+
+    assert train.epochs - train.swa_start > 1
+
+
 def test_that_a_switch_is_measured_against_the_base_and_not_trained_twice(base, tmp_path, capsys):
     out = tmp_path / "ablation"
     command = ["--config", str(base), "--out", str(out), "--only", "EMA", "--teachers"]

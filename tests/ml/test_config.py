@@ -62,6 +62,9 @@ def test_that_a_key_without_a_value_is_as_if_the_file_had_none(tmp_path):
 
     assert load_run(config, ["train.seed="]).train.seed == 43
     assert load_run(config, ["train.ema="]) == load_run(config)
+    assert load_run(config, ["distill.replay="]).distill is None
+    with pytest.raises(UsageError, match=re.escape("“train.epohcs”. Did you mean “train.epochs”?")):
+        load_run(config, ["train.epohcs="])
 
 
 @pytest.mark.parametrize(
@@ -77,6 +80,17 @@ def test_that_a_run_begins_with_one_thing(model, sentence, tmp_path):
 
     with pytest.raises(UsageError, match=sentence):
         check_run(settings, "run.toml")
+
+
+@pytest.mark.parametrize("section", ["model", "distill"])
+def test_that_a_run_does_not_build_on_itself(section, tmp_path):
+    config = tmp_path / "run.toml"
+    key = {"model": "pretrained", "distill": "teachers"}[section]
+    named = str(config) if section == "model" else (str(config),)
+    write_toml(config, tiny_settings(tmp_path, **{section: {key: named}}))
+
+    with pytest.raises(UsageError, match=r"run\.toml names itself"):
+        load_run(config)
 
 
 def test_that_a_class_named_twice_is_refused(tmp_path):

@@ -226,6 +226,16 @@ def test_that_folders_give_patients_eyes_and_frames(tmp_path):
     assert (only.frame, only.split, only.licence) == ("00012", "val", "CC0")
 
 
+@pytest.mark.parametrize("place", ["CNV/train/a.png", "OCT2017/train/CNV/a.png"])
+def test_that_folders_of_a_division_are_no_classes(place, tmp_path):
+    write_image(tmp_path / place, 1)
+
+    with pytest.raises(
+        UsageError, match=r"a\.png lies in a folder of training, valid"
+    ):
+        import_folders(tmp_path)
+
+
 def test_that_a_manifest_reads_back_as_it_was_written(tmp_path):
     write_image(tmp_path / "data/CNV/p1/1.png", 1)
     write_image(tmp_path / "data/NORMAL/p2/1.png", 2)

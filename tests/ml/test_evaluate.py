@@ -26,6 +26,7 @@ from ml.graph import Explained, export_graph
 from ml.importers import import_folders
 from ml.manifest import read_manifest, write_manifest
 from ml.models import build, count_parameters
+from ml.phantom.dataset import write_dataset
 from ml.predict import five_views, load_trained
 from ml.predictions import load_predictions, predictions_of, save_predictions
 from ml.quantize import quantized
@@ -173,6 +174,26 @@ def test_that_a_rule_of_another_division_does_not_call_a_run_s_patients(phantoms
 
     assert main(command.split()) == 2
     assert "it may know some of these patients" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("classes", [CLASSES[::-1], CLASSES[:3]])
+def test_that_a_rule_for_other_classes_calls_nobody(classes):
+    samples = [sample(name, label=name, patient=name) for name in classes]
+    said = predictions_of(samples, classes, np.eye(len(classes)), model="m")
+
+    with pytest.raises(UsageError, match="for the classes NORMAL, DRUSEN, DME, CNV, but what it"):
+        evaluate(said, card=tiny_card())
+
+
+def test_that_a_run_can_be_judged_on_data_that_it_never_saw(phantoms, tmp_path):
+    teach(tiny_run(phantoms, train={"epochs": 1}), tmp_path / "run")
+    others = write_dataset(tmp_path / "others", patients=1, frames=1, seed=9)
+    command = f"--run {tmp_path}/run --manifest {others} --replicates 5 --out {tmp_path}".split()
+
+    assert main([*command, "--split", "all"]) == 0
+
+    note = json.loads((tmp_path / "evaluation.json").read_text())["notes"][0]
+    assert note.startswith("The run run was judged on the whole manifest")
 
 
 def test_that_five_views_of_a_run_have_a_temperature_of_their_own(phantoms, tmp_path):

@@ -113,6 +113,15 @@ def test_that_overrides_of_the_data_are_of_all_runs_and_others_of_the_run_itself
     assert (student.train.lr, alone.train.lr) == (2e-3, 1e-3)
 
 
+def test_that_a_run_is_corrected_for_the_shares_that_it_was_shown(folded, monkeypatch):
+    monkeypatch.chdir(folded)
+    names = ("student.toml", "folds.json")
+
+    *_, alone = run_folds(*map(Path, names), [0], KEYS, also=[Path("alone.toml")])
+
+    assert (alone.name, alone.runs[0].data.balance) == ("alone", "root")
+
+
 def test_that_the_table_has_every_fold_and_their_mean(folded):
     lines = (folded / "runs" / "student-pooled" / "table.md").read_text().splitlines()
 

@@ -7,12 +7,18 @@ import pytest
 import torch
 
 from app.errors import UsageError
-from ml.assemble import divide, network_of
+from app.modelpack import load_package
+from ml.assemble import divide, network_of, require_sound_data
+from ml.calibrate import main as calibrate_command
 from ml.config import load_run
 from ml.distill import distil
+from ml.distill import main as distil_command
 from ml.dryrun import rehearse
+from ml.evaluate import main as evaluate_command
+from ml.export import make_package
 from ml.manifest import read_manifest
 from ml.predict import load_trained
+from ml.predictions import load_predictions
 from ml.splits import make_folds, write_splits
 from ml.teach import teach
 from tests.ml.training_data import (
@@ -148,9 +154,58 @@ def test_that_a_pretrained_run_made_otherwise_than_its_file_says_is_refused(octd
         teach(run, Path("student"))
 
 
-def test_that_another_architecture_cannot_be_begun_with(octdl, devices):
-    run = begun_with(octdl, devices, **SHORT)
-    other = replace(run, model=replace(run.model, architecture="test_vit"))
+@pytest.mark.parametrize(
+    ("sections", "sentence"),
+    [
+        ({"data": {**EVERY_FINDING, "classes": FINDINGS[:4]}}, "labels that are none of NO, AMD"),
+        ({"data": {"classes": (*CLASSES, "GLAUCOMA")}}, "No training patient has GLAUCOMA"),
+        ({"model": {"architecture": "test_vit"}}, "“test_vit”, which is not the run's"),
+        ({"distill": {"teachers": ("teacher.toml",)}}, "teachers cannot pre-train"),
+    ],
+)
+def test_that_what_cannot_pretrain_is_refused_before_anything_is_trained(
+    sections, sentence, octdl, devices, capsys
+):
+    write_toml(octdl, tiny_settings(devices, **SHORT, **sections))
+    teacher = write_toml(Path("teacher.toml"), tiny_settings(devices, **SHORT))
+    model = {"pretrained": str(octdl)}
+    settings = tiny_settings(devices, model=model, distill={"teachers": (str(teacher),)})
+    student = write_toml(Path("student.toml"), settings)
 
-    with pytest.raises(UsageError, match="not of “test_vit”"):
-        teach(other, Path("student"))
+    for more in ([], ["--dry-run"]):
+        assert distil_command(["--config", str(student), *more]) == 1
+        assert sentence in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
+def test_that_a_pretraining_file_that_is_missing_is_refused_before_anything_is_trained(
+    devices, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(UsageError, match=r"nowhere\.toml cannot be read"):
+        require_sound_data(begun_with("nowhere.toml", devices))
+
+
+def test_that_a_card_counts_what_was_learnt_before(octdl, devices):
+    run = begun_with(octdl, devices, **SHORT, data={"sources": ("kermany",)})
+    teach(run, Path("student"))
+
+    card = load_package(make_package(Path("student"), "pretrained", Path("models")).folder).card
+
+    shown = {each.name: each.bscans for each in card.training}
+    assert shown["octdl"] == len(divide(tiny_run(devices, data=EVERY_FINDING)).train)
+    assert shown["kermany"] == len(divide(run).train)
+    assert any("4 B-scans of other diseases" in each for each in card.limits)
+
+
+def test_that_a_run_of_findings_is_judged_on_them_and_has_no_rule(octdl, devices, capsys):
+    teach(load_run(octdl), Path("runs/octdl"))
+    command = f"--run runs/octdl --manifest {devices} --sources octdl --split train --out out"
+
+    assert evaluate_command([*command.split(), "--replicates", "5"]) == 0
+    known = load_predictions(Path("out/predictions.npz")).labelled()
+    assert len(known) == len(divide(load_run(octdl)).train)
+
+    assert calibrate_command(["--run", "runs/octdl"]) == 2
+    assert "cannot be exported" in capsys.readouterr().err
