@@ -230,9 +230,7 @@ def test_that_folders_give_patients_eyes_and_frames(tmp_path):
 def test_that_folders_of_a_division_are_no_classes(place, tmp_path):
     write_image(tmp_path / place, 1)
 
-    with pytest.raises(
-        UsageError, match=r"a\.png lies in a folder of training, valid"
-    ):
+    with pytest.raises(UsageError, match=r"a\.png lies in a folder of training, valid"):
         import_folders(tmp_path)
 
 
