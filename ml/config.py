@@ -283,13 +283,15 @@ def _override(content: dict[str, Any], override: str) -> None:
     if not equals:
         raise UsageError(f"“{override}” is no override. Write --set section.key=value.")
     section, _, name = key.rpartition(".")
-    if not text:
-        _refuse_unknown({section: {name: ""}} if section else {name: ""}, Run, "--set")
-        content.get(section, content if not section else {}).pop(name, None)
-        return
-    place = content.setdefault(section, {}) if section else content
+    place = content.get(section, {}) if section else content
     if not isinstance(place, dict):
         raise UsageError(f"“{override}” cannot be set: {section} is one value and no section.")
+    if not text:
+        _refuse_unknown({section: {name: ""}} if section else {name: ""}, Run, "--set")
+        place.pop(name, None)
+        return
+    if section:
+        content[section] = place
     try:
         place[name] = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

@@ -114,7 +114,9 @@ def test_that_a_file_in_another_encoding_is_refused(tmp_path):
         load_run(tmp_path / "run.toml")
 
 
-@pytest.mark.parametrize("overrides", [["package.x=1"], ["train=3", "train.epochs=1"]])
+@pytest.mark.parametrize(
+    "overrides", [["package.x=1"], ["package.x="], ["train=3", "train.epochs=1"]]
+)
 def test_that_a_key_within_a_value_is_refused(overrides):
     with pytest.raises(UsageError, match="is one value and no section"):
         load_run(CONFIGS / "desk.toml", overrides)
