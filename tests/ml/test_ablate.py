@@ -94,7 +94,7 @@ def test_that_every_switch_can_be_measured(tmp_path, monkeypatch):
     """Also compiled, begun with a pre-trained run, and with two teachers, one of them crossed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(CHECKOUT))
-    manifest = two_devices(tmp_path)
+    manifest = two_devices(tmp_path, patients=10)
     short = {"epochs": 3, "batch": 8, "workers": 0}
     base = write_toml(tmp_path / "base.toml", tiny_settings(manifest, train=short))
     findings = {"classes": FINDINGS, "label": "finding", "sources": ["octdl"]}

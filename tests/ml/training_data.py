@@ -66,7 +66,7 @@ STRANGE = {"NORMAL": "ERM", "DRUSEN": "VID", "CNV": "RVO", "DME": "RAO"}
 FINDINGS = (*PUBLISHED.values(), *STRANGE.values(), "AMD/MNV_suspected")
 
 
-def two_devices(folder: Path) -> Path:
+def two_devices(folder: Path, patients: int = 5) -> Path:
     """The manifest of phantoms listed as Kermany's, and of as many listed as OCTDL's.
 
     OCTDL's findings have the names they were published under, and one patient in five has one that
@@ -76,7 +76,9 @@ def two_devices(folder: Path) -> Path:
     samples = [
         _listed(sample, source)
         for source, seed in sets.items()
-        for sample in read_manifest(write_dataset(folder / source, patients=5, frames=1, seed=seed))
+        for sample in read_manifest(
+            write_dataset(folder / source, patients=patients, frames=1, seed=seed)
+        )
     ]
     path = folder / "manifest.csv"
     write_manifest(samples, path)
