@@ -14,7 +14,7 @@ from app.errors import UsageError
 from app.modelpack import InputSpec
 from app.progress import Progress
 from ml.checkpoint import finished, load_weights
-from ml.checks import Inspection, check, check_rows, inspect_images, require_sound
+from ml.checks import Inspection, check, check_labels, check_rows, inspect_images, require_sound
 from ml.classes import NO_LABEL, class_info
 from ml.config import Data, Run, load_run
 from ml.data import Views, network_input, read_bands
@@ -114,8 +114,9 @@ def divide_all(run: Run) -> Division:
     """
     samples = read_manifest(run.data.manifest, run.data.root)
     rows = relabelled(samples, run.data)
-    require_sound(check_rows([each for each in rows if each.label not in run.data.ignore]))
-    require_sound(check_rows(_chosen(rows, run.data), run.data.classes))
+    wished = [each for each in rows if each.label not in run.data.ignore]
+    unknown = check_labels(_chosen(rows, run.data), run.data.classes)
+    require_sound((*unknown, *check_rows(wished)))
     linked = () if run.data.split else inspected(samples).linked
     split = division(samples, run.data.split, run.data.fold, linked)
 
@@ -321,3 +322,15 @@ def pretraining_of(run: Run) -> Run | None:
         )
     same = {name: getattr(data, name) for name in ("manifest", "root", "split", "fold", "limit")}
     return replace(own, data=replace(own.data, **same))
+
+
+def earlier_of(run: Run) -> Run | None:
+    """The run whose weights `run` begins with, on its patients; None if its file is gone, too.
+
+    Raises:
+        UsageError: If what its file says cannot be.
+    """
+    model = run.model
+    if model.builds_on is None or not model.builds_on.exists():
+        return None
+    return pretraining_of(run) or on_same_data(load_run(model.builds_on), run)

@@ -10,9 +10,10 @@ import numpy as np
 
 from app.language import counted, fill, list_of, mark
 from app.modelpack import FORMAT, Card, Figure, ReferralRule, TrainingData, TrainingSplit
+from ml.assemble import earlier_of
 from ml.calibrate import Calibration, offsets_of_classes
 from ml.classes import OUT_OF_SCOPE, class_info
-from ml.config import Run, load_run
+from ml.config import Run
 from ml.cost import Cost
 from ml.evaluation import Evaluation, Result, Scope
 from ml.graph import Differences
@@ -303,12 +304,9 @@ def _of_shares(calibration: Calibration) -> str:
 
 def first_weights(run: Run) -> str:
     """Where the weights come from that training began with, over all runs, and their licence."""
-    model = run.model
-    if model.builds_on is None:
-        return _ORIGINS[model.start]
-    if not model.builds_on.exists():
-        return model.first_weights()
-    earlier = load_run(model.builds_on)
+    model, earlier = run.model, earlier_of(run)
+    if earlier is None:
+        return model.first_weights() if model.builds_on else _ORIGINS[model.start]
     learnt = f" (pre-trained on {', '.join(earlier.data.classes)})" if model.pretrained else ""
     return f"{model.first_weights()}{learnt}, which began with {first_weights(earlier)}"
 

@@ -135,12 +135,20 @@ def check_files(seen: Inspection) -> tuple[Finding, ...]:
     return tuple(finding for finding in findings if finding)
 
 
+def check_labels(samples: Sequence[Sample], classes: Sequence[str]) -> tuple[Finding, ...]:
+    """Whether every label is one of the classes."""
+    unknown = sorted({sample.label for sample in samples if sample.label} - set(classes))
+    text = f"labels that are none of {', '.join(classes)}"
+    found = _finding(Severity.ERROR, "unknown label", text, unknown)
+    return (found,) if found else ()
+
+
 def check_rows(
     samples: Sequence[Sample], classes: Sequence[str] | None = None
 ) -> tuple[Finding, ...]:
     """All checks that need no pixels: a moment, whatever the number of images."""
     findings = [
-        _unknown_labels(samples, classes),
+        *(check_labels(samples, classes) if classes is not None else ()),
         _contradictions(samples),
         _in_two_splits(samples, lambda sample: sample.patient, "patient in two splits"),
         _in_two_splits(samples, lambda sample: sample.sha256, "image in two splits"),
@@ -192,14 +200,6 @@ def _grouped(
     for sample in samples:
         groups[key(sample)].append(sample)
     yield from groups.values()
-
-
-def _unknown_labels(samples: Sequence[Sample], classes: Sequence[str] | None) -> Finding | None:
-    if classes is None:
-        return None
-    unknown = sorted({sample.label for sample in samples if sample.label} - set(classes))
-    text = f"labels that are none of {', '.join(classes)}"
-    return _finding(Severity.ERROR, "unknown label", text, unknown)
 
 
 def _contradictions(samples: Sequence[Sample]) -> Finding | None:

@@ -139,7 +139,7 @@ class Run:
     distill: Distill | None = None
 
     @property
-    def builds_on(self) -> tuple[Path, ...]:
+    def needs(self) -> tuple[Path, ...]:
         """The files of the runs that have to be finished before this one."""
         first = (self.model.builds_on,) if self.model.builds_on else ()
         return (*first, *(self.distill.teachers if self.distill else ()))
@@ -186,7 +186,7 @@ def load_run(path: Path, overrides: Iterable[str] = ()) -> Run:
     for override in overrides:
         _override(content, override)
     run = check_run(content, str(path))
-    if path in run.builds_on:
+    if path in run.needs:
         raise UsageError(f"{path} names itself as a run to build on. Name another.")
     return run
 

@@ -25,12 +25,12 @@ from app.errors import StorageError, UsageError
 from app.modelpack import CARD, Card, ModelPackage, load_package
 from app.paths import resources
 from app.preprocess import prepare
-from ml.assemble import divide, divide_all, on_same_data, pretraining_of
+from ml.assemble import divide, divide_all, earlier_of
 from ml.calibrate import calibrate_run, calibration_of
 from ml.card import figures_of, make_card, prose
 from ml.checkpoint import save_tensors
 from ml.classes import OUT_OF_SCOPE
-from ml.config import Run, load_run
+from ml.config import Run
 from ml.cost import cost_of
 from ml.endings import in_one_sentence
 from ml.evaluate import write_evaluation
@@ -137,11 +137,10 @@ def make_package(
 
 def _pretrained_on(run: Run) -> list[Sample]:
     """The B-scans of other labels that a run's first weights learnt from, over all runs."""
-    before, samples = run, list[Sample]()
-    while before.model.builds_on and before.model.builds_on.exists():
-        pretraining = pretraining_of(before)
-        samples += divide(pretraining).train if pretraining else ()
-        before = pretraining or on_same_data(load_run(before.model.builds_on), run)
+    later, samples = run, list[Sample]()
+    while earlier := earlier_of(later):
+        samples += divide(earlier).train if later.model.pretrained else ()
+        later = earlier
     return samples
 
 

@@ -192,8 +192,8 @@ def import_folders(
     source = folder.resolve().name
     samples = []
     for image in _images(folder):
-        parts = image.relative_to(folder).parts
-        split = _split_of(image.relative_to(folder))
+        relative = image.relative_to(folder)
+        parts, split = relative.parts, _split_of(relative)
         if split and parts[0].lower() not in SPLIT_FOLDERS:
             raise UsageError(
                 f"The image {image.name} lies in a folder of training, validation or test images "
