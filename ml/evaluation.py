@@ -20,7 +20,7 @@ from ml.metrics import (
     compare,
     mcnemar,
     measure,
-    score_not_exceeded,
+    sensitivity_at,
 )
 from ml.predictions import Predictions
 
@@ -61,7 +61,7 @@ class Scope:
 class Comparison:
     """This model against another on the same B-scans; differences are this minus the other.
 
-    Patients are called by the same rule, without a gate: `Scope` judges that.
+    Patients are called without a gate: `Scope` judges that.
     """
 
     other: str
@@ -97,6 +97,7 @@ def evaluate(
     own_cards: Cards | None = None,
     threshold: float | None = None,
     others: Sequence[Predictions] = (),
+    cards_of_others: Sequence[Cards] = (),
     cost: Cost | None = None,
     notes: Sequence[str] = (),
     replicates: int = REPLICATES,
@@ -110,6 +111,8 @@ def evaluate(
         own_cards: Of patients who are called by another rule than the card's, as those of a fold.
         threshold: From which a B-scan is referred; by default the card's, else 0.5.
         others: Models to compare with, scored on the same B-scans in the same way.
+        cards_of_others: For each of them the cards by which it calls patients; by default it calls
+            them as this model does, by a rule that was not fitted to its own answers.
         cost: Of the model.
         notes: What a reader of the figures has to know beside them, in sentences.
         replicates: Bootstrap draws.
@@ -139,13 +142,19 @@ def evaluate(
         scope=_scope(predictions, card, replicates),
         comparisons=tuple(
             comparison
-            for other in others
+            for other, theirs in zip(
+                others, cards_of_others or [own_cards or {}] * len(others), strict=True
+            )
             for comparison in _against(
-                known, other, card, own_cards, referable, operating, replicates
+                known, other, card, (own_cards, theirs), referable, operating, replicates
             )
         ),
         cost=cost,
-        notes=(*notes, *_notes(known)),
+        notes=(
+            *notes,
+            *(_one_rule(card) if others and not cards_of_others else ()),
+            *_notes(known),
+        ),
     )
 
 
@@ -184,6 +193,15 @@ def _levels(
             cases.append(eye_cases(known, card, own_cards))
         cases.append(patient_cases(known, card, own_cards))
     return cases
+
+
+def _one_rule(card: Card | None) -> tuple[str, ...]:
+    if card is None:
+        return ()
+    return (
+        "Where models are compared by patient, all are called by one rule. It was fitted to the "
+        "answers of one of them, or of none, and favours the one it was fitted to.",
+    )
 
 
 def _notes(known: Predictions) -> tuple[str, ...]:
@@ -232,8 +250,6 @@ def scope_of(
     """
     beyond = scores > threshold
     found = _judge_scores(scores, beyond, outside, patients, replicates)
-    at_share = scores > score_not_exceeded(scores[~outside], 1 - SENT)
-    caught_at_share = _judge_scores(scores, at_share, outside, patients, replicates)[_CAUGHT]
     alike = np.isin(sources, np.unique(sources[outside]))
     within = (
         None
@@ -251,17 +267,14 @@ def scope_of(
     )
     return Scope(
         auroc=found["AUROC for out of scope"],
-        caught=found[_CAUGHT],
+        caught=found["sensitivity for out of scope"],
         sent=sent,
-        caught_at_share=caught_at_share,
+        caught_at_share=found[sensitivity_at("out of scope", 1 - SENT)],
         by_finding=_tally(beyond[outside], findings[outside]),
         by_source=_tally(beyond[~outside], sources[~outside]),
         same_device=within,
         threshold=threshold,
     )
-
-
-_CAUGHT = "sensitivity for out of scope"
 
 
 def _tally(beyond: NDArray[np.bool_], kinds: NDArray[np.str_]) -> dict[str, tuple[int, int]]:
@@ -285,7 +298,7 @@ def _judge_scores(
         labels=outside.astype(np.int64),
         answers=beyond.astype(np.int64),
         patients=patients,
-        rankings=(Ranking(name="out of scope", scores=scores, positive=outside),),
+        rankings=(Ranking(name="out of scope", scores=scores, positive=outside, spared=1 - SENT),),
     )
     return {each.name: each for each in measure(cases, replicates=replicates)}
 
@@ -294,7 +307,7 @@ def _against(
     known: Predictions,
     other: Predictions,
     card: Card | None,
-    own_cards: Cards | None,
+    own_cards: tuple[Cards | None, Cards | None],
     referable: Sequence[str],
     threshold: float,
     replicates: int,
@@ -304,7 +317,10 @@ def _against(
     return [
         _comparison(other.model, mine, theirs, replicates)
         for mine, theirs in zip(
-            *(_levels(each, card, own_cards, referable, threshold) for each in alike),
+            *(
+                _levels(each, card, own, referable, threshold)
+                for each, own in zip(alike, own_cards, strict=True)
+            ),
             strict=True,
         )
         if mine.unit != "eye"

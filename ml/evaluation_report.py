@@ -211,7 +211,7 @@ def _comparison(comparison: Comparison) -> str:
         + (
             ", which takes B-scans of one patient for independent."
             if comparison.unit == "B-scan"
-            else ". Both models' patients are called by the same rule, without a gate."
+            else ". Both models' patients are called without a gate."
         )
     )
     title = f"Difference to {escape(comparison.other)}, by {comparison.unit}"

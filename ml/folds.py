@@ -6,12 +6,12 @@
 
 Each fold is trained by the run's own command, its teachers first, in `runs/NAME-foldK`; no package
 is made. Every network is scored on the test patients of its own fold, with the softmax that its own
-validation patients give, and each B-scan is tested once. Eyes and patients are called by the rule
-that the student's validation patients of that fold give: a rule of other patients would have been
-fitted to some who are tested here. `DIR` (by default `runs/NAME-pooled`) then holds `table.md`,
-fold by fold, and the evaluation of all folds together with intervals by patient, the student
-compared with each teacher and with each run that `--also` names, trained on the same folds. Stopped
-anywhere, the same command goes on.
+validation patients give, and each B-scan is tested once. It calls eyes and patients by the rule
+that its own answers to that fold's validation patients give: a rule of other patients would have
+been fitted to some who are tested here, and one of another network favours that one. `DIR` (by
+default `runs/NAME-pooled`) then holds `table.md`, fold by fold, and the evaluation of all folds
+together with intervals by patient, the student compared with each teacher and with each run that
+`--also` names, trained on the same folds. Stopped anywhere, the same command goes on.
 """
 
 import argparse
@@ -27,6 +27,7 @@ from app.modelpack import Card
 from ml.assemble import divide, labels_of, on_same_data, run_folder
 from ml.calibrate import calibrate
 from ml.card import unmade
+from ml.checkpoint import require_trained_on
 from ml.command import train_apart
 from ml.config import Run, load_run
 from ml.endings import in_one_sentence
@@ -130,13 +131,10 @@ def _score(name: Path, run: Run, *, tta: bool) -> tuple[Predictions, Predictions
         UsageError: If it was trained on another split: it may know some of these patients.
     """
     folder, division = run_folder(name, run), divide(run)
+    require_trained_on(
+        folder, division.split.sha256, "Move it away, or name its own split with --split."
+    )
     validation = score_run(folder, division.val, tta=tta, temperature=1.0)
-    own_split, wanted = validation.split_sha256, division.split.sha256
-    if own_split != wanted:
-        raise UsageError(
-            f"The run in {folder} was trained on the split {own_split[:12]}, not on {wanted[:12]}: "
-            "it may know some of the test patients. Move it away, or name its own split."
-        )
     classes = run.data.classes
     offsets = offsets_of(labels_of(division.train, classes), len(classes), run.data.balance)
     softmax = fit_softmax(validation.logits, validation.labels, offsets)
@@ -165,34 +163,48 @@ def _value(part: Predictions, figure: str) -> float:
 def pooled(folded: Sequence[Folded]) -> Evaluation:
     """Judge the first model on all folds' test patients together, against the others.
 
-    Every fold's patients are called by the first model's rule of that fold. Where one cannot be
-    fitted, the evaluation says why and judges only B-scans.
+    Every model calls a fold's patients by the rule that its own answers to that fold's validation
+    patients give. Where one cannot be fitted, the evaluation says why and judges only B-scans.
     """
     first = folded[0]
     whole = [replace(join_predictions(each.parts), model=each.name) for each in folded]
     try:
-        cards = [_card(*each) for each in zip(first.runs, first.validations, strict=True)]
-        note = "Eyes and patients of a fold are called by the rule of its own validation patients."
+        cards = [_cards(each) for each in folded]
+        note = (
+            "Eyes and patients of a fold are called by the rule that a model's own answers to the "
+            "fold's validation patients give."
+        )
     except UsageError as error:
         cards, note = [], f"Eyes and patients are not judged. {error}"
     return evaluate(
         replace(whole[0], features=None),
         part=f"test of {len(first.folds)} folds",
-        card=cards[0] if cards else None,
-        own_cards={
-            patient: card
-            for card, part in zip(cards, first.parts, strict=False)
-            for patient in part.patients.tolist()
-        },
+        card=next(iter(cards[0].values())) if cards else None,
+        own_cards=cards[0] if cards else None,
         # No fold's own: B-scans of all folds are referred alike.
         threshold=0.5,
         others=whole[1:],
+        cards_of_others=cards[1:],
         notes=[note],
     )
 
 
+def _cards(folded: Folded) -> dict[str, Card]:
+    """For each test patient the card with the rule of the fold's validation patients.
+
+    Raises:
+        UsageError: If one cannot be fitted.
+    """
+    return {
+        patient: card
+        for run, validation, part in zip(folded.runs, folded.validations, folded.parts, strict=True)
+        for card in [_card(run, validation)]
+        for patient in part.patients.tolist()
+    }
+
+
 def _card(run: Run, validation: Predictions) -> Card:
-    """A card with the rule of a fold's validation patients, without a gate.
+    """A card with the rule of validation patients, without a gate.
 
     Raises:
         UsageError: If a class has no validation patient, or is none that can be exported.

@@ -3,7 +3,10 @@
 Every figure is computed from weights, one per patient: all of them 1 gives the figure itself,
 and multinomial draws give the bootstrap by patient (patients, not B-scans, are drawn with
 replacement, so that the many B-scans of one patient do not pass for many patients). All draws go
-through the same array arithmetic at once. Intervals are the 2.5th to 97.5th percentile of 2,000.
+through the same array arithmetic at once. Intervals are the 2.5th to 97.5th percentile of 2,000,
+with two exceptions. A share that is 1 or 0 in all draws is not for that certain: its interval is
+Wilson's over the patients concerned. And an expected calibration error, whose every gap counts as
+positive, is larger in draws than in the cases: its draws are moved by as much as they lie above it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -13,8 +16,11 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
+from app.agreement import wilson
+
 REPLICATES = 2000
 ECE_BINS = 15  # of equal width over [0, 1] of the highest probability (Guo 2017)
+_CALIBRATION_ERROR = "expected calibration error"
 _CHUNK = 4_000_000  # weights held at once: 32 MB
 
 Floats = NDArray[np.float64]
@@ -28,6 +34,7 @@ class Ranking:
     scores: Floats  # (n,)
     positive: NDArray[np.bool_]  # (n,)
     graded: bool = False  # scores lie in [0, 1], and how near they come to probabilities is asked
+    spared: float | None = None  # also the sensitivity where this share of the others is spared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,7 +71,20 @@ class Estimate:
 
 def measure(cases: Cases, *, replicates: int = REPLICATES, seed: int = 0) -> tuple[Estimate, ...]:
     """Compute every figure that the cases allow, with intervals."""
-    return _summarise(_drawn(cases, cases.patients, replicates, seed))
+    drawn = _drawn(cases, cases.patients, replicates, seed)
+    estimates = _summarise(
+        {
+            name: _moved(values) if name.startswith(_CALIBRATION_ERROR) else values
+            for name, values in drawn.items()
+        }
+    )
+    concerned = dict(_concerned(cases))
+    return tuple(
+        _not_certain(each, len(np.unique(cases.patients[concerned[each.name]])))
+        if each.name in concerned
+        else each
+        for each in estimates
+    )
 
 
 def compare(
@@ -149,6 +169,51 @@ def _summarise(drawn: Mapping[str, Floats]) -> tuple[Estimate, ...]:
     return tuple(estimates)
 
 
+def _moved(values: Floats) -> Floats:
+    """A figure and its draws, these so that they lie about it."""
+    draws = values[1:]
+    moved = np.maximum(draws - (np.nanmean(draws) - values[0]), 0)
+    return np.asarray(np.r_[values[0], moved])
+
+
+def _not_certain(estimate: Estimate, patients: int) -> Estimate:
+    """A share that is 1 or 0 in every draw, with what so few patients can say of it."""
+    share = round(estimate.value, 9) if np.isfinite(estimate.value) else None
+    if share not in (0, 1) or round(estimate.high - estimate.low, 9):
+        return estimate
+    low, high = wilson(patients * int(share), patients)
+    return Estimate(name=estimate.name, value=estimate.value, low=low, high=high)
+
+
+def _concerned(cases: Cases) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Of each figure that is a share, the cases it is a share of."""
+    everyone = np.ones(len(cases.labels), dtype=np.bool_)
+    for name in ("accuracy", "balanced accuracy", "macro specificity"):
+        yield name, everyone
+    kinds = [(name, cases.labels == c, cases.answers == c) for c, name in enumerate(cases.classes)]
+    if cases.referable is not None and cases.referred is not None:
+        kinds.append(("referable", cases.referable, cases.referred))
+    for name, ill, said in kinds:
+        yield f"sensitivity for {name}", ill
+        yield f"specificity for {name}", ~ill
+        yield f"PPV for {name}", said
+        yield f"NPV for {name}", ~said
+        yield f"F1 for {name}", ill | said
+    for ranking in cases.rankings:
+        sides = (ranking.positive, ~ranking.positive)
+        # Pairs are ranked rightly or not: there are no more of them than the scarcer side has.
+        scarcer = min(sides, key=lambda side: len(np.unique(cases.patients[side])))
+        yield f"AUROC for {ranking.name}", scarcer
+        yield f"AUPRC for {ranking.name}", ranking.positive
+        if ranking.spared is not None:
+            yield sensitivity_at(ranking.name, ranking.spared), ranking.positive
+
+
+def sensitivity_at(name: str, specificity: float) -> str:
+    """What the sensitivity is called where that share of the others is spared."""
+    return f"sensitivity for {name} at specificity {specificity:g}"
+
+
 def _drawn(
     cases: Cases, patients: NDArray[np.str_], replicates: int, seed: int
 ) -> dict[str, Floats]:
@@ -164,9 +229,11 @@ def _drawn(
             _areas(ranking, weights[start : start + chunk][:, patient])
             for start in range(0, len(weights), chunk)
         ]
-        auroc, auprc = (np.concatenate(each) for each in zip(*parts, strict=True))
+        auroc, auprc, caught = (np.concatenate(each) for each in zip(*parts, strict=True))
         figures[f"AUROC for {ranking.name}"] = auroc
         figures[f"AUPRC for {ranking.name}"] = auprc
+        if ranking.spared is not None:
+            figures[sensitivity_at(ranking.name, ranking.spared)] = caught
     return figures
 
 
@@ -244,7 +311,7 @@ def _of_probabilities(
     yield "negative log-likelihood", summed(-np.log(np.maximum(likely, 1e-12))) / total
     confidence = probabilities.max(axis=1)
     gap = confidence - (probabilities.argmax(axis=1) == cases.labels)
-    yield "expected calibration error", _calibration_error(confidence, gap, summed) / total
+    yield _CALIBRATION_ERROR, _calibration_error(confidence, gap, summed) / total
 
 
 def _of_scores(
@@ -255,7 +322,7 @@ def _of_scores(
     gap = ranking.scores - ranking.positive
     yield f"Brier score for {ranking.name}", summed(gap**2) / total
     error = _calibration_error(ranking.scores, gap, summed)
-    yield f"expected calibration error for {ranking.name}", error / total
+    yield f"{_CALIBRATION_ERROR} for {ranking.name}", error / total
 
 
 def _calibration_error(
@@ -281,8 +348,12 @@ def _steps(ranking: Ranking, weights: Floats) -> tuple[Floats, Floats]:
     return of_positives, of_negatives
 
 
-def _areas(ranking: Ranking, weights: Floats) -> tuple[Floats, Floats]:
-    """AUROC (ties count half) and AUPRC (average precision, no interpolation), each (draws,)."""
+def _areas(ranking: Ranking, weights: Floats) -> tuple[Floats, Floats, Floats]:
+    """What follows from the order of the scores, each (draws,).
+
+    AUROC (ties count half), AUPRC (average precision, no interpolation), and the sensitivity where
+    `ranking.spared` of the others are spared, at a threshold of each draw's own.
+    """
     positive, negative = _steps(ranking, weights)
     true, false = np.cumsum(positive, axis=1), np.cumsum(negative, axis=1)
     pairs = true[:, -1] * false[:, -1]
@@ -291,4 +362,8 @@ def _areas(ranking: Ranking, weights: Floats) -> tuple[Floats, Floats]:
         precision = true / (true + false)
         steps = np.where(positive > 0, positive * precision, 0)
         auprc = steps.sum(axis=1) / true[:, -1]
-    return auroc, auprc
+        spared = 1 - false / false[:, -1:]
+        allowed = spared >= (ranking.spared or 0) - 1e-9
+        caught = np.where(allowed, true, 0).max(axis=1) / true[:, -1]
+        caught[false[:, -1] == 0] = np.nan
+    return auroc, auprc, caught

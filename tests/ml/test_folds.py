@@ -52,17 +52,54 @@ def two_folds():
     )
 
 
+def cards_of(folded):
+    rules = [
+        calibrate(each, unfamiliarity_threshold=0.0).aggregation for each in folded.validations
+    ]
+    return [replace(tiny_card(), classes=class_info(CLASSES), aggregation=each) for each in rules]
+
+
+def called(folded, cards):
+    """The patients of each fold, called by that fold's card."""
+    return [patient_cases(*each) for each in zip(folded.parts, cards, strict=True)]
+
+
 def test_that_each_fold_s_patients_are_called_by_the_rule_of_its_own_validation(two_folds):
+    cards = cards_of(two_folds)
+
     found = pooled([two_folds])
 
-    rules, calls = [], []
-    for validation, part in zip(two_folds.validations, two_folds.parts, strict=True):
-        rules.append(calibrate(validation, unfamiliarity_threshold=0.0).aggregation)
-        card = replace(tiny_card(), classes=class_info(CLASSES), aggregation=rules[-1])
-        calls += patient_cases(part, card).answers.tolist()
-    assert rules[0] != rules[1]
-    assert found.result("all", "patient").cases.answers.tolist() == calls
-    assert "the rule of its own validation patients" in found.notes[0]
+    answers = [answer for each in called(two_folds, cards) for answer in each.answers.tolist()]
+    assert cards[0].aggregation != cards[1].aggregation
+    assert found.result("all", "patient").cases.answers.tolist() == answers
+    assert "the rule that a model's own answers" in found.notes[0]
+
+
+def test_that_every_model_calls_patients_by_the_rule_of_its_own_answers(two_folds):
+    """One that answers alike but is less sure of it calls nobody by another's thresholds."""
+
+    def unsure(parts):
+        return tuple(replace(each, logits=each.logits * 0.3) for each in parts)
+
+    other = replace(
+        two_folds,
+        name="unsure",
+        validations=unsure(two_folds.validations),
+        parts=unsure(two_folds.parts),
+    )
+
+    found = pooled([two_folds, other])
+
+    def right(folded, cards):
+        return float(np.concatenate([each.correct for each in called(folded, cards)]).mean())
+
+    own, lent = right(other, cards_of(other)), right(other, cards_of(two_folds))
+    (by_patient,) = (each for each in found.comparisons if each.unit == "patient")
+    assert own > lent
+    assert by_patient.differences[0].value == pytest.approx(
+        right(two_folds, cards_of(two_folds)) - own
+    )
+    assert not any("one rule" in each for each in found.notes)
 
 
 def test_that_folds_whose_rule_cannot_be_fitted_are_judged_by_bscan(two_folds):
@@ -148,5 +185,5 @@ def test_that_runs_of_another_split_are_not_taken_for_this_one_s(folded, phantom
     other = make_folds(read_manifest(phantoms), folds=FOLDS, seed=1)
     write_splits(other, folded / "others.json")
 
-    with pytest.raises(UsageError, match="may know some of the test patients"):
+    with pytest.raises(UsageError, match="may know some of the patients"):
         run_folds(folded / "student.toml", folded / "others.json", [1], KEYS)

@@ -1,6 +1,7 @@
 """Figures against scikit-learn and by hand; intervals that know patients from B-scans."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn import metrics as reference
 
+from app.agreement import wilson
 from ml.metrics import (
     ECE_BINS,
     Cases,
@@ -166,6 +168,66 @@ def test_the_calibration_error_of_a_score_by_hand():
     assert error == pytest.approx((3 * abs(0.8 - 2 / 3) + abs(0.1 - 1)) / 4)
     assert found["Brier score for b or worse"].value == pytest.approx((2 * 0.04 + 0.64 + 0.81) / 4)
     assert not any("Brier score for distance" in name for name in found)
+
+
+def test_that_what_was_right_in_all_patients_is_not_for_that_certain():
+    """Of ten patients with CNV, each with two B-scans, all were found: as few as 72 % may be."""
+    labels = np.repeat([0, 1], [40, 20])
+    scores = labels + np.linspace(0, 0.5, 60)
+    cases = Cases(
+        unit="B-scan",
+        classes=("NORMAL", "CNV"),
+        labels=labels,
+        answers=labels,
+        patients=np.repeat(np.arange(30), 2).astype(str),
+        rankings=(Ranking(name="CNV", scores=scores, positive=labels == 1, spared=0.95),),
+    )
+
+    found = figures(cases, replicates=50)
+
+    ten, twenty, thirty = (wilson(n, n) for n in (10, 20, 30))
+    assert (found["sensitivity for CNV"].low, found["sensitivity for CNV"].high) == ten
+    assert ten[0] == pytest.approx(0.722, abs=1e-3)
+    assert found["specificity for CNV"].low == twenty[0]
+    assert found["AUROC for CNV"].low == ten[0]
+    assert found["sensitivity for CNV at specificity 0.95"].low == ten[0]
+    assert found["accuracy"].low == thirty[0]
+    nobody = figures(replace(cases, answers=np.zeros(60, np.int64)), replicates=50)
+    assert (nobody["sensitivity for CNV"].value, nobody["sensitivity for CNV"].low) == (0, 0)
+    assert nobody["sensitivity for CNV"].high == pytest.approx(1 - ten[0])
+
+
+def test_that_the_sensitivity_at_a_specificity_is_that_of_the_roc_curve():
+    cases = random_cases(2)
+    ranking = replace(cases.rankings[0], spared=0.9)
+
+    found = figures(replace(cases, rankings=(ranking,)), replicates=20)
+
+    false, true, _ = reference.roc_curve(cases.labels == 2, ranking.scores)
+    estimate = found["sensitivity for CNV at specificity 0.9"]
+    assert estimate.value == pytest.approx(true[false <= 0.1].max())
+    assert estimate.low < estimate.value < estimate.high
+
+
+def test_that_the_interval_of_a_calibration_error_lies_about_it():
+    """Of a perfectly calibrated model: gaps of either sign count, so that draws have more."""
+    rng = np.random.default_rng(0)
+    confidence = rng.uniform(0.5, 1, 300)
+    p = np.stack([confidence, 1 - confidence], axis=1)
+    labels = (rng.random(300) > confidence).astype(np.int64)
+    cases = Cases(
+        unit="B-scan",
+        classes=("a", "b"),
+        labels=labels,
+        answers=p.argmax(axis=1),
+        patients=np.arange(300).astype(str),
+        probabilities=p,
+    )
+
+    found = figures(cases)["expected calibration error"]
+
+    assert 0 <= found.low < found.value < found.high
+    assert found.value - found.low == pytest.approx(found.high - found.value, rel=0.5)
 
 
 def test_that_repeating_every_bscan_makes_nobody_surer():
