@@ -24,7 +24,7 @@ from app.errors import StorageError, UsageError
 from app.files import whole_file
 from app.modelpack import Card, ModelPackage, load_package
 from ml.asked import Asked, asked_of, doubts, whole_manifest
-from ml.assemble import relabelled
+from ml.assemble import divide, relabelled
 from ml.calibrate import calibration_of
 from ml.card import unmade
 from ml.checkpoint import finished, split_of
@@ -47,16 +47,16 @@ from ml.predictions import (
 )
 from ml.scoring import score_package, score_run
 from ml.softmax import fit_temperature
-from ml.splits import Split, select
 
 _UNCHECKED = (
     "Nobody checked whose validation patients the rule for eyes was fitted on: if some of them are "
     "among these, the figures by eye and patient are too good."
 )
 _ONE_VIEW_TEMPERATURE = (
-    "The package's temperature was fitted on one view of each B-scan, as the program looks at it, "
+    "The model's temperature was fitted on one view of each B-scan, as the program looks at it, "
     "and not on the mean of five: what is said of calibration is not the best for five."
 )
+_WHERE = ("split", "folds", "fold", "sources")
 
 
 def write_evaluation(evaluation: Evaluation, samples: Sequence[Sample], folder: Path) -> None:
@@ -133,11 +133,11 @@ def _require_own_division(run_folder: Path, asked: Asked) -> None:
         )
 
 
-def _temperature(options: argparse.Namespace, split: Split, samples: Sequence[Sample]) -> float:
+def _temperature(options: argparse.Namespace) -> float:
     """The temperature of a run's five views, fitted on its validation patients."""
-    classes = read_dumped(options.run / "run.json").data.classes
-    known = [each for each in select(samples, split.val) if each.label in classes]
-    said = score_run(options.run, known, tta=True, temperature=1.0)
+    made = read_dumped(options.run / "run.json")
+    data = replace(made.data, manifest=options.manifest, root=options.root, split=options.folds)
+    said = score_run(options.run, divide(replace(made, data=data)).val, tta=True, temperature=1.0)
     return fit_temperature(said.logits, said.labels)
 
 
@@ -155,11 +155,11 @@ def _with_gate(said: Predictions, folder: Path) -> Predictions:
     return replace(said, unfamiliarity=score(gate, seen(said)).astype(np.float32))
 
 
-def _score_run(options: argparse.Namespace, asked: Asked, samples: Sequence[Sample]) -> Predictions:
+def _score_run(options: argparse.Namespace, asked: Asked) -> Predictions:
     _require_own_division(options.run, asked)
     temperature = options.temperature
     if temperature is None and options.tta and asked.split:
-        temperature = _temperature(options, asked.split, samples)
+        temperature = _temperature(options)
     data = read_dumped(options.run / "run.json").data
     known = [each for each in relabelled(asked.samples, data) if each.label not in data.ignore]
     return score_run(options.run, known, tta=options.tta, temperature=temperature)
@@ -192,46 +192,71 @@ def _score(
         raise UsageError("Say with --manifest which B-scans to score.")
     asked = asked_of(
         samples,
-        options.split,
+        options.split or "test",
         folds=options.folds,
-        fold=options.fold,
+        fold=options.fold or 0,
         sources=options.sources.split(",") if options.sources else (),
     )
-    cards = {each.id: each for each in (package.card if package else None, card) if each}
-    notes = tuple(doubt for each in cards.values() for doubt in doubts(each, asked))
-    if options.run:
-        if not asked.split:
-            notes += (whole_manifest(f"The run {options.run.name}"),)
-        return _score_run(options, asked, samples), notes
-    if package is None:
-        raise UsageError("Say what to evaluate: --package, --run or --predictions.")
-    if options.tta:
+    # Two packages may have one name: they are one only if all of their cards is the same.
+    own = package.card if package else None
+    cards = [each for each in (own, card if card != own else None) if each]
+    notes = tuple(doubt for each in cards for doubt in doubts(each, asked))
+    fitted = bool(options.run and (asked.split or options.temperature))
+    if options.tta and not fitted:
         notes += (_ONE_VIEW_TEMPERATURE,)
-    return _score_package(options, asked, package), notes
+    if options.run and not asked.split:
+        notes += (whole_manifest(f"The run {options.run.name}"),)
+    said = _score_package(options, asked, package) if package else _score_run(options, asked)
+    return replace(said, part=options.split or "test"), notes
+
+
+def _require_sense(options: argparse.Namespace) -> None:
+    """Verify that one thing is to be judged, and that no option was given that changes nothing.
+
+    Raises:
+        UsageError: If not.
+    """
+    if sum(map(bool, (options.package, options.run, options.predictions))) != 1:
+        raise UsageError("Say what to evaluate, with one of --package, --run and --predictions.")
+    dead = []
+    if options.predictions:
+        why = "the predictions were made before"
+        dead = [(name, why) for name in ("tta", "temperature", *_WHERE) if getattr(options, name)]
+    if options.package and options.temperature is not None:
+        dead.append(("temperature", "a package brings its own"))
+    if options.fold is not None and not options.folds:
+        dead.append(("fold", "without --folds the manifest's own division is used, which has none"))
+    for name, why in dead:
+        raise UsageError(f"--{name} changes nothing, because {why}. Leave it out.")
 
 
 def run(options: argparse.Namespace) -> Evaluation:
-    """Score, measure and write, as the command line says."""
+    """Score, measure and write, as the command line says.
+
+    Raises:
+        UsageError: If an option makes no sense beside the others, or the model may not be judged on
+            these B-scans.
+    """
+    _require_sense(options)
     package = load_package(options.package) if options.package else None
     lent = load_package(options.card).card if options.card else None
     if package and not lent:
         lent = package.card
     own = _calibrated(options.run) if options.run and not lent else None
     samples = read_manifest(options.manifest, options.root) if options.manifest else ()
-    scored = package if package and not (options.predictions or options.run) else None
     others = [load_predictions(path) for path in options.compare]
     said, notes = _score(options, package, lent, samples)
-    if own and not options.predictions:
+    if own:
         said = _with_gate(said, options.run)  # a gate goes with the rule fitted beside it
     for other in others:
         require_same_division(said, other)
     evaluation = evaluate(
         said,
-        part=options.split,
+        part=said.part or "unknown",
         card=lent or own,
         threshold=options.threshold,
         others=others,
-        cost=_cost(options, scored),
+        cost=_cost(options, package),
         notes=notes,
         replicates=options.replicates,
     )
@@ -239,11 +264,11 @@ def run(options: argparse.Namespace) -> Evaluation:
     return evaluation
 
 
-def _cost(options: argparse.Namespace, scored: ModelPackage | None) -> Cost | None:
+def _cost(options: argparse.Namespace, package: ModelPackage | None) -> Cost | None:
     """What is scored here is timed too; of predictions that were made before nothing is known."""
-    if scored:
-        return cost_of(scored)
-    return cost_of_run(options.run) if options.run and not options.predictions else None
+    if package:
+        return cost_of(package)
+    return cost_of_run(options.run) if options.run else None
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -272,8 +297,8 @@ def _arguments() -> argparse.ArgumentParser:
     where.add_argument("--manifest", type=Path)
     where.add_argument("--root", type=Path, help="of the images, if not the manifest's folder")
     where.add_argument("--folds", type=Path, help="split file; else the manifest's own division")
-    where.add_argument("--fold", type=int, default=0)
-    where.add_argument("--split", choices=[*SPLITS, "all"], default="test")
+    where.add_argument("--fold", type=int, help="of the split file; by default 0")
+    where.add_argument("--split", choices=[*SPLITS, "all"], help="by default test")
     where.add_argument("--sources", help="only these data sets, with commas between")
     parser.add_argument("--threshold", type=float, help="operating point for referable disease")
     parser.add_argument("--replicates", type=int, default=REPLICATES)

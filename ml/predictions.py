@@ -39,6 +39,7 @@ class Predictions:
     findings: Texts  # (n,), as published
     model: str = ""
     split_sha256: str = ""
+    part: str = ""  # of that split: "train", "val", "test", or "all" of a manifest
     views: str = ONE_VIEW  # what was averaged for each B-scan: test-time augmentation, in words
     temperature: float = 1.0  # logits are divided by it before the softmax
     features: NDArray[np.float32] | None = None  # (n, d), after global average pooling
@@ -141,8 +142,9 @@ def load_predictions(path: Path) -> Predictions:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             values: dict[str, Any] = {name: stored[name] for name in stored.files}
         values["classes"] = tuple(values["classes"].tolist())
-        for name in ("model", "split_sha256", "views", "temperature"):
-            values[name] = values[name].item()
+        for name in ("model", "split_sha256", "part", "views", "temperature"):
+            if name in values:
+                values[name] = values[name].item()
         predictions = Predictions(**values)
     except (
         OSError,
@@ -187,8 +189,12 @@ def join_predictions(parts: Sequence[Predictions]) -> Predictions:
     first = parts[0]
     for each in parts:
         require_same_division(first, each)
-    if any((each.classes, each.views) != (first.classes, first.views) for each in parts):
-        raise UsageError("Predictions in other classes or of other views cannot be joined.")
+    for name in ("classes", "views", "part"):
+        if any(getattr(each, name) != getattr(first, name) for each in parts):
+            raise UsageError(
+                f"Predictions of other {name} cannot be joined: one says "
+                f"{getattr(first, name)}, another does not."
+            )
     arrays: dict[str, Any] = {}
     for field in fields(first):
         values = [getattr(each, field.name) for each in parts]

@@ -155,6 +155,47 @@ def test_that_a_package_of_another_division_is_not_judged_on_patients_it_may_kno
         assert "it may know some of these patients. Name its own" in capsys.readouterr().err
 
 
+def test_that_a_package_is_checked_beside_another_of_its_name_that_lends_the_rule(
+    manifest, tmp_path, capsys
+):
+    folds = make_folds(read_manifest(manifest), folds=2)
+    write_splits(folds, tmp_path / "folds.json")
+    judged_one, lender = (
+        tiny_package(tmp_path / name, split={"sha256": folds.sha256, "fold": fold})
+        for name, fold in (("judged", 1), ("lender", 0))
+    )
+    part = ("--folds", str(tmp_path / "folds.json"), "--fold")
+    rule = ("--card", str(lender.folder))
+
+    assert judged(manifest, judged_one, tmp_path / "out", *part, "0", *rule) == (2, None)
+    assert "it may know some of these patients" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("", "Say what to evaluate"),
+        ("--package p --run r", "Say what to evaluate"),
+        ("--predictions p.npz --tta", "--tta changes nothing, because the predictions were made"),
+        ("--predictions p.npz --split val", "--split changes nothing"),
+        ("--package p --temperature 2", "--temperature changes nothing, because a package brings"),
+        ("--run r --fold 0", "--fold changes nothing, because without --folds"),
+    ],
+)
+def test_that_an_option_that_nothing_follows_is_refused(given, sentence, tmp_path, capsys):
+    assert main([*given.split(), "--out", str(tmp_path)]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("part", "said"), [("val", "val"), ("", "unknown")])
+def test_that_predictions_tell_of_which_part_they_are(part, said, tmp_path):
+    save_predictions(answers(RIGHT, part=part), tmp_path / "made.npz")
+
+    assert main(f"--predictions {tmp_path}/made.npz --out {tmp_path} --replicates 5".split()) == 0
+
+    assert json.loads((tmp_path / "evaluation.json").read_text())["part"] == said
+
+
 def test_that_it_is_said_where_nobody_knows_whom_a_package_was_trained_on(
     manifest, package, tmp_path, capsys
 ):
@@ -215,7 +256,7 @@ def test_that_a_package_s_five_views_are_said_to_have_the_temperature_of_one(
     _, five = judged(manifest, package, tmp_path / "five", "--tta")
 
     assert [each for each in five["notes"] if each not in one["notes"]] == [
-        "The package's temperature was fitted on one view of each B-scan, as the program looks at "
+        "The model's temperature was fitted on one view of each B-scan, as the program looks at "
         "it, and not on the mean of five: what is said of calibration is not the best for five."
     ]
 
@@ -296,7 +337,7 @@ def test_that_a_network_with_a_gate_is_compared_with_one_without_as_if_it_had_no
     for each in found.comparisons:
         assert each.differences[0].value == 0
         assert (each.only_this_right, each.only_other_right) == (0, 0)
-    assert "called by the same rule, without a gate" in report(found, {})
+    assert "patients are called without a gate" in report(found, {})
 
 
 def test_that_the_test_parts_of_folds_are_judged_together(tmp_path, capsys):
