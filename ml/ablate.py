@@ -17,7 +17,7 @@ from statistics import median
 
 from app.errors import UsageError
 from ml.assemble import Division, divide
-from ml.checkpoint import split_of
+from ml.checkpoint import require_trained_on
 from ml.classes import REFERABLE
 from ml.command import train_apart
 from ml.config import load_run
@@ -161,11 +161,7 @@ def _cases(division: Division, folder: Path) -> Cases:
     Raises:
         UsageError: If it was trained on another division: it may know some of these patients.
     """
-    if split_of(folder) != division.split.sha256:
-        raise UsageError(
-            f"The run in {folder} was trained on another division of the data than the base's "
-            "file gives now, and may know its validation patients. Name another --out."
-        )
+    require_trained_on(folder, division.split.sha256, "Name another --out.")
     return bscan_cases(score_run(folder, division.val, temperature=1.0), REFERABLE)
 
 

@@ -16,7 +16,7 @@ from app.progress import Progress
 from ml.checkpoint import finished, load_weights
 from ml.checks import Inspection, check, check_labels, check_rows, inspect_images, require_sound
 from ml.classes import NO_LABEL, class_info
-from ml.config import Data, Run, load_run
+from ml.config import Data, Run, load_run, read_dumped
 from ml.data import Views, network_input, read_bands
 from ml.depthwise import use_fast_depthwise
 from ml.loop import Task, Trainer
@@ -60,22 +60,23 @@ def require_sound_data(run: Run) -> None:
     """
     if not is_first():
         return
-    _require_sound(run)
+    said = _require_sound(run)
     before = pretraining_of(run)
     if before:
-        _require_sound(before)
+        said += _require_sound(before)
         divide(before)
+    if said:
+        where = f"`python -m ml.datasets check {run.data.manifest}` says which."
+        print(*dict.fromkeys(said), where, sep="\n", file=sys.stderr)
 
 
-def _require_sound(run: Run) -> None:
+def _require_sound(run: Run) -> list[str]:
+    """What is no error, in short."""
     samples = read_manifest(run.data.manifest, run.data.root)
     chosen = _chosen(relabelled(samples, run.data), run.data)
     findings = check(chosen, run.data.classes, inspection=inspected(samples))
     require_sound(findings)
-    if findings:
-        listed = [each.in_short for each in findings]
-        where = f"`python -m ml.datasets check {run.data.manifest}` says which."
-        print(*listed, where, sep="\n", file=sys.stderr)
+    return [each.in_short for each in findings]
 
 
 def _bar(title: str) -> Progress:
@@ -325,12 +326,20 @@ def pretraining_of(run: Run) -> Run | None:
 
 
 def earlier_of(run: Run) -> Run | None:
-    """The run whose weights `run` begins with, on its patients; None if its file is gone, too.
+    """The run whose weights `run` begins with, as it was trained, or else as its file says.
 
     Raises:
-        UsageError: If what its file says cannot be.
+        UsageError: If neither the run nor its file is there, or what the file says cannot be.
     """
-    model = run.model
-    if model.builds_on is None or not model.builds_on.exists():
+    builds_on = run.model.builds_on
+    if builds_on is None:
         return None
-    return pretraining_of(run) or on_same_data(load_run(model.builds_on), run)
+    kept = run_folder(builds_on, run) / "run.json"
+    if kept.exists():
+        return read_dumped(kept)
+    if not builds_on.exists():
+        raise UsageError(
+            f"What {builds_on.stem} learnt, with which this run began, cannot be told: neither "
+            f"{kept} nor {builds_on} is there. Run this where they are."
+        )
+    return pretraining_of(run) or on_same_data(load_run(builds_on), run)

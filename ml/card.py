@@ -306,7 +306,7 @@ def first_weights(run: Run) -> str:
     """Where the weights come from that training began with, over all runs, and their licence."""
     model, earlier = run.model, earlier_of(run)
     if earlier is None:
-        return model.first_weights() if model.builds_on else _ORIGINS[model.start]
+        return _ORIGINS[model.start]
     learnt = f" (pre-trained on {', '.join(earlier.data.classes)})" if model.pretrained else ""
     return f"{model.first_weights()}{learnt}, which began with {first_weights(earlier)}"
 

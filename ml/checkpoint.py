@@ -77,6 +77,25 @@ def split_of(folder: Path) -> str:
     return str(json.loads((folder / "split.json").read_text())["sha256"])
 
 
+def require_trained_on(folder: Path, split_sha256: str, remedy: str) -> None:
+    """Verify that a run was trained on the division whose patients it is to be asked of.
+
+    Args:
+        folder: Of a finished run.
+        split_sha256: Of that division.
+        remedy: What to do otherwise, as a sentence.
+
+    Raises:
+        UsageError: If it was another: some of these patients may have taught it.
+    """
+    own = split_of(folder)
+    if own != split_sha256:
+        raise UsageError(
+            f"The run in {folder} was trained on the division {own[:12]} of its data, not on "
+            f"{split_sha256[:12]}: it may know some of the patients it would be judged by. {remedy}"
+        )
+
+
 def require_free(folder: Path) -> None:
     """Verify that no run was begun or finished in a folder.
 

@@ -211,7 +211,7 @@ def _contradictions(samples: Sequence[Sample]) -> Finding | None:
             (open_ if len({sample.label for sample in group}) > 1 else settled).append(name)
     if open_:
         return _finding(Severity.ERROR, "two labels", "the same image under two labels", open_)
-    text = "the same image under two labels, left without a label"
+    text = "the same image under two findings, which give it one label or none"
     return _finding(Severity.WARNING, "two labels", text, settled)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from app.errors import UsageError
 from ml.assemble import run_folder
 from ml.checkpoint import require_free
-from ml.config import Run, load_run, read_dumped
+from ml.config import Run, as_trained, load_run, read_dumped
 from ml.dryrun import rehearse
 from ml.endings import in_one_sentence
 from ml.processes import is_first, join_processes
@@ -108,9 +108,9 @@ def require_finished_of(run: Run, out: Path) -> None:
 
 
 def _without_places(run: Run) -> Run:
-    """The run, wherever its data lie and its package goes: a path can be written in many ways."""
+    """The run as it is trained, wherever its data lie: a path can be written in many ways."""
     data = replace(run.data, manifest=Path(), root=None, split=None)
-    return replace(run, data=data, package="")
+    return as_trained(replace(run, data=data))
 
 
 def print_scores(out: Path, scores: Scores) -> None:

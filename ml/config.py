@@ -10,7 +10,7 @@ import difflib
 import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -172,8 +172,15 @@ def load_run(path: Path, overrides: Iterable[str] = ()) -> Run:
     Paths in the file are relative to the working directory.
 
     Raises:
-        UsageError: If the file cannot be read, or a key or value is wrong.
+        UsageError: If the file cannot be read, a key or value is wrong, or the run builds on
+            itself, by way of others or not.
     """
+    run = _read_run(path, overrides)
+    _refuse_circle(path, run)
+    return run
+
+
+def _read_run(path: Path, overrides: Iterable[str] = ()) -> Run:
     try:
         with path.open("rb") as file:
             content: dict[str, Any] = tomllib.load(file)
@@ -185,10 +192,20 @@ def load_run(path: Path, overrides: Iterable[str] = ()) -> Run:
         raise UsageError(f"{path} is no valid TOML: {error}.") from error
     for override in overrides:
         _override(content, override)
-    run = check_run(content, str(path))
-    if path in run.needs:
-        raise UsageError(f"{path} names itself as a run to build on. Name another.")
-    return run
+    return check_run(content, str(path))
+
+
+def _refuse_circle(path: Path, run: Run) -> None:
+    """Verify that no run has to be finished before itself; files that are missing are passed."""
+    waiting, met = list(run.needs), set[Path]()
+    while waiting:
+        each = waiting.pop()
+        if each.resolve() == path.resolve():
+            way = "itself" if each in run.needs else "a run that builds on it"
+            raise UsageError(f"{path} names {way} as a run to build on. Name another.")
+        if each not in met and each.exists():
+            met.add(each)
+            waiting += _read_run(each).needs
 
 
 def check_run(content: Mapping[str, Any], origin: str) -> Run:
@@ -210,6 +227,11 @@ def _dead_keys(run: Run, content: Mapping[str, Any]) -> Iterator[tuple[str, str]
     """Keys that were set, but that nothing follows, and why."""
     loss = run.loss
     model = run.model
+    if run.package and not run.distill:
+        yield (
+            "package",
+            "a run without [distill] makes none; python -m ml.export makes one of any run",
+        )
     if model.continues and model.pretrained:
         yield "model.pretrained", f"model.continues begins with all that {model.continues.stem} is"
     if model.builds_on and "start" in content["model"]:
@@ -276,6 +298,11 @@ def undump_run(text: str, origin: str) -> Run:
 
 def read_dumped(path: Path) -> Run:
     return undump_run(path.read_text(), str(path))
+
+
+def as_trained(run: Run) -> Run:
+    """What the weights depend on: the run, whatever package is made of it afterwards."""
+    return replace(run, package="", version="")
 
 
 def _override(content: dict[str, Any], override: str) -> None:

@@ -10,29 +10,17 @@ also draws a few B-scans of every class and source, each of another patient, on 
 
 import argparse
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 from app.errors import DamagedFile, StorageError, UsageError
 from app.files import whole_file
-from ml.checks import Finding, Severity, check, check_rows, require_sound
+from ml.checks import Finding, Severity, check, check_rows
 from ml.endings import in_one_sentence
 from ml.importers import KINDS, import_folders, import_neh, kind_of
 from ml.manifest import Sample, read_manifest, write_manifest
 from ml.progress import progress_bar
-
-__all__ = [
-    "Finding",
-    "Sample",
-    "check",
-    "check_rows",
-    "counts_table",
-    "data_card",
-    "read_manifest",
-    "require_sound",
-    "write_manifest",
-]
 
 NO_LABEL = "(no label)"
 _PICTURES = 6  # B-scans of each class and source on the contact sheet
@@ -59,31 +47,6 @@ def counts_table(samples: Sequence[Sample]) -> str:
         ).rstrip()
         for line in lines
     )
-
-
-def data_card(samples: Sequence[Sample], findings: Sequence[Finding] = ()) -> str:
-    """What the data are, for a model card: counts, licences, eyes, exclusions (Markdown)."""
-    parts = []
-    for source in sorted({sample.source for sample in samples}):
-        own = [sample for sample in samples if sample.source == source]
-        patients = {sample.patient for sample in own}
-        parts.append(
-            f"**{source}**: {len(own)} B-scans of {len(patients)} patients. "
-            f"Licence: {', '.join(sorted({sample.licence for sample in own}))}."
-        )
-        labels = Counter(sample.label or NO_LABEL for sample in own)
-        for label, count in sorted(labels.items()):
-            people = {sample.patient for sample in own if (sample.label or NO_LABEL) == label}
-            parts.append(f"- {label}: {count} B-scans, {len(people)} patients")
-        known = sum(sample.eye is not None for sample in own)
-        if known < len(own):
-            parts.append(f"- Eye unknown for {len(own) - known} of {len(own)} B-scans.")
-        unlabelled = Counter(sample.finding for sample in own if sample.label is None)
-        if unlabelled:
-            listed = ", ".join(f"{name} {count}" for name, count in sorted(unlabelled.items()))
-            parts.append(f"- Outside the classes, never trained as one of them: {listed}.")
-    parts += [f"- {each.severity.value.capitalize()}: {each.message}" for each in findings]
-    return "\n".join(parts)
 
 
 def contact_sheet(samples: Sequence[Sample], path: Path) -> None:
@@ -121,9 +84,14 @@ def contact_sheet(samples: Sequence[Sample], path: Path) -> None:
 
 def _import(options: argparse.Namespace) -> int:
     progress = progress_bar("reading")
+    for name, kind in (("worst_case", "neh"), ("licence", "folders")):
+        if getattr(options, name) and options.kind != kind:
+            raise UsageError(
+                f"--{name.replace('_', '-')} is for --kind {kind} alone. Leave it out."
+            )
     if options.kind == "neh":
         samples = import_neh(options.data, worst_case=options.worst_case, progress=progress)
-    elif options.kind == "folders":
+    elif options.licence:
         samples = import_folders(options.data, licence=options.licence, progress=progress)
     else:
         samples = KINDS[options.kind](options.data, progress=progress)
@@ -186,7 +154,7 @@ def _arguments() -> argparse.ArgumentParser:
         action="store_true",
         help="neh: only B-scans that show their patient's worst class",
     )
-    importing.add_argument("--licence", default="unknown", help="folders: the data's licence")
+    importing.add_argument("--licence", help="folders: the data's licence; by default unknown")
     importing.set_defaults(run=_import)
     checking = commands.add_parser("check", help="count, and look for what is wrong")
     checking.add_argument("data", type=Path, metavar="DIR_OR_MANIFEST")

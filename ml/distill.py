@@ -8,6 +8,7 @@ package, the student is then calibrated, exported, proved against the network it
 where the program finds it. Stopped anywhere, the same command with `--resume` goes on.
 """
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -186,20 +187,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="the package to make, if not the file's; an empty name for none",
     )
     options = parser.parse_args(arguments)
+    if options.package is not None:
+        options.overrides.append(f"package={json.dumps(options.package)}")
 
     def work(run: Run, out: Path) -> None:
-        package = run.package if options.package is None else options.package
         if options.resume and (out / "model.safetensors").exists():
             require_finished_of(run, out)
         else:
-            if package:
+            if run.package:
                 require_exportable(run)
             require_sound_data(run)
             print_scores(out, distil(run, out, resume=options.resume))
-        if package and is_first():
+        if run.package and is_first():
             from ml.export import described, make_package
 
-            print(described(make_package(out, package)))
+            print(described(make_package(out, run.package, version=run.version)))
 
     return carry_out(options, work, require_teachers)
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from app.errors import UsageError
 from ml.assemble import run_folder
-from ml.config import Run, load_run, read_dumped
+from ml.config import Run, as_trained, load_run, read_dumped
 from ml.processes import is_first
 from ml.validation import Scores
 
@@ -50,7 +50,7 @@ def _require_made_by(config: Path, own: Run, folder: Path) -> None:
     )
     if kept.classes != own.data.classes and kept.classes == load_run(config).data.classes:
         return
-    if made != replace(own, data=data, package=made.package, version=made.version):
+    if as_trained(made) != as_trained(replace(own, data=data)):
         raise UsageError(
             f"The finished run in {folder} was not made as {config} says now, or on another "
             "choice of the data (data.sources, data.ignore, data.limit). Move it away, to have it "

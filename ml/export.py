@@ -71,7 +71,12 @@ class Exported:
 
 
 def make_package(
-    run_folder: Path, package_id: str, models: Path | None = None, *, int8: Int8 | None = None
+    run_folder: Path,
+    package_id: str,
+    models: Path | None = None,
+    *,
+    version: str = "",
+    int8: Int8 | None = None,
 ) -> Exported:
     """Calibrate, export, prove, measure and install a finished run.
 
@@ -79,6 +84,7 @@ def make_package(
         run_folder: Of `ml.teach` or `ml.distill`.
         package_id: The package's folder name.
         models: Where packages lie; by default where the program looks for them.
+        version: Of the package; by default the one that the run was trained for.
         int8: Convolutions in 8-bit integers, if they cost no more than this. The card says what
             they cost on test patients.
 
@@ -88,21 +94,22 @@ def make_package(
         StorageError: If the package cannot be written.
     """
     trained = load_trained(run_folder)
-    division = divide(trained.run)
+    run = replace(trained.run, version=version or trained.run.version)
+    division = divide(run)
     require_same_split(trained.split_sha256, division.split.sha256)
     calibration = calibration_of(run_folder) or calibrate_run(run_folder)
     gate, _ = load_gate(run_folder / "gate.safetensors")
     _add_offsets(trained.network, calibration.offsets)
     explained = Explained(trained.network, gate).eval()
-    spec = trained.run.input
+    spec = run.input
     whole = export_graph(explained, (len(spec.mean), spec.height, spec.width))
     graph = quantized(whole, _frames(trained, division.train, _INT8_FRAMES)) if int8 else whole
     target = (models or resources() / "models") / package_id
-    earlier = _pretrained_on(trained.run)
+    earlier = _pretrained_on(run)
     shown = [each for each in earlier if each.finding in OUT_OF_SCOPE]
     card = make_card(
         package_id=package_id,
-        run=trained.run,
+        run=run,
         calibration=calibration,
         graph=graph,
         training=_united(division.train, earlier),
@@ -128,10 +135,10 @@ def make_package(
             operating_points=operating_points(evaluation.predictions, card),
         )
         (folder / "model.json").write_bytes(CARD.dump_json(card, indent=1) + b"\n")
-        told = prose(card, trained.run, calibration, differences, evaluation.cost)
+        told = prose(card, run, calibration, differences, evaluation.cost)
         (folder / "card.md").write_text(told)
         install(folder, target)
-    write_evaluation(evaluation, divide_all(trained.run).test, run_folder / "evaluation")
+    write_evaluation(evaluation, divide_all(run).test, run_folder / "evaluation")
     return Exported(folder=target, evaluation=evaluation, differences=differences)
 
 
@@ -277,6 +284,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Make a model package of a finished run.")
     parser.add_argument("--run", type=Path, required=True, help="folder of the finished run")
     parser.add_argument("--package", required=True, metavar="ID", help="name of the package")
+    parser.add_argument("--version", default="", help="of the package; by default the run's own")
     parser.add_argument("--int8", action="store_true", help="convolutions in 8-bit integers")
     for name, allowed in asdict(Int8()).items():
         parser.add_argument(
@@ -298,6 +306,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 options.run,
                 options.package,
                 None if options.install else options.out,
+                version=options.version,
                 int8=allowed if options.int8 else None,
             )
         print(described(made))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from app.errors import UsageError
 from app.study import Pixels
 from ml.assemble import divide_all
+from ml.checkpoint import require_trained_on
 from ml.classes import NO_LABEL
 from ml.data import band_of
 from ml.devices import as_other_devices
@@ -78,11 +79,7 @@ def look(folder: Path) -> Looked:
     trained = load_trained(folder)
     data = trained.run.data
     division = divide_all(trained.run)
-    if division.split.sha256 != trained.split_sha256:
-        raise UsageError(
-            f"The data of {folder.name} are divided otherwise than when it was trained, so that "
-            "its test patients may be among those to calibrate on. Train it again."
-        )
+    require_trained_on(folder, division.split.sha256, "Bring its data back, or train it again.")
     train, val = division.train, division.val
     inside = [each for each in train if each.label in data.classes]
     others = [each for each in train if is_outlier(each)]

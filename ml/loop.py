@@ -33,7 +33,7 @@ from ml.checkpoint import (
     save_tensors,
     write_json,
 )
-from ml.config import Run, dump_run, undump_run
+from ml.config import Run, as_trained, dump_run, undump_run
 from ml.data import Batch, Views, batches, draw_epoch, network_input
 from ml.optimize import autocast, freeze_backbone, half_precision, optimizer_for, set_rates
 from ml.processes import (
@@ -156,7 +156,8 @@ class Trainer:
 
     def _take_up(self, groups: dict[str, dict[str, Tensor]], state: State) -> None:
         own = undump_run(state.run, str(self.out))
-        if own != self.run or state.split_sha256 != self._state.split_sha256:
+        same_split = state.split_sha256 == self._state.split_sha256
+        if as_trained(own) != as_trained(self.run) or not same_split:
             raise UsageError(
                 f"{self.out} holds a run with another configuration or split. Name another "
                 "--out, or resume with the file it was started with."

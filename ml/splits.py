@@ -27,6 +27,7 @@ from ml.manifest import SPLITS, Sample, read_manifest
 from ml.progress import progress_bar
 
 FORMAT = 1
+FOLDS = 5
 SEED = 43  # the published code's
 _VALIDATION_PARTS = 5  # a fifth of what is not tested on: 64 / 16 / 20 % with five folds
 
@@ -55,7 +56,7 @@ class SplitFile:
 def make_folds(
     samples: Sequence[Sample],
     *,
-    folds: int = 5,
+    folds: int = FOLDS,
     seed: int = SEED,
     linked: Iterable[tuple[Sample, Sample]] = (),
 ) -> SplitFile:
@@ -343,31 +344,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--out", type=Path, required=True, metavar="JSON")
-    parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--fixed", action="store_true", help="use the manifest's own division")
-    parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument(
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--folds", type=int, metavar="N", help=f"of all patients; by default {FOLDS}")
+    how.add_argument("--fixed", action="store_true", help="use the manifest's own division")
+    how.add_argument(
         "--cross",
         type=int,
         metavar="N",
         help="folds of the training patients of the manifest's own division",
     )
+    parser.add_argument("--seed", type=int, help=f"of folds that are drawn; by default {SEED}")
     options = parser.parse_args(arguments)
     return in_one_sentence(lambda: _carry_out(options), status=2)
 
 
 def _carry_out(options: argparse.Namespace) -> int:
+    if options.fixed and options.seed is not None:
+        raise UsageError(
+            "--seed changes nothing beside --fixed, which draws nothing. Leave it out."
+        )
+    seed = SEED if options.seed is None else options.seed
     samples = read_manifest(options.manifest)
     seen = inspect_images(samples, progress=progress_bar("inspecting images"))
     require_sound(check_files(seen))
     linked = seen.linked
-    if options.cross:
+    if options.cross is not None:
         whole = fixed_split(samples, linked=linked).folds[0]
-        file = cross_split(samples, whole, folds=options.cross, seed=options.seed, linked=linked)
+        file = cross_split(samples, whole, folds=options.cross, seed=seed, linked=linked)
     elif options.fixed:
         file = fixed_split(samples, linked=linked)
     else:
-        file = make_folds(samples, folds=options.folds, seed=options.seed, linked=linked)
+        file = make_folds(
+            samples,
+            folds=FOLDS if options.folds is None else options.folds,
+            seed=seed,
+            linked=linked,
+        )
     write_splits(file, options.out)
     for split in file.folds:
         print(_describe(samples, split))

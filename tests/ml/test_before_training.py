@@ -103,6 +103,14 @@ def test_that_a_run_says_in_short_what_is_odd_about_its_data(own, capsys):
     assert f"`python -m ml.datasets check {own}` says which." in said
 
 
+def test_that_what_is_odd_is_said_once_of_a_run_and_what_it_is_pretrained_by(own, capsys):
+    write_toml(Path("before.toml"), tiny_settings(with_near_duplicate(own)))
+
+    require_sound_data(tiny_run(own, model={"pretrained": "before.toml"}))
+
+    assert capsys.readouterr().err.count("near-duplicates") == 1
+
+
 def test_that_images_are_decoded_once_for_a_chain_of_runs(student):
     inspected.cache_clear()
 
@@ -177,7 +185,7 @@ def test_that_a_package_that_cannot_be_is_refused_before_a_teacher_is_trained(
     spoil(own)
     command = [*student, *(f"--set={key}" for key in keys)]
 
-    for more in (["--package", "p"], ["--set", "package=p", "--dry-run"]):
+    for more in (["--package", "p"], ["--package", "p", "--dry-run"]):
         assert distil([*command, *more]) == 1
         assert sentence in capsys.readouterr().err
     assert not Path("runs").exists()

@@ -217,4 +217,4 @@ def test_that_a_finished_run_is_calibrated_on_its_own_split_and_scored(phantoms,
     assert "strange pictures AUROC" in capsys.readouterr().out
     (folder / "split.json").write_text('{"sha256": "another"}')
     assert calibrate_main(["--run", str(folder)]) == 2
-    assert "divided otherwise" in capsys.readouterr().err
+    assert "trained on the division another" in capsys.readouterr().err

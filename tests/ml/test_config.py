@@ -93,6 +93,20 @@ def test_that_a_run_does_not_build_on_itself(section, tmp_path):
         load_run(config)
 
 
+def test_that_two_runs_do_not_build_on_each_other(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for own, other in (("a.toml", "b.toml"), ("b.toml", "a.toml")):
+        write_toml(Path(own), tiny_settings(tmp_path, distill={"teachers": (other,)}))
+
+    with pytest.raises(UsageError, match=r"a\.toml names a run that builds on it"):
+        load_run(Path("a.toml"))
+
+
+def test_that_a_package_is_refused_of_a_run_that_makes_none(tmp_path):
+    with pytest.raises(UsageError, match="package changes nothing, because a run without"):
+        check_run({**tiny_settings(tmp_path), "package": "kd"}, "run.toml")
+
+
 def test_that_a_class_named_twice_is_refused(tmp_path):
     with pytest.raises(UsageError, match="names a class twice"):
         check_run(tiny_settings(tmp_path, data={"classes": ("CNV", "CNV")}), "run.toml")

@@ -3,6 +3,7 @@
 import csv
 import re
 import shutil
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 
 from app.errors import DamagedFile, UsageError
 from ml.checks import Severity, check, check_rows, near_pairs, require_sound, thumbnail
-from ml.datasets import counts_table, data_card, main
+from ml.datasets import counts_table, main
 from ml.importers import import_folders, import_labelled, import_neh, import_ucsd
 from ml.manifest import decode, read_manifest, write_manifest
 from tests.labelled_sets import bscan, sample, write_image
@@ -32,6 +33,22 @@ def write_neh(folder, rows):
 
 def kinds(findings, severity=None):
     return {each.kind for each in findings if severity in (None, each.severity)}
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        (("--worst-case",), "--worst-case is for --kind neh alone"),
+        (("--licence", "CC0"), "--licence is for --kind folders alone"),
+    ],
+)
+def test_that_an_option_of_another_kind_of_data_is_refused(option, sentence, tmp_path, capsys):
+    out = tmp_path / "manifest.csv"
+
+    assert main(["import", str(tmp_path), "--kind", "ucsd", "--out", str(out), *option]) == 2
+
+    assert sentence in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_that_neh_patients_of_the_same_number_in_two_classes_are_two_people(tmp_path):
@@ -465,4 +482,5 @@ def test_that_the_collected_data_import_whole_with_what_fits_no_class_left_unlab
     }
     assert not kinds(check_rows(samples, ["NORMAL", "DRUSEN", "DME", "CNV"]), Severity.ERROR)
     assert "octdl" in counts_table(samples)
-    assert "never trained as one of them: AMD/MNV_suspected 158, ERM 126" in data_card(samples)
+    unlabelled = Counter(each.finding for each in samples if each.label is None)
+    assert (unlabelled["AMD/MNV_suspected"], unlabelled["ERM"]) == (158, 126)

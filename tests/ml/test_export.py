@@ -82,9 +82,17 @@ def test_that_a_finished_run_is_not_taken_for_that_of_a_file_that_was_changed(pi
     command = ["--config", str(pipeline / "student.toml"), "--out", str(pipeline / "runs/student")]
 
     assert distil([*command, "--resume"]) == 0
-    assert distil([*command, "--resume", "--set", "version=2.0.0"]) == 1
+    assert distil([*command, "--resume", "--set", "train.seed=7"]) == 1
 
     assert "a finished run of another configuration" in capsys.readouterr().err
+
+
+def test_that_a_finished_run_becomes_a_package_of_another_version(pipeline, tmp_path):
+    run = str(pipeline / "runs" / "student")
+
+    assert export(f"--run {run} --package again --version 2.0.0 --out {tmp_path}".split()) == 0
+
+    assert load_package(tmp_path / "again").card.version == "2.0.0"
 
 
 def test_that_the_package_loads_and_carries_its_card(package):

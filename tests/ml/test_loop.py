@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,14 @@ def test_that_another_configuration_does_not_resume(settings, tmp_path):
         teach(other, tmp_path / "run", resume=True)
     with pytest.raises(UsageError, match="already holds a run"):
         teach(run, tmp_path / "run")
+
+
+def test_that_a_run_goes_on_whatever_package_is_to_be_made_of_it(settings, tmp_path):
+    short = {**settings["train"], "epochs": 1, "swa_start": 0}
+    run = check_run({**settings, "train": short}, "run")
+    scores = teach(replace(run, package="one", version="2.0.0"), tmp_path / "run")
+
+    assert teach(run, tmp_path / "run", resume=True) == scores
 
 
 def test_that_averaged_weights_are_judged_and_the_better_ones_kept(settings, tmp_path):

@@ -239,6 +239,14 @@ def test_the_command_that_crosses_training_patients(tmp_path, capsys):
     assert "cross nothing" in capsys.readouterr().err
 
 
+def test_that_a_seed_is_refused_where_nothing_is_drawn(tmp_path, capsys):
+    command = [str(tmp_path / "manifest.csv"), "--out", str(tmp_path / "s.json"), "--fixed"]
+
+    assert main([*command, "--seed", "1"]) == 2
+
+    assert "--seed changes nothing beside --fixed" in capsys.readouterr().err
+
+
 @pytest.mark.long
 @needs_shared
 def test_that_the_collected_data_have_people_under_two_names_who_are_then_kept_out_of_training():

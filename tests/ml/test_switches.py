@@ -173,7 +173,7 @@ def test_that_a_package_of_a_network_without_maps_is_refused_before_training(
     config = write_toml(tmp_path / "student.toml", settings)
     command = ["--config", str(config), "--out", "out"]
 
-    for more in (["--package", "p"], ["--set", "package=p", "--dry-run"]):
+    for more in (["--package", "p"], ["--package", "p", "--dry-run"]):
         assert main([*command, *more]) == 1
         assert "“mobilenetv3_small_050” cannot become a package" in capsys.readouterr().err
     assert main([*command, "--dry-run"]) == 0
