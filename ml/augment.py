@@ -157,7 +157,7 @@ class PaperViews:
 
 
 def _paper_teacher(spec: InputSpec) -> v2.Transform:
-    """Order and strengths of the published teacher (see README.md, "Augmentation")."""
+    """Order and strengths of the published teacher (see README.md)."""
     return v2.Compose(
         [
             v2.RandomCrop((spec.height, spec.width)),

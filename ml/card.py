@@ -16,6 +16,7 @@ from ml.classes import OUT_OF_SCOPE, class_info
 from ml.config import Run
 from ml.cost import Cost
 from ml.evaluation import Evaluation, Result, Scope
+from ml.gating import UNSEEN
 from ml.graph import Differences
 from ml.manifest import LICENCES, Sample
 from ml.metrics import Estimate
@@ -114,7 +115,10 @@ def make_card(
         referral={name: rule for name, rule in REFERRAL.items() if name in needed},
         training=training_data(training),
         figures=tuple(figures),
-        limits=limits_of(names, tested or training, outliers),
+        limits=(
+            *limits_of(names, tested or training, outliers, calibration),
+            *run.limits,
+        ),
         graph_sha256=sha256(graph).hexdigest(),
         split=TrainingSplit(sha256=calibration.split_sha256, fold=run.data.fold),
     )
@@ -130,7 +134,10 @@ def unmade(run: Run, calibration: Calibration) -> Card:
 
 
 def limits_of(
-    findings: Sequence[str], samples: Sequence[Sample], outliers: Sequence[Sample] = ()
+    findings: Sequence[str],
+    samples: Sequence[Sample],
+    outliers: Sequence[Sample] = (),
+    calibration: Calibration | None = None,
 ) -> tuple[str, ...]:
     """What the data could not show, in sentences.
 
@@ -138,6 +145,7 @@ def limits_of(
         findings: What the model knows, in a clinician's words.
         samples: The B-scans that it was measured on.
         outliers: The B-scans of other diseases that it was shown as none of its classes.
+        calibration: With what was measured of its gate.
     """
     devices = sorted({DEVICES.get(each.source, f"unknown ({each.source})") for each in samples})
     eyes = Counter((each.patient, each.eye) for each in samples if each.eye and each.frame)
@@ -165,6 +173,24 @@ def limits_of(
                 diseases=list_of(sorted({OUT_OF_SCOPE[each.finding] for each in outliers})),
             )
         )
+    caught = calibration.measured["gate"].get(UNSEEN) if calibration else None
+    if caught:
+        limits.append(
+            fill(
+                "Its check for unfamiliar images was measured with pictures of {count} kinds that "
+                "are no B-scans, to which it had also been fitted. Fitted without one kind, it "
+                "caught {least} to {most} of that kind; pictures of further kinds may pass.",
+                count=len(caught),
+                least=f"{min(caught.values()):.0%}",
+                most=f"{max(caught.values()):.0%}",
+            )
+        )
+    limits.append(
+        mark(
+            "In figures by patient, an uncertain answer counts as what it suspects, and no answer "
+            "as a wrong one: fewer patients are called outright than these figures say."
+        )
+    )
     if not any(count >= VOLUME for count in eyes.values()):
         limits.append(
             mark(

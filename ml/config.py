@@ -136,6 +136,7 @@ class Run:
     loss: Loss = Field(default_factory=Loss)
     package: str = ""  # ml.distill then makes and installs the package of this name
     version: str = "1.0.0"  # of that package: other weights, another version
+    limits: tuple[str, ...] = ()  # sentences for its card, of what the program cannot know
     distill: Distill | None = None
 
     @property
@@ -302,7 +303,7 @@ def read_dumped(path: Path) -> Run:
 
 def as_trained(run: Run) -> Run:
     """What the weights depend on: the run, whatever package is made of it afterwards."""
-    return replace(run, package="", version="")
+    return replace(run, package="", version="", limits=())
 
 
 def _override(content: dict[str, Any], override: str) -> None:

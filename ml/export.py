@@ -76,6 +76,7 @@ def make_package(
     models: Path | None = None,
     *,
     version: str = "",
+    limits: Sequence[str] = (),
     int8: Int8 | None = None,
 ) -> Exported:
     """Calibrate, export, prove, measure and install a finished run.
@@ -85,6 +86,7 @@ def make_package(
         package_id: The package's folder name.
         models: Where packages lie; by default where the program looks for them.
         version: Of the package; by default the one that the run was trained for.
+        limits: Sentences for its card; by default those that the run was trained with.
         int8: Convolutions in 8-bit integers, if they cost no more than this. The card says what
             they cost on test patients.
 
@@ -94,7 +96,11 @@ def make_package(
         StorageError: If the package cannot be written.
     """
     trained = load_trained(run_folder)
-    run = replace(trained.run, version=version or trained.run.version)
+    run = replace(
+        trained.run,
+        version=version or trained.run.version,
+        limits=tuple(limits) or trained.run.limits,
+    )
     division = divide(run)
     require_same_split(trained.split_sha256, division.split.sha256)
     calibration = calibration_of(run_folder) or calibrate_run(run_folder)

@@ -4,15 +4,16 @@ A gate turns the pooled features and the logits of a B-scan into one score, high
 like the training data. It is a small torch module, so that it goes into the exported graph behind
 the classifier and costs next to nothing.
 
-Five kinds are fitted and compared: energy (Liu 2020), the highest softmax probability, distance to
+Six kinds are fitted and compared: energy (Liu 2020), the highest softmax probability, distance to
 the class means under a shared, shrunken covariance of principal components (Lee 2018), distance to
 the nearest training B-scans (Sun 2022), and a linear head trained to tell the training data from
 outliers (Hendrycks 2019): B-scans of diseases outside the classes, and pictures that are no B-scan
-at all. All are fitted on training patients and chosen on validation patients.
+at all; and the sum of that head and the distance to the class means. All are fitted on training
+patients and chosen on validation patients.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -141,6 +142,18 @@ class Seen:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def take(self, chosen: slice | NDArray[np.bool_]) -> "Seen":
+        return Seen(
+            features=self.features[chosen], logits=self.logits[chosen], labels=self.labels[chosen]
+        )
+
+    def and_(self, other: "Seen") -> "Seen":
+        return Seen(
+            features=np.concatenate([self.features, other.features]),
+            logits=np.concatenate([self.logits, other.logits]),
+            labels=np.concatenate([self.labels, other.labels]),
+        )
+
     def tensors(self) -> tuple[Tensor, Tensor]:
         return torch.from_numpy(self.features), torch.from_numpy(self.logits)
 
@@ -159,16 +172,12 @@ def fit_gates(inside: Seen, outside: Seen) -> dict[str, Gate]:
         inside: Labelled training B-scans.
         outside: Outliers of training patients, and strange pictures.
     """
-    gates: list[Gate] = [
-        EnergyGate(),
-        SoftmaxGate(),
-        _fit_mahalanobis(inside),
-        _fit_neighbours(inside),
-        _fit_head(inside, outside),
-    ]
-    by_kind = {gate.kind: gate for gate in gates}
-    by_kind["joint"] = _join([by_kind["head"], by_kind["mahalanobis"]], inside)
-    return by_kind
+    return {kind: fit_gate(kind, inside, outside) for kind in _FITS}
+
+
+def fit_gate(kind: str, inside: Seen, outside: Seen) -> Gate:
+    """Fit one kind of gate, as `fit_gates` does."""
+    return _FITS[kind](inside, outside)
 
 
 def fit_gate_threshold(
@@ -256,10 +265,21 @@ def _fit_head(inside: Seen, outside: Seen) -> Gate:
     return HeadGate(_tensor(plain), torch.tensor(folded, dtype=torch.float32))
 
 
-def _join(gates: Sequence[Gate], inside: Seen) -> Gate:
+def _fit_joint(inside: Seen, outside: Seen) -> Gate:
+    gates = [_fit_head(inside, outside), _fit_mahalanobis(inside)]
     scores = np.stack([score(gate, inside) for gate in gates], axis=1)
     centre, spread = np.median(scores, axis=0), scores.std(axis=0) + 1e-6
     return JointGate(gates, _tensor(centre), _tensor(spread))
+
+
+_FITS: Mapping[str, Callable[[Seen, Seen], Gate]] = {
+    EnergyGate.kind: lambda _inside, _outside: EnergyGate(),
+    SoftmaxGate.kind: lambda _inside, _outside: SoftmaxGate(),
+    MahalanobisGate.kind: lambda inside, _outside: _fit_mahalanobis(inside),
+    NeighbourGate.kind: lambda inside, _outside: _fit_neighbours(inside),
+    HeadGate.kind: _fit_head,
+    JointGate.kind: _fit_joint,
+}
 
 
 def save_gate(gate: Gate, threshold: float, path: Path) -> None:

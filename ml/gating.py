@@ -18,6 +18,7 @@ from ml.devices import as_other_devices
 from ml.familiarity import (
     Gate,
     Seen,
+    fit_gate,
     fit_gate_threshold,
     fit_gates,
     score,
@@ -27,9 +28,10 @@ from ml.metrics import Cases, Ranking, measure, score_not_exceeded
 from ml.outliers import is_outlier
 from ml.predict import Trained, load_trained, look_at, outputs_of
 from ml.predictions import Predictions, predictions_of
-from ml.strangers import strangers
+from ml.strangers import KINDS, strangers
 
 IN_SCOPE_SHARE = 0.95
+UNSEEN = "strangers_caught_of_a_kind_not_fitted_to"
 _TRAIN_STRANGERS, _VALIDATION_STRANGERS = 160, 96
 _SEEDS = (43, 44)  # of the strange pictures to train and to validate on
 
@@ -39,9 +41,10 @@ class Looked:
     """What the network said of everything the gate rests on."""
 
     inside: Seen  # training patients, in scope; once more as other devices might show them
-    outside: Seen  # the same of training patients with other diseases, and strange pictures
+    outside: Seen  # the same of training patients with other diseases; may be empty
+    odd: Seen  # strange pictures, made from training B-scans, the kinds in turn
     validation: Predictions  # in scope and out of it, with features
-    strangers: Seen  # other strange pictures, made from validation B-scans
+    strangers: Seen  # other strange pictures, made from validation B-scans, the kinds in turn
     devices: Seen  # validation B-scans in scope, as other devices might show them
 
     def with_offsets(self, offsets: Sequence[float]) -> "Looked":
@@ -54,6 +57,7 @@ class Looked:
         return Looked(
             inside=moved(self.inside),
             outside=moved(self.outside),
+            odd=moved(self.odd),
             validation=replace(self.validation, logits=self.validation.logits + added),
             strangers=moved(self.strangers),
             devices=moved(self.devices),
@@ -92,7 +96,8 @@ def look(folder: Path) -> Looked:
     spread = np.linspace(0, len(known) - 1, min(_VALIDATION_STRANGERS, len(known))).astype(int)
     return Looked(
         inside=_look_twice_at(trained, inside),
-        outside=_joined(_look_twice_at(trained, others), odd) if others else odd,
+        outside=_look_twice_at(trained, others) if others else odd.take(slice(0)),
+        odd=odd,
         validation=_predict(trained, validating),
         strangers=_look_at_pictures(
             trained, strangers([known[i].pixels() for i in spread], seed=_SEEDS[1])
@@ -126,7 +131,7 @@ def _look_at(trained: Trained, samples: Sequence[Sample]) -> Seen:
 
 def _look_twice_at(trained: Trained, samples: Sequence[Sample]) -> Seen:
     """See B-scans as they are, and as other devices might show them."""
-    return _joined(_look_at(trained, samples), _look_at_devices(trained, samples, seed=_SEEDS[0]))
+    return _look_at(trained, samples).and_(_look_at_devices(trained, samples, seed=_SEEDS[0]))
 
 
 def _look_at_devices(trained: Trained, samples: Sequence[Sample], *, seed: int) -> Seen:
@@ -144,14 +149,6 @@ def _look_at_pictures(trained: Trained, pictures: Iterable[Pixels]) -> Seen:
     return Seen(features=outputs.features, logits=outputs.logits, labels=labels)
 
 
-def _joined(one: Seen, other: Seen) -> Seen:
-    return Seen(
-        features=np.concatenate([one.features, other.features]),
-        logits=np.concatenate([one.logits, other.logits]),
-        labels=np.concatenate([one.labels, other.labels]),
-    )
-
-
 def choose_gate(looked: Looked, in_scope_share: float = IN_SCOPE_SHARE) -> Choice:
     """Fit every kind of gate on training patients, keep the one that does best on validation.
 
@@ -159,7 +156,7 @@ def choose_gate(looked: Looked, in_scope_share: float = IN_SCOPE_SHARE) -> Choic
     outside the classes, and strange pictures, each against validation patients in scope. Every
     gate's threshold sends at most the same share of in-scope B-scans of every data set to a reader.
     """
-    gates = fit_gates(looked.inside, looked.outside)
+    gates = fit_gates(looked.inside, looked.outside.and_(looked.odd))
     validation = seen(looked.validation)
     known = validation.labels >= 0
     sources = looked.validation.sources
@@ -193,8 +190,25 @@ def choose_gate(looked: Looked, in_scope_share: float = IN_SCOPE_SHARE) -> Choic
             "disease_bscans": int((~known).sum()),
             "strangers": len(looked.strangers),
             "kinds": kinds,
+            UNSEEN: _unseen(looked, kept, in_scope_share),
         },
     )
+
+
+def _unseen(looked: Looked, kept: str, in_scope_share: float) -> dict[str, float]:
+    """The share of each kind of strange picture that is caught by a gate fitted without it."""
+    validation, count = seen(looked.validation), len(KINDS)
+    known, sources = validation.labels >= 0, looked.validation.sources
+    shares = {}
+    for index, kind in enumerate(KINDS):
+        others = looked.odd.take(np.arange(len(looked.odd)) % count != index)
+        own = looked.strangers.take(slice(index, None, count))
+        if len(own) and len(others) < len(looked.odd):
+            gate = fit_gate(kept, looked.inside, looked.outside.and_(others))
+            scores = score(gate, validation)[known]
+            threshold = fit_gate_threshold(scores, sources[known], in_scope_share)
+            shares[kind] = _share_beyond(score(gate, own), threshold)
+    return shares
 
 
 def _merit(measured: dict[str, float]) -> float:

@@ -1,12 +1,28 @@
 """What a card says of the data follows from the data."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from ml.card import VOLUME, first_weights, limits_of, training_data
+from ml.calibrate import calibrate
+from ml.card import VOLUME, first_weights, limits_of, training_data, unmade
 from ml.config import load_run
+from ml.gating import UNSEEN
+from ml.predictions import predictions_of
 from tests.labelled_sets import sample
+from tests.ml.training_data import CLASSES
+
+
+@pytest.fixture
+def calibration(monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[2])
+    samples = [
+        sample(f"{label}{n}", label=label, patient=f"{label}{n}") for label in CLASSES for n in "12"
+    ]
+    said = predictions_of(samples, CLASSES, np.eye(4).repeat(2, axis=0), split_sha256="5" * 64)
+    return calibrate(said, unfamiliarity_threshold=0.0)
 
 
 def volume(source, *, eye="OD", count=VOLUME):
@@ -58,6 +74,29 @@ def test_that_other_diseases_that_were_shown_are_counted_and_named():
 
     assert "3 B-scans of other diseases (epiretinal membrane, retinal vein occlusion), as" in limits
     assert "other diseases" not in said(volume("neh"))
+
+
+def test_that_it_is_said_how_pictures_of_an_unknown_kind_fare(calibration):
+    gate = {UNSEEN: {"noise": 1.0, "fundus": 0.875, "drawing": 0.5}}
+    measured = replace(calibration, measured={**calibration.measured, "gate": gate})
+
+    limits = " ".join(limits_of(["drusen"], volume("neh"), calibration=measured))
+
+    assert "pictures of 3 kinds that are no B-scans" in limits
+    assert "caught 50% to 100% of that kind" in limits
+    assert "no B-scans" not in " ".join(
+        limits_of(["drusen"], volume("neh"), calibration=calibration)
+    )
+
+
+def test_that_it_is_said_what_counts_as_a_call_of_a_patient():
+    assert "an uncertain answer counts as what it suspects" in said(volume("neh"))
+
+
+def test_that_what_only_the_laboratory_knows_is_a_limit_too(calibration):
+    run = load_run(Path("ml/configs/desk.toml"), ["limits=['All patients came from one clinic.']"])
+
+    assert unmade(run, calibration).limits[-1] == "All patients came from one clinic."
 
 
 def test_that_each_source_keeps_its_licence_and_device():

@@ -17,7 +17,7 @@ from ml.familiarity import (
     save_gate,
     score,
 )
-from ml.gating import Looked, choose_gate
+from ml.gating import UNSEEN, Looked, choose_gate
 from ml.predictions import predictions_of
 from ml.strangers import KINDS, strangers
 from tests.labelled_sets import bscan, sample
@@ -128,27 +128,31 @@ def test_that_a_device_with_few_bscans_sets_no_threshold():
     assert fit_gate_threshold(scores, sources) < 3
 
 
-def test_that_the_gate_that_does_best_on_validation_patients_is_kept():
-    val, odd = inside(7, n=100), outside(8, n=40)
+def looked_at(*, odd, strangers):
+    """What a network said of validation B-scans, a hundred in scope and forty out of it."""
+    val, ill = inside(7, n=100), outside(8, n=40)
     samples = [
         sample(f"v{i}", label=CLASSES[label] if label >= 0 else None, patient=f"v{i}")
-        for i, label in enumerate(np.r_[val.labels, odd.labels])
+        for i, label in enumerate(np.r_[val.labels, ill.labels])
     ]
     validation = predictions_of(
         samples,
         CLASSES,
-        np.concatenate([val.logits, odd.logits]),
-        features=np.concatenate([val.features, odd.features]),
+        np.concatenate([val.logits, ill.logits]),
+        features=np.concatenate([val.features, ill.features]),
     )
-    looked = Looked(
+    return Looked(
         inside=inside(0),
         outside=outside(1),
+        odd=odd,
         validation=validation,
-        strangers=outside(9, kind=5),
+        strangers=strangers,
         devices=outside(8, n=40),
     )
 
-    choice = choose_gate(looked)
+
+def test_that_the_gate_that_does_best_on_validation_patients_is_kept():
+    choice = choose_gate(looked_at(odd=outside(2, kind=5), strangers=outside(9, kind=5)))
 
     kinds = choice.measured["kinds"]
     best = max(
@@ -158,6 +162,27 @@ def test_that_the_gate_that_does_best_on_validation_patients_is_kept():
     assert (choice.validation_scores[:100] > choice.threshold).mean() <= 0.05
     assert (choice.validation_scores[100:] > choice.threshold).mean() > 0.9
     assert kinds[best]["devices_sent"] > 0.9
+
+
+def test_that_each_kind_of_strange_picture_is_also_judged_by_a_gate_that_never_met_it():
+    """All of one kind look like B-scans in scope: only a gate that was shown them could tell."""
+
+    def pictures(seed, n):
+        odd, like_bscans = outside(seed, n=n, kind=5), inside(seed + 1, n=n)
+        first = np.arange(n) % len(KINDS) == 0
+        odd.features[first], odd.logits[first] = (
+            like_bscans.features[first],
+            like_bscans.logits[first],
+        )
+        return odd
+
+    measured = choose_gate(looked_at(odd=pictures(2, 160), strangers=pictures(4, 96))).measured
+
+    caught = measured[UNSEEN]
+    first, *others = KINDS
+    assert list(caught) == list(KINDS)
+    assert caught[first] < 0.3
+    assert min(caught[kind] for kind in others) > 0.9
 
 
 def test_that_a_very_strange_picture_does_not_overflow(gates):
