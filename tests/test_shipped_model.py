@@ -2,9 +2,12 @@
 
 import json
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
+from pydicom.pixels import pixel_array
 
 from app.analysis import analyse
 from app.engine import Engine
@@ -76,6 +79,44 @@ def test_that_pictures_that_are_no_retina_go_to_a_reader(package, demo):
     told = {kind: beyond[index :: len(KINDS)].mean() for index, kind in enumerate(KINDS)}
 
     assert beyond.mean() > 0.9, told
+
+
+def as_grey(values):
+    """A picture of whatever depth and colour as 8-bit greys."""
+    grey = np.asarray(values, dtype=np.float64)
+    grey = grey[..., :3].mean(axis=-1) if grey.ndim == 3 else grey
+    return np.uint8(255 * (grey - grey.min()) / max(np.ptp(grey), 1e-9))
+
+
+def of_other_modalities():
+    """CT, MR, ultrasound and a bone scan, which come with pydicom."""
+    names = ("CT_small", "MR_small", "693_J2KI", "JPEG2000")
+    examples = ("jpeg2k", "overlay", "palette", "rgb_color", "ybr_color")
+    for name in (*names, *(f"examples_{each}" for each in examples)):
+        path = Path(pydicom.__file__).parent / "data" / "test_files" / f"{name}.dcm"
+        yield name, as_grey(pixel_array(path, index=0))
+
+
+def of_the_world():
+    """Photographs, and cuts of them."""
+    datasets = pytest.importorskip("sklearn.datasets", reason="The ml extra is not installed.")
+    rng = np.random.default_rng(0)
+    for photograph in datasets.load_sample_images().images:
+        for _ in range(20):
+            height, width = rng.integers((120, 160), (420, 620))
+            top, left = rng.integers((0, 0), (427 - height + 1, 640 - width + 1))
+            yield "photograph", as_grey(photograph[top : top + height, left : left + width])
+
+
+@pytest.mark.parametrize("pictures", [of_other_modalities, of_the_world])
+def test_that_real_pictures_of_other_things_go_to_a_reader(pictures, package):
+    """Of kinds that its gate was not fitted to."""
+    found = list(pictures())
+    frames = np.stack([prepare(picture, package.card.input).tensor for _, picture in found])
+
+    beyond = Engine(package).infer(frames).unfamiliarity > package.card.unfamiliarity_threshold
+
+    assert beyond.all(), [name for (name, _), it in zip(found, beyond, strict=True) if not it]
 
 
 def test_that_its_maps_and_logits_are_grad_cam_s_for_every_class(package, demo):
