@@ -10,6 +10,7 @@ import numpy as np
 
 from app.language import counted, fill, list_of, mark
 from app.modelpack import FORMAT, Card, Figure, ReferralRule, TrainingData, TrainingSplit
+from app.report.words import percent
 from ml.assemble import earlier_of
 from ml.calibrate import Calibration, offsets_of_classes
 from ml.classes import OUT_OF_SCOPE, class_info
@@ -181,8 +182,8 @@ def limits_of(
                 "are no B-scans, to which it had also been fitted. Fitted without one kind, it "
                 "caught {least} to {most} of that kind; pictures of further kinds may pass.",
                 count=len(caught),
-                least=f"{min(caught.values()):.0%}",
-                most=f"{max(caught.values()):.0%}",
+                least=percent(min(caught.values())),
+                most=percent(max(caught.values())),
             )
         )
     limits.append(

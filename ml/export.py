@@ -76,7 +76,7 @@ def make_package(
     models: Path | None = None,
     *,
     version: str = "",
-    limits: Sequence[str] = (),
+    limits: tuple[str, ...] | None = None,
     int8: Int8 | None = None,
 ) -> Exported:
     """Calibrate, export, prove, measure and install a finished run.
@@ -99,7 +99,7 @@ def make_package(
     run = replace(
         trained.run,
         version=version or trained.run.version,
-        limits=tuple(limits) or trained.run.limits,
+        limits=trained.run.limits if limits is None else limits,
     )
     division = divide(run)
     require_same_split(trained.split_sha256, division.split.sha256)

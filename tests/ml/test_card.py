@@ -83,7 +83,7 @@ def test_that_it_is_said_how_pictures_of_an_unknown_kind_fare(calibration):
     limits = " ".join(limits_of(["drusen"], volume("neh"), calibration=measured))
 
     assert "pictures of 3 kinds that are no B-scans" in limits
-    assert "caught 50% to 100% of that kind" in limits
+    assert "caught 50 % to 100 % of that kind" in limits
     assert "no B-scans" not in " ".join(
         limits_of(["drusen"], volume("neh"), calibration=calibration)
     )
