@@ -328,6 +328,8 @@ def pretraining_of(run: Run) -> Run | None:
 def earlier_of(run: Run) -> Run | None:
     """The run whose weights `run` begins with, as it was trained, or else as its file says.
 
+    Its data are looked for where those of `run` are now.
+
     Raises:
         UsageError: If neither the run nor its file is there, or what the file says cannot be.
     """
@@ -336,7 +338,9 @@ def earlier_of(run: Run) -> Run | None:
         return None
     kept = run_folder(builds_on, run) / "run.json"
     if kept.exists():
-        return read_dumped(kept)
+        made, data = read_dumped(kept), run.data
+        here = replace(made.data, manifest=data.manifest, root=data.root, split=data.split)
+        return replace(made, data=here)
     if not builds_on.exists():
         raise UsageError(
             f"What {builds_on.stem} learnt, with which this run began, cannot be told: neither "

@@ -86,8 +86,10 @@ def require_trained_on(folder: Path, split_sha256: str, remedy: str) -> None:
         remedy: What to do otherwise, as a sentence.
 
     Raises:
-        UsageError: If it was another: some of these patients may have taught it.
+        UsageError: If it was another: some of these patients may have taught it; or if there is
+            no finished run.
     """
+    finished(folder)
     own = split_of(folder)
     if own != split_sha256:
         raise UsageError(

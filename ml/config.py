@@ -19,6 +19,7 @@ from pydantic.dataclasses import dataclass as checked
 
 from app.errors import UsageError
 from app.modelpack import InputSpec
+from ml.checkpoint import write_json
 from ml.models import Start
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -290,6 +291,15 @@ def _validated(content: Mapping[str, Any], origin: str) -> Run:
 def dump_run(run: Run) -> str:
     """The run as JSON: kept beside every checkpoint, read back by `undump_run`."""
     return _RUN.dump_json(run, indent=2).decode()
+
+
+def keep_run(run: Run, folder: Path) -> None:
+    """Write `run.json` into a run's folder: what `read_dumped` reads of it.
+
+    Raises:
+        UsageError: If it cannot be written.
+    """
+    write_json(folder / "run.json", json.loads(dump_run(run)))
 
 
 def undump_run(text: str, origin: str) -> Run:

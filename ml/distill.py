@@ -26,7 +26,7 @@ from ml.assemble import (
     trainer,
 )
 from ml.command import arguments_of, carry_out, print_scores, require_finished_of
-from ml.config import Distill, Run, load_run
+from ml.config import Distill, Run, keep_run, load_run
 from ml.data import Batch, largest
 from ml.earlier import earlier
 from ml.losses import distillation_loss, softened
@@ -193,6 +193,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def work(run: Run, out: Path) -> None:
         if options.resume and (out / "model.safetensors").exists():
             require_finished_of(run, out)
+            if is_first():
+                keep_run(run, out)
         else:
             if run.package:
                 require_exportable(run)

@@ -136,7 +136,9 @@ def _require_own_division(run_folder: Path, asked: Asked) -> None:
 def _temperature(options: argparse.Namespace) -> float:
     """The temperature of a run's five views, fitted on its validation patients."""
     made = read_dumped(options.run / "run.json")
-    data = replace(made.data, manifest=options.manifest, root=options.root, split=options.folds)
+    data = replace(
+        made.data, manifest=options.manifest, root=options.root, split=options.folds, limit=0
+    )
     said = score_run(options.run, divide(replace(made, data=data)).val, tta=True, temperature=1.0)
     return fit_temperature(said.logits, said.labels)
 
@@ -201,7 +203,7 @@ def _score(
     own = package.card if package else None
     cards = [each for each in (own, card if card != own else None) if each]
     notes = tuple(doubt for each in cards for doubt in doubts(each, asked))
-    fitted = bool(options.run and (asked.split or options.temperature))
+    fitted = options.run and (asked.split or options.temperature or not calibration_of(options.run))
     if options.tta and not fitted:
         notes += (_ONE_VIEW_TEMPERATURE,)
     if options.run and not asked.split:

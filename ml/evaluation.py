@@ -135,7 +135,7 @@ def evaluate(
             estimates = measure(cases, replicates=replicates)
             results.append(Result(subset=subset, cases=cases, estimates=estimates))
     return Evaluation(
-        predictions=predictions,
+        predictions=replace(predictions, part=part),
         part=part,
         threshold=operating,
         results=tuple(results),

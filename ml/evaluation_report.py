@@ -82,7 +82,8 @@ def _preface(evaluation: Evaluation) -> str:
     sentences = [
         f"Scored on the {escape(evaluation.part)} part, {escape(predictions.views)} of each "
         f"B-scan, probabilities at temperature {predictions.temperature:.3g}.",
-        "Intervals are 95 %, by patient-clustered bootstrap. A B-scan is referred from a "
+        "Intervals are 95 %, by patient-clustered bootstrap (Wilson's where a share is 0 or 1 in "
+        "every draw; of calibration errors moved to the figure). A B-scan is referred from a "
         f"probability of {evaluation.threshold:.2f} for the referable classes together. An "
         "uncertain eye counts as what it suspects and is referred; an eye without an answer "
         "counts as wrong and is referred.",

@@ -22,7 +22,8 @@ def as_plain(evaluation: Evaluation) -> dict[str, Any]:
         "temperature": predictions.temperature,
         "classes": list(predictions.classes),
         "referable_threshold": evaluation.threshold,
-        "intervals": "95 %, bootstrap by patient, percentile",
+        "intervals": "95 %, bootstrap by patient, percentile; of shares of 0 and 1 Wilson's by "
+        "patient; of calibration errors moved to the figure",
         "results": [
             {
                 "subset": each.subset,

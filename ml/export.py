@@ -103,6 +103,7 @@ def make_package(
     )
     division = divide(run)
     require_same_split(trained.split_sha256, division.split.sha256)
+    earlier = _pretrained_on(run)
     calibration = calibration_of(run_folder) or calibrate_run(run_folder)
     gate, _ = load_gate(run_folder / "gate.safetensors")
     _add_offsets(trained.network, calibration.offsets)
@@ -111,7 +112,6 @@ def make_package(
     whole = export_graph(explained, (len(spec.mean), spec.height, spec.width))
     graph = quantized(whole, _frames(trained, division.train, _INT8_FRAMES)) if int8 else whole
     target = (models or resources() / "models") / package_id
-    earlier = _pretrained_on(run)
     shown = [each for each in earlier if each.finding in OUT_OF_SCOPE]
     card = make_card(
         package_id=package_id,

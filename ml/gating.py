@@ -17,6 +17,8 @@ from ml.data import band_of
 from ml.devices import as_other_devices
 from ml.familiarity import (
     Gate,
+    HeadGate,
+    JointGate,
     Seen,
     fit_gate,
     fit_gate_threshold,
@@ -196,7 +198,12 @@ def choose_gate(looked: Looked, in_scope_share: float = IN_SCOPE_SHARE) -> Choic
 
 
 def _unseen(looked: Looked, kept: str, in_scope_share: float) -> dict[str, float]:
-    """The share of each kind of strange picture that is caught by a gate fitted without it."""
+    """The share of each kind of strange picture that is caught by a gate fitted without it.
+
+    Of a gate that is fitted to none, nothing: all are such to it.
+    """
+    if kept not in (HeadGate.kind, JointGate.kind):
+        return {}
     validation, count = seen(looked.validation), len(KINDS)
     known, sources = validation.labels >= 0, looked.validation.sources
     shares = {}

@@ -4,7 +4,6 @@ Every random number follows from the seed, the epoch and the batch, so that a ru
 and resumed gives the numbers of one that was not.
 """
 
-import json
 import math
 import os
 import shutil
@@ -33,7 +32,7 @@ from ml.checkpoint import (
     save_tensors,
     write_json,
 )
-from ml.config import Run, as_trained, dump_run, undump_run
+from ml.config import Run, as_trained, dump_run, keep_run, undump_run
 from ml.data import Batch, Views, batches, draw_epoch, network_input
 from ml.optimize import autocast, freeze_backbone, half_precision, optimizer_for, set_rates
 from ml.processes import (
@@ -152,7 +151,7 @@ class Trainer:
         require_free(self.out)
         if is_first():
             write_json(self.out / "split.json", {"sha256": self._state.split_sha256})
-            write_json(self.out / "run.json", json.loads(self._state.run))
+            keep_run(self.run, self.out)
 
     def _take_up(self, groups: dict[str, dict[str, Tensor]], state: State) -> None:
         own = undump_run(state.run, str(self.out))
@@ -162,6 +161,9 @@ class Trainer:
                 f"{self.out} holds a run with another configuration or split. Name another "
                 "--out, or resume with the file it was started with."
             )
+        state.run = dump_run(self.run)
+        if is_first():
+            keep_run(self.run, self.out)
         self.network.load_state_dict(groups["network"])
         restore_optimizer(self._optimizer, groups.get("optimizer", {}))
         self._swa.state, self._swa.count = groups.get("swa", {}), state.averaged

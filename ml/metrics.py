@@ -6,10 +6,11 @@ replacement, so that the many B-scans of one patient do not pass for many patien
 through the same array arithmetic at once. Intervals are the 2.5th to 97.5th percentile of 2,000,
 with two exceptions. A share that is 1 or 0 in all draws is not for that certain: its interval is
 Wilson's over the patients concerned. And an expected calibration error, whose every gap counts as
-positive, is larger in draws than in the cases: its draws are moved by as much as they lie above it.
+positive, is larger in draws than in the cases: its draws are moved by as much as they lie above it
+(it is for the same reason larger in the cases than it is in truth, which nothing here mends).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import comb
 
@@ -187,9 +188,17 @@ def _not_certain(estimate: Estimate, patients: int) -> Estimate:
 
 def _concerned(cases: Cases) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """Of each figure that is a share, the cases it is a share of."""
-    everyone = np.ones(len(cases.labels), dtype=np.bool_)
-    for name in ("accuracy", "balanced accuracy", "macro specificity"):
-        yield name, everyone
+
+    def scarcest(sides: Iterable[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+        """A mean over several is no surer than what is known of the one with fewest patients."""
+        met = [side for side in sides if side.any()]
+        return min(met, key=lambda side: len(np.unique(cases.patients[side])))
+
+    classes = [cases.labels == c for c in range(len(cases.classes))]
+    yield "accuracy", np.ones(len(cases.labels), dtype=np.bool_)
+    yield "balanced accuracy", scarcest(classes)
+    if not all(own.all() for own in classes if own.any()):
+        yield "macro specificity", scarcest(~own for own in classes)
     kinds = [(name, cases.labels == c, cases.answers == c) for c, name in enumerate(cases.classes)]
     if cases.referable is not None and cases.referred is not None:
         kinds.append(("referable", cases.referable, cases.referred))
@@ -200,10 +209,7 @@ def _concerned(cases: Cases) -> Iterator[tuple[str, NDArray[np.bool_]]]:
         yield f"NPV for {name}", ~said
         yield f"F1 for {name}", ill | said
     for ranking in cases.rankings:
-        sides = (ranking.positive, ~ranking.positive)
-        # Pairs are ranked rightly or not: there are no more of them than the scarcer side has.
-        scarcer = min(sides, key=lambda side: len(np.unique(cases.patients[side])))
-        yield f"AUROC for {ranking.name}", scarcer
+        yield f"AUROC for {ranking.name}", scarcest((ranking.positive, ~ranking.positive))
         yield f"AUPRC for {ranking.name}", ranking.positive
         if ranking.spared is not None:
             yield sensitivity_at(ranking.name, ranking.spared), ranking.positive
@@ -229,11 +235,7 @@ def _drawn(
             _areas(ranking, weights[start : start + chunk][:, patient])
             for start in range(0, len(weights), chunk)
         ]
-        auroc, auprc, caught = (np.concatenate(each) for each in zip(*parts, strict=True))
-        figures[f"AUROC for {ranking.name}"] = auroc
-        figures[f"AUPRC for {ranking.name}"] = auprc
-        if ranking.spared is not None:
-            figures[sensitivity_at(ranking.name, ranking.spared)] = caught
+        figures |= {name: np.concatenate([each[name] for each in parts]) for name in parts[0]}
     return figures
 
 
@@ -348,8 +350,8 @@ def _steps(ranking: Ranking, weights: Floats) -> tuple[Floats, Floats]:
     return of_positives, of_negatives
 
 
-def _areas(ranking: Ranking, weights: Floats) -> tuple[Floats, Floats, Floats]:
-    """What follows from the order of the scores, each (draws,).
+def _areas(ranking: Ranking, weights: Floats) -> dict[str, Floats]:
+    """What follows from the order of the scores, by the figure's name, each (draws,).
 
     AUROC (ties count half), AUPRC (average precision, no interpolation), and the sensitivity where
     `ranking.spared` of the others are spared, at a threshold of each draw's own.
@@ -362,8 +364,10 @@ def _areas(ranking: Ranking, weights: Floats) -> tuple[Floats, Floats, Floats]:
         precision = true / (true + false)
         steps = np.where(positive > 0, positive * precision, 0)
         auprc = steps.sum(axis=1) / true[:, -1]
-        spared = 1 - false / false[:, -1:]
-        allowed = spared >= (ranking.spared or 0) - 1e-9
-        caught = np.where(allowed, true, 0).max(axis=1) / true[:, -1]
-        caught[false[:, -1] == 0] = np.nan
-    return auroc, auprc, caught
+        found = {f"AUROC for {ranking.name}": auroc, f"AUPRC for {ranking.name}": auprc}
+        if ranking.spared is not None:
+            allowed = 1 - false / false[:, -1:] >= ranking.spared - 1e-9
+            caught = np.where(allowed, true, 0).max(axis=1) / true[:, -1]
+            caught[false[:, -1] == 0] = np.nan
+            found[sensitivity_at(ranking.name, ranking.spared)] = caught
+    return found

@@ -189,12 +189,14 @@ def join_predictions(parts: Sequence[Predictions]) -> Predictions:
     first = parts[0]
     for each in parts:
         require_same_division(first, each)
-    for name in ("classes", "views", "part"):
-        if any(getattr(each, name) != getattr(first, name) for each in parts):
-            raise UsageError(
-                f"Predictions of other {name} cannot be joined: one says "
-                f"{getattr(first, name)}, another does not."
-            )
+    if any((each.classes, each.views) != (first.classes, first.views) for each in parts):
+        raise UsageError("Predictions in other classes or of other views cannot be joined.")
+    known = {each.part for each in parts if each.part}
+    if len(known) > 1:
+        raise UsageError(
+            f"Predictions of {' and of '.join(sorted(known))} B-scans cannot be joined: figures "
+            "of both together would be of neither."
+        )
     arrays: dict[str, Any] = {}
     for field in fields(first):
         values = [getattr(each, field.name) for each in parts]
@@ -208,5 +210,5 @@ def join_predictions(parts: Sequence[Predictions]) -> Predictions:
     temperatures = {each.temperature for each in parts}
     if len(temperatures) > 1:
         arrays["logits"] = np.concatenate([each.logits / each.temperature for each in parts])
-        return replace(first, **arrays, temperature=1.0)
-    return replace(first, **arrays)
+        arrays["temperature"] = 1.0
+    return replace(first, **arrays, part=next(iter(known), ""))

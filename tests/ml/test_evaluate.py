@@ -28,7 +28,12 @@ from ml.manifest import read_manifest, write_manifest
 from ml.models import build, count_parameters
 from ml.phantom.dataset import write_dataset
 from ml.predict import five_views, load_trained
-from ml.predictions import load_predictions, predictions_of, save_predictions
+from ml.predictions import (
+    join_predictions,
+    load_predictions,
+    predictions_of,
+    save_predictions,
+)
 from ml.quantize import quantized
 from ml.scoring import FIVE_VIEWS, score_package, score_run
 from ml.softmax import fit_temperature
@@ -348,6 +353,15 @@ def test_that_the_test_parts_of_folds_are_judged_together(tmp_path, capsys):
     main(f"--predictions {tmp_path}/fold0.npz {tmp_path}/fold1.npz --out {tmp_path}/all".split())
 
     assert "all, by B-scan (12 of 12 patients): accuracy 1.000" in capsys.readouterr().out
+
+
+def test_that_parts_of_different_kinds_are_not_joined():
+    whole = answers(RIGHT)
+    first, rest = whole.take(np.arange(5)), whole.take(np.arange(5, 12))
+
+    assert join_predictions([first, replace(rest, part="test")]).part == "test"
+    with pytest.raises(UsageError, match="Predictions of test and of val B-scans cannot"):
+        join_predictions([replace(first, part="val"), replace(rest, part="test")])
 
 
 def test_that_every_source_is_judged_by_itself_too():

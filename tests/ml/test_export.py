@@ -22,6 +22,7 @@ from app.preprocess import prepare
 from app.reading import open_studies
 from ml.calibrate import calibration_of, load_calibration, write_calibration
 from ml.classes import NO_LABEL
+from ml.config import read_dumped
 from ml.distill import main as distil
 from ml.evaluate import main as evaluate_command
 from ml.export import TOLERANCE, Int8, install, make_package, prove
@@ -93,6 +94,17 @@ def test_that_a_finished_run_becomes_a_package_of_another_version(pipeline, tmp_
     assert export(f"--run {run} --package again --version 2.0.0 --out {tmp_path}".split()) == 0
 
     assert load_package(tmp_path / "again").card.version == "2.0.0"
+
+
+def test_that_a_finished_run_keeps_what_its_file_says_of_its_package_now(pipeline, tmp_path):
+    run = shutil.copytree(pipeline / "runs" / "student", tmp_path / "run")
+    stated = ["--set", "version=2.0.0", "--set", "limits=['One clinic.']"]
+    command = ["--config", str(pipeline / "student.toml"), "--out", str(run), "--resume"]
+
+    assert distil([*command, *stated]) == 0
+
+    made = read_dumped(run / "run.json")
+    assert (made.version, made.limits) == ("2.0.0", ("One clinic.",))
 
 
 def test_that_the_package_loads_and_carries_its_card(package):

@@ -180,6 +180,17 @@ def test_that_trained_folds_are_not_trained_again(folded, monkeypatch):
     assert [each.name for each in again] == ["student", "teacher"]
 
 
+def test_that_a_finished_student_whose_teacher_is_gone_is_said_plainly(folded, monkeypatch):
+    monkeypatch.chdir(folded)
+    teacher = folded / "runs" / "teacher-fold0"
+    teacher.rename(folded / "away")
+
+    with pytest.raises(UsageError, match="There is no finished run in runs/teacher-fold0"):
+        run_folds(folded / "student.toml", Path("folds.json"), [0], KEYS)
+
+    (folded / "away").rename(teacher)
+
+
 def test_that_runs_of_another_split_are_not_taken_for_this_one_s(folded, phantoms, monkeypatch):
     monkeypatch.chdir(folded)
     other = make_folds(read_manifest(phantoms), folds=FOLDS, seed=1)

@@ -19,7 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from app.errors import UsageError
 from ml.assemble import divide, labels_of, trainer
 from ml.checkpoint import load_state
-from ml.config import Distill, check_run, load_run
+from ml.config import Distill, check_run, load_run, read_dumped
 from ml.distill import Distillation, distil
 from ml.optimize import optimizer_for, rate_factor, set_rates
 from ml.predict import load_trained, outputs_of
@@ -96,6 +96,7 @@ def test_that_a_run_goes_on_whatever_package_is_to_be_made_of_it(settings, tmp_p
     scores = teach(replace(run, package="one", version="2.0.0"), tmp_path / "run")
 
     assert teach(run, tmp_path / "run", resume=True) == scores
+    assert read_dumped(tmp_path / "run" / "run.json") == run
 
 
 def test_that_averaged_weights_are_judged_and_the_better_ones_kept(settings, tmp_path):

@@ -192,6 +192,7 @@ def test_that_what_was_right_in_all_patients_is_not_for_that_certain():
     assert found["AUROC for CNV"].low == ten[0]
     assert found["sensitivity for CNV at specificity 0.95"].low == ten[0]
     assert found["accuracy"].low == thirty[0]
+    assert found["balanced accuracy"].low == found["macro specificity"].low == ten[0]
     nobody = figures(replace(cases, answers=np.zeros(60, np.int64)), replicates=50)
     assert (nobody["sensitivity for CNV"].value, nobody["sensitivity for CNV"].low) == (0, 0)
     assert nobody["sensitivity for CNV"].high == pytest.approx(1 - ten[0])

@@ -8,9 +8,9 @@ import torch
 
 from app.errors import UsageError
 from app.modelpack import load_package
-from ml.assemble import divide, network_of, require_sound_data
+from ml.assemble import divide, earlier_of, network_of, require_sound_data
 from ml.calibrate import main as calibrate_command
-from ml.config import load_run
+from ml.config import keep_run, load_run
 from ml.distill import distil
 from ml.distill import main as distil_command
 from ml.dryrun import rehearse
@@ -185,6 +185,17 @@ def test_that_a_pretraining_file_that_is_missing_is_refused_before_anything_is_t
 
     with pytest.raises(UsageError, match=r"nowhere\.toml cannot be read"):
         require_sound_data(begun_with("nowhere.toml", devices))
+
+
+def test_that_what_was_learnt_before_is_told_by_that_run_of_where_the_data_are_now(octdl, devices):
+    keep_run(tiny_run(devices, data=EVERY_FINDING), Path("runs/octdl"))
+    octdl.unlink()
+
+    told = earlier_of(begun_with(octdl, Path("moved.csv")))
+
+    assert (told.data.label, told.data.manifest) == ("finding", Path("moved.csv"))
+    with pytest.raises(UsageError, match="What nowhere learnt, with which this run began, cannot"):
+        earlier_of(begun_with("nowhere.toml", devices))
 
 
 def test_that_a_card_counts_what_was_learnt_before(octdl, devices):
