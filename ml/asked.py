@@ -1,13 +1,14 @@
 """Which B-scans of a manifest are to be scored, and whether a package may be judged on them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import UsageError
 from app.modelpack import Card
+from ml.assemble import divided
 from ml.manifest import Sample
-from ml.splits import Split, division, select
+from ml.splits import Split, select
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -23,7 +24,7 @@ class Asked:
 
 
 def asked_of(
-    samples: Sequence[Sample],
+    samples: tuple[Sample, ...],
     part: str,
     *,
     folds: Path | None,
@@ -44,7 +45,7 @@ def asked_of(
     """
     split, members = None, samples
     if part != "all":
-        split = division(samples, folds, fold)
+        split = divided(samples, folds, fold)
         hashes = {"train": split.train, "val": split.val, "test": split.test}[part]
         members = select(samples, hashes)
     chosen = tuple(each for each in members if not sources or each.source in sources)

@@ -49,6 +49,15 @@ def inspected(samples: tuple[Sample, ...]) -> Inspection:
     return inspect_images(samples, progress=_bar("inspecting images"))
 
 
+def divided(samples: tuple[Sample, ...], path: Path | None, fold: int) -> Split:
+    """A fold of a split file, or the manifest's own division, for which images are inspected.
+
+    Raises:
+        UsageError: If the file does not fit the samples, or a patient stands on two sides.
+    """
+    return division(samples, path, fold, () if path else inspected(samples).linked)
+
+
 def require_sound_data(run: Run) -> None:
     """Look for all that is wrong with a run's data, before anything is trained on them.
 
@@ -118,8 +127,7 @@ def divide_all(run: Run) -> Division:
     wished = [each for each in rows if each.label not in run.data.ignore]
     unknown = check_labels(_chosen(rows, run.data), run.data.classes)
     require_sound((*unknown, *check_rows(wished)))
-    linked = () if run.data.split else inspected(samples).linked
-    split = division(samples, run.data.split, run.data.fold, linked)
+    split = divided(samples, run.data.split, run.data.fold)
 
     def part(hashes: Iterable[str]) -> tuple[Sample, ...]:
         return _chosen(select(rows, hashes), run.data)

@@ -4,13 +4,12 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from app.errors import UsageError
 from ml.assemble import run_folder
 from ml.checkpoint import require_free
-from ml.config import Run, as_trained, load_run, read_dumped
+from ml.config import Run, load_run, read_dumped, without_places
 from ml.dryrun import rehearse
 from ml.endings import in_one_sentence
 from ml.processes import is_first, join_processes
@@ -100,17 +99,11 @@ def require_finished_of(run: Run, out: Path) -> None:
     Raises:
         UsageError: If it was not: its weights are not what is asked for.
     """
-    if _without_places(read_dumped(out / "run.json")) != _without_places(run):
+    if without_places(read_dumped(out / "run.json")) != without_places(run):
         raise UsageError(
             f"{out} holds a finished run of another configuration. Move it away, or name another "
             "--out."
         )
-
-
-def _without_places(run: Run) -> Run:
-    """The run as it is trained, wherever its data lie: a path can be written in many ways."""
-    data = replace(run.data, manifest=Path(), root=None, split=None)
-    return as_trained(replace(run, data=data))
 
 
 def print_scores(out: Path, scores: Scores) -> None:

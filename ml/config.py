@@ -316,6 +316,12 @@ def as_trained(run: Run) -> Run:
     return replace(run, package="", version="", limits=())
 
 
+def without_places(run: Run) -> Run:
+    """The run as it is trained, wherever its data lie: a path can be written in many ways."""
+    data = replace(run.data, manifest=Path(), root=None, split=None)
+    return as_trained(replace(run, data=data))
+
+
 def _override(content: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals:

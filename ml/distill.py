@@ -203,8 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if run.package and is_first():
             from ml.export import described, make_package
 
-            made = make_package(out, run.package, version=run.version, limits=run.limits)
-            print(described(made))
+            print(described(make_package(out, run.package)))
 
     return carry_out(options, work, require_teachers)
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from app.errors import UsageError
 from ml.assemble import run_folder
-from ml.config import Run, as_trained, load_run, read_dumped
+from ml.config import Run, load_run, read_dumped, without_places
 from ml.processes import is_first
 from ml.validation import Scores
 
@@ -45,12 +45,10 @@ def _require_made_by(config: Path, own: Run, folder: Path) -> None:
     # Patients and classes are compared by themselves, with sentences of their own; where the
     # manifest lies does not matter, but how much of it was learnt from does.
     kept = made.data
-    data = replace(
-        own.data, manifest=kept.manifest, root=kept.root, split=kept.split, fold=kept.fold
-    )
+    on_its_fold = replace(own, data=replace(own.data, fold=kept.fold))
     if kept.classes != own.data.classes and kept.classes == load_run(config).data.classes:
         return
-    if as_trained(made) != as_trained(replace(own, data=data)):
+    if without_places(made) != without_places(on_its_fold):
         raise UsageError(
             f"The finished run in {folder} was not made as {config} says now, or on another "
             "choice of the data (data.sources, data.ignore, data.limit). Move it away, to have it "

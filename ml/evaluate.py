@@ -184,7 +184,7 @@ def _score(
     options: argparse.Namespace,
     package: ModelPackage | None,
     card: Card | None,
-    samples: Sequence[Sample],
+    samples: tuple[Sample, ...],
 ) -> tuple[Predictions, tuple[str, ...]]:
     """What the model says, and what is to be known beside it."""
     if options.predictions:
@@ -192,9 +192,10 @@ def _score(
         return said, (_UNCHECKED,) if card else ()
     if not samples:
         raise UsageError("Say with --manifest which B-scans to score.")
+    part = options.split or "test"
     asked = asked_of(
         samples,
-        options.split or "test",
+        part,
         folds=options.folds,
         fold=options.fold or 0,
         sources=options.sources.split(",") if options.sources else (),
@@ -209,7 +210,7 @@ def _score(
     if options.run and not asked.split:
         notes += (whole_manifest(f"The run {options.run.name}"),)
     said = _score_package(options, asked, package) if package else _score_run(options, asked)
-    return replace(said, part=options.split or "test"), notes
+    return replace(said, part=part), notes
 
 
 def _require_sense(options: argparse.Namespace) -> None:

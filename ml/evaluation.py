@@ -24,6 +24,10 @@ from ml.metrics import (
 )
 from ml.predictions import Predictions
 
+_ONE_RULE = (
+    "Where models are compared by patient, all are called by one rule. It was fitted to the "
+    "answers of one of them, or of none, and favours the one it was fitted to."
+)
 SENT = 0.05  # of in-scope B-scans: where gates are compared, whatever their own thresholds send
 
 
@@ -75,13 +79,16 @@ class Comparison:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Evaluation:
     predictions: Predictions
-    part: str  # "test"
     threshold: float  # for the sum of the referable classes' probabilities
     results: tuple[Result, ...]
     scope: Scope | None = None
     comparisons: tuple[Comparison, ...] = ()
     cost: Cost | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def part(self) -> str:
+        return self.predictions.part
 
     def result(self, subset: str, unit: str) -> Result:
         return next(
@@ -136,7 +143,6 @@ def evaluate(
             results.append(Result(subset=subset, cases=cases, estimates=estimates))
     return Evaluation(
         predictions=replace(predictions, part=part),
-        part=part,
         threshold=operating,
         results=tuple(results),
         scope=_scope(predictions, card, replicates),
@@ -152,7 +158,7 @@ def evaluate(
         cost=cost,
         notes=(
             *notes,
-            *(_one_rule(card) if others and not cards_of_others else ()),
+            *((_ONE_RULE,) if card and others and not cards_of_others else ()),
             *_notes(known),
         ),
     )
@@ -193,15 +199,6 @@ def _levels(
             cases.append(eye_cases(known, card, own_cards))
         cases.append(patient_cases(known, card, own_cards))
     return cases
-
-
-def _one_rule(card: Card | None) -> tuple[str, ...]:
-    if card is None:
-        return ()
-    return (
-        "Where models are compared by patient, all are called by one rule. It was fitted to the "
-        "answers of one of them, or of none, and favours the one it was fitted to.",
-    )
 
 
 def _notes(known: Predictions) -> tuple[str, ...]:

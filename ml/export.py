@@ -28,7 +28,7 @@ from app.preprocess import prepare
 from ml.assemble import divide, divide_all, earlier_of
 from ml.calibrate import calibrate_run, calibration_of
 from ml.card import figures_of, make_card, prose
-from ml.checkpoint import save_tensors
+from ml.checkpoint import require_trained_on, save_tensors
 from ml.classes import OUT_OF_SCOPE
 from ml.config import Run
 from ml.cost import cost_of
@@ -43,7 +43,6 @@ from ml.predict import Trained, load_trained
 from ml.predictions import Predictions
 from ml.quantize import quantized
 from ml.scoring import score_package
-from ml.splits import require_same_split
 from ml.strange_scope import strange_scope
 
 TOLERANCE = 1e-4
@@ -76,7 +75,6 @@ def make_package(
     models: Path | None = None,
     *,
     version: str = "",
-    limits: tuple[str, ...] | None = None,
     int8: Int8 | None = None,
 ) -> Exported:
     """Calibrate, export, prove, measure and install a finished run.
@@ -85,8 +83,7 @@ def make_package(
         run_folder: Of `ml.teach` or `ml.distill`.
         package_id: The package's folder name.
         models: Where packages lie; by default where the program looks for them.
-        version: Of the package; by default the one that the run was trained for.
-        limits: Sentences for its card; by default those that the run was trained with.
+        version: Of the package; by default the one that the run's own file names.
         int8: Convolutions in 8-bit integers, if they cost no more than this. The card says what
             they cost on test patients.
 
@@ -96,13 +93,9 @@ def make_package(
         StorageError: If the package cannot be written.
     """
     trained = load_trained(run_folder)
-    run = replace(
-        trained.run,
-        version=version or trained.run.version,
-        limits=trained.run.limits if limits is None else limits,
-    )
+    run = replace(trained.run, version=version or trained.run.version)
     division = divide(run)
-    require_same_split(trained.split_sha256, division.split.sha256)
+    require_trained_on(run_folder, division.split.sha256, "Bring its data back, or train it again.")
     earlier = _pretrained_on(run)
     calibration = calibration_of(run_folder) or calibrate_run(run_folder)
     gate, _ = load_gate(run_folder / "gate.safetensors")

@@ -172,11 +172,14 @@ def fit_gates(inside: Seen, outside: Seen) -> dict[str, Gate]:
         inside: Labelled training B-scans.
         outside: Outliers of training patients, and strange pictures.
     """
-    return {kind: fit_gate(kind, inside, outside) for kind in _FITS}
+    gates = {kind: fit_gate(kind, inside, outside) for kind in _FITS}
+    return gates | {JointGate.kind: _join([gates[kind] for kind in _JOINED], inside)}
 
 
 def fit_gate(kind: str, inside: Seen, outside: Seen) -> Gate:
     """Fit one kind of gate, as `fit_gates` does."""
+    if kind == JointGate.kind:
+        return _join([fit_gate(each, inside, outside) for each in _JOINED], inside)
     return _FITS[kind](inside, outside)
 
 
@@ -265,8 +268,7 @@ def _fit_head(inside: Seen, outside: Seen) -> Gate:
     return HeadGate(_tensor(plain), torch.tensor(folded, dtype=torch.float32))
 
 
-def _fit_joint(inside: Seen, outside: Seen) -> Gate:
-    gates = [_fit_head(inside, outside), _fit_mahalanobis(inside)]
+def _join(gates: Sequence[Gate], inside: Seen) -> Gate:
     scores = np.stack([score(gate, inside) for gate in gates], axis=1)
     centre, spread = np.median(scores, axis=0), scores.std(axis=0) + 1e-6
     return JointGate(gates, _tensor(centre), _tensor(spread))
@@ -278,8 +280,8 @@ _FITS: Mapping[str, Callable[[Seen, Seen], Gate]] = {
     MahalanobisGate.kind: lambda inside, _outside: _fit_mahalanobis(inside),
     NeighbourGate.kind: lambda inside, _outside: _fit_neighbours(inside),
     HeadGate.kind: _fit_head,
-    JointGate.kind: _fit_joint,
 }
+_JOINED = (HeadGate.kind, MahalanobisGate.kind)
 
 
 def save_gate(gate: Gate, threshold: float, path: Path) -> None:

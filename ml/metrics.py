@@ -79,10 +79,12 @@ def measure(cases: Cases, *, replicates: int = REPLICATES, seed: int = 0) -> tup
             for name, values in drawn.items()
         }
     )
+    if not any(map(_looks_certain, estimates)):
+        return estimates
     concerned = dict(_concerned(cases))
     return tuple(
-        _not_certain(each, len(np.unique(cases.patients[concerned[each.name]])))
-        if each.name in concerned
+        _not_certain(each, cases.patients[concerned[each.name]])
+        if each.name in concerned and _looks_certain(each)
         else each
         for each in estimates
     )
@@ -177,29 +179,32 @@ def _moved(values: Floats) -> Floats:
     return np.asarray(np.r_[values[0], moved])
 
 
-def _not_certain(estimate: Estimate, patients: int) -> Estimate:
-    """A share that is 1 or 0 in every draw, with what so few patients can say of it."""
-    share = round(estimate.value, 9) if np.isfinite(estimate.value) else None
-    if share not in (0, 1) or round(estimate.high - estimate.low, 9):
-        return estimate
-    low, high = wilson(patients * int(share), patients)
+def _looks_certain(estimate: Estimate) -> bool:
+    """Whether it is 1 or 0, and so in every draw. NaN is neither."""
+    return round(estimate.high - estimate.low, 9) == 0 and round(estimate.value, 9) in (0, 1)
+
+
+def _not_certain(estimate: Estimate, patients: NDArray[np.str_]) -> Estimate:
+    """A share that looks certain, with what so few patients can say of it."""
+    count = len(np.unique(patients))
+    low, high = wilson(count * round(estimate.value), count)
     return Estimate(name=estimate.name, value=estimate.value, low=low, high=high)
 
 
 def _concerned(cases: Cases) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """Of each figure that is a share, the cases it is a share of."""
 
+    everyone = np.ones(len(cases.labels), dtype=np.bool_)
+
     def scarcest(sides: Iterable[NDArray[np.bool_]]) -> NDArray[np.bool_]:
         """A mean over several is no surer than what is known of the one with fewest patients."""
         met = [side for side in sides if side.any()]
-        return min(met, key=lambda side: len(np.unique(cases.patients[side])))
+        return min(met, key=lambda side: len(np.unique(cases.patients[side])), default=everyone)
 
-    classes = [cases.labels == c for c in range(len(cases.classes))]
-    yield "accuracy", np.ones(len(cases.labels), dtype=np.bool_)
-    yield "balanced accuracy", scarcest(classes)
-    if not all(own.all() for own in classes if own.any()):
-        yield "macro specificity", scarcest(~own for own in classes)
     kinds = [(name, cases.labels == c, cases.answers == c) for c, name in enumerate(cases.classes)]
+    yield "accuracy", everyone
+    yield "balanced accuracy", scarcest(own for _, own, _ in kinds)
+    yield "macro specificity", scarcest(~own for _, own, _ in kinds)
     if cases.referable is not None and cases.referred is not None:
         kinds.append(("referable", cases.referable, cases.referred))
     for name, ill, said in kinds:

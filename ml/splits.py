@@ -236,8 +236,8 @@ def require_same_split(teacher: str, student: str) -> None:
 def division(
     samples: Sequence[Sample],
     path: Path | None,
-    fold: int = 0,
-    linked: Iterable[tuple[Sample, Sample]] | None = None,
+    fold: int,
+    linked: Iterable[tuple[Sample, Sample]],
 ) -> Split:
     """Return the fold of a split file, or the manifest's own division if there is none.
 
@@ -245,15 +245,13 @@ def division(
         samples: Of the whole manifest.
         path: The split file.
         fold: Of it.
-        linked: Near-duplicates under two patients' names, which a split file knows already. None:
-            where there is no file, every image is decoded to find them.
+        linked: Near-duplicates under two patients' names, which a split file knows already.
 
     Raises:
         UsageError: If the file does not fit the samples, or a patient stands on two sides.
     """
     if path is None:
-        found = inspect_images(samples).linked if linked is None else linked
-        return fixed_split(samples, linked=found).folds[0]
+        return fixed_split(samples, linked=linked).folds[0]
     split = load_split(path, fold)
     for hashes in (split.train, split.val, split.test):
         select(samples, hashes)

@@ -2,11 +2,10 @@
 
 import json
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
-import pydicom
 import pytest
+from pydicom.data import get_testdata_file
 from pydicom.pixels import pixel_array
 
 from app.analysis import analyse
@@ -93,7 +92,7 @@ def of_other_modalities():
     names = ("CT_small", "MR_small", "693_J2KI", "JPEG2000")
     examples = ("jpeg2k", "overlay", "palette", "rgb_color", "ybr_color")
     for name in (*names, *(f"examples_{each}" for each in examples)):
-        path = Path(pydicom.__file__).parent / "data" / "test_files" / f"{name}.dcm"
+        path = str(get_testdata_file(f"{name}.dcm", download=False))
         yield name, as_grey(pixel_array(path, index=0))
 
 

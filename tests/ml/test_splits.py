@@ -189,7 +189,7 @@ def test_that_a_split_for_other_data_is_refused(tmp_path):
     write_splits(make_folds(clinic(patients=10, labels=LABELS)), tmp_path / "splits.json")
 
     with pytest.raises(UsageError, match="made for other data"):
-        division(clinic(patients=9, labels=LABELS), tmp_path / "splits.json")
+        division(clinic(patients=9, labels=LABELS), tmp_path / "splits.json", 0, ())
     with pytest.raises(UsageError, match="not 7"):
         load_split(tmp_path / "splits.json", 7)
     with pytest.raises(UsageError, match="cannot be read"):
